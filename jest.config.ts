@@ -1,0 +1,35 @@
+import type { Config } from 'jest';
+
+const shared = {
+  transform: { '^.+\\.ts$': 'ts-jest' },
+  testEnvironment: 'node',
+} satisfies Config;
+
+const config: Config = {
+  projects: [
+    {
+      ...shared,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/tests/unit/**/*.test.ts', '<rootDir>/tests/architecture.test.ts'],
+    },
+    {
+      ...shared,
+      displayName: 'service',
+      testMatch: ['<rootDir>/tests/{integration,api,reliability,contracts}/**/*.test.ts'],
+      globalSetup: '<rootDir>/tests/support/global-setup.ts',
+      globalTeardown: '<rootDir>/tests/support/global-teardown.ts',
+    },
+  ],
+  maxWorkers: 2,
+  testTimeout: 30_000,
+  collectCoverageFrom: ['src/**/*.ts'],
+  coverageThreshold: {
+    global: { branches: 90 },
+    './src/services/': { branches: 90 },
+    './src/kafka/': { branches: 90 },
+    './src/redis/': { branches: 90 },
+    './src/postgres/': { branches: 90 },
+  },
+};
+
+export default config;
