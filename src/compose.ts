@@ -1,0 +1,124 @@
+import type { Config } from './config/config';
+import { createKafka } from './kafka/kafka-client';
+import { KafkaDeadLetters } from './kafka/kafka-dead-letters';
+import { KafkaTopics } from './kafka/kafka-topics';
+import { RecordSender } from './kafka/record-sender';
+import { RegistrationConsumer } from './kafka/registration-consumer';
+import { SendQueue } from './kafka/send-queue';
+import { Migrations } from './postgres/migrations';
+import { PostgresPool } from './postgres/postgres-pool';
+import { PostgresUsers } from './postgres/postgres-users';
+import { RedisCompletedUsers } from './redis/redis-completed-users';
+import { RedisConnection } from './redis/redis-connection';
+import { RedisFailedRegistrations } from './redis/redis-failed-registrations';
+import { RedisPendingRegistrations } from './redis/redis-pending-registrations';
+import { createApp } from './routes/app';
+import { HttpServer } from './routes/server';
+import { Lifecycle } from './runtime/lifecycle';
+import { Liveness } from './runtime/liveness';
+import { DependencyMonitor } from './services/dependency-monitor';
+import { DependencyStatus } from './services/dependency-status';
+import { DoubtfulKeysRepair } from './services/doubtful-keys-repair';
+import { HealthService } from './services/health-service';
+import type { Logger, RegistrationQueue, Users } from './services/ports';
+import { RegistrationService } from './services/registration-service';
+import { RegistrationWriter } from './services/registration-writer';
+import { UserQueryService } from './services/user-query-service';
+
+const QUEUE_LIMITS = {
+  maxRecords: 10_000,
+  maxBytes: 16 * 1024 * 1024,
+  batchRecords: 1000,
+  batchBytes: 512 * 1024,
+};
+const CHECK_INTERVAL_MS = 1000;
+
+/** Ports a test may replace; everything else is what production runs. */
+export interface Overrides {
+  readonly users?: Users;
+  readonly queue?: RegistrationQueue;
+}
+
+/** The service, wired: start and stop it by its lifecycle. */
+export interface Service {
+  readonly lifecycle: Lifecycle;
+  readonly server: HttpServer;
+}
+
+/** Builds everything from the settings; nothing is connected or started here. */
+export function compose(config: Config, log: Logger, overrides: Overrides = {}): Service {
+  const status = {
+    redis: new DependencyStatus('redis'),
+    postgres: new DependencyStatus('postgres'),
+    kafka: new DependencyStatus('kafka'),
+  };
+
+  const pool = new PostgresPool({ config: config.postgres, state: status.postgres, log });
+  const users = overrides.users ?? new PostgresUsers(pool);
+
+  const redis = new RedisConnection({ url: config.redis.url, state: status.redis, log });
+  const pending = new RedisPendingRegistrations(redis);
+  const completed = new RedisCompletedUsers(redis);
+  const failed = new RedisFailedRegistrations(redis);
+  const doubtfulKeys = new DoubtfulKeysRepair({ users, completed, pending, redis: status.redis, log });
+
+  const kafka = createKafka(config.kafka, log);
+  const topics = new KafkaTopics({ kafka, config: config.kafka, log });
+  const sender = new RecordSender(kafka, log);
+  const sendQueue = new SendQueue({ topic: config.kafka.topic, sender, limits: QUEUE_LIMITS, log });
+  const deadLetters = new KafkaDeadLetters({ topic: config.kafka.deadLetterTopic, sender });
+
+  const queue = overrides.queue ?? sendQueue;
+  const { deliveryTimeoutMs } = config.kafka;
+  const registrations = new RegistrationService({
+    pending,
+    completed,
+    failed,
+    users,
+    queue,
+    doubtfulKeys,
+    deliveryTimeoutMs,
+  });
+  const userQueries = new UserQueryService({ completed, users });
+  const writer = new RegistrationWriter({
+    users,
+    completed,
+    pending,
+    failed,
+    deadLetters,
+    doubtfulKeys,
+    log,
+  });
+
+  const liveness = new Liveness(config.consumerEnabled);
+  const consumer = new RegistrationConsumer({ kafka, config: config.kafka, writer, liveness, log });
+  const monitor = new DependencyMonitor({
+    intervalMs: CHECK_INTERVAL_MS,
+    log,
+    checks: [
+      { status: status.redis, check: () => redis.check(), timeoutMs: 1500 },
+      { status: status.postgres, check: () => pool.check(), timeoutMs: 1500 },
+      { status: status.kafka, check: () => topics.check(), timeoutMs: 3000 },
+    ],
+  });
+
+  const lifecycle = new Lifecycle(log);
+  const health = new HealthService({ dependencies: Object.values(status), lifecycle, liveness });
+  const app = createApp({ config: config.http, health, log, registrations, userQueries });
+  const server = new HttpServer(config.http.port, app);
+
+  // Started from top to bottom, stopped from bottom to top.
+  lifecycle.register([
+    pool, // last to go: everything below may still need its answer
+    redis,
+    topics,
+    sender,
+    sendQueue, // flushed while the producer is still there
+    doubtfulKeys,
+    new Migrations({ config: config.postgres, log }),
+    ...(config.consumerEnabled ? [consumer] : []),
+    monitor,
+    server, // no request is let in before, none is left after
+  ]);
+  return { lifecycle, server };
+}

@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs';
+import type Joi from 'joi';
+import { envSchema, SECRETS, type EnvValues } from './env-schema';
+
+/** The service's settings: typed, nested and frozen. Made once, by an entry point. */
+export type Config = ReturnType<typeof toConfig>;
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** One message that names every bad variable and never shows a value. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/**
+ * Reads the settings from environment variables (and the files that NAME_FILE and *_CA_FILE name).
+ * Throws ConfigError listing every bad variable at once.
+ */
+export function loadConfig(env: Env): Config {
+  const problems: string[] = [];
+  const values = validate(withSecretFiles(env, problems), problems);
+  const caFiles = {
+    db: readOptional('DB_SSL_CA_FILE', values.DB_SSL_CA_FILE, problems),
+    kafka: readOptional('KAFKA_SSL_CA_FILE', values.KAFKA_SSL_CA_FILE, problems),
+  };
+  if (problems.length > 0) throw new ConfigError(`Bad configuration: ${problems.join('; ')}`);
+  return Object.freeze(toConfig(values, caFiles));
+}
+
+/** Settings that are fine on a laptop and a risk in production; one sentence each. */
+export function productionWarnings(config: Config): string[] {
+  if (config.env !== 'production') return [];
+  const local = /\b(localhost|127\.0\.0\.1)\b/;
+  return [
+    config.postgres.password === 'postgres' && 'DB_PASSWORD is the default password',
+    local.test(config.postgres.host) && 'DB_HOST is this machine',
+    local.test(config.redis.url) && 'REDIS_URL points at this machine',
+    local.test(config.kafka.brokers.join()) && 'KAFKA_BROKERS points at this machine',
+    local.test(config.http.allowedOrigins.join()) && 'FRONTEND_URL allows an origin on localhost',
+    'GET /api/users and GET /api/users/:email are open to everyone who reaches the service',
+  ].filter((warning) => warning !== false);
+}
+
+function withSecretFiles(env: Env, problems: string[]): Env {
+  const fromFiles = SECRETS.map((name) => {
+    const path = env[`${name}_FILE`];
+    return path && !env[name] ? [name, readOptional(`${name}_FILE`, path, problems)?.trim()] : undefined;
+  });
+  return { ...env, ...Object.fromEntries(fromFiles.filter((entry) => entry !== undefined)) } as Env;
+}
+
+function readOptional(name: string, path: string | undefined, problems: string[]): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    problems.push(`${name} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'})`);
+    return undefined;
+  }
+}
+
+function validate(env: Env, problems: string[]): EnvValues {
+  // An empty variable is an unset one: compose files and ConfigMaps write NAME= for "not set".
+  const set = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const result = envSchema.validate(set, {
+    abortEarly: false,
+    stripUnknown: true,
+    errors: { wrap: { label: false } },
+  }) as Joi.ValidationResult<EnvValues>;
+  problems.push(...(result.error?.details.map(({ message }) => message) ?? []));
+  return result.value as EnvValues;
+}
+
+function toConfig(values: EnvValues, caFiles: { db: string | undefined; kafka: string | undefined }) {
+  return {
+    env: values.NODE_ENV,
+    logLevel: values.LOG_LEVEL,
+    shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT_MS,
+    consumerEnabled: values.CONSUMER_ENABLED,
+    http: {
+      port: values.PORT,
+      trustedProxyHops: values.TRUST_PROXY,
+      allowedOrigins: values.FRONTEND_URL.split(',').map((origin) => origin.trim().replace(/\/$/, '')),
+      rateLimit: { max: values.RATE_LIMIT_MAX, windowMs: values.RATE_LIMIT_WINDOW_MS },
+    },
+    postgres: {
+      host: values.DB_HOST,
+      port: values.DB_PORT,
+      database: values.DB_NAME,
+      user: values.DB_USER,
+      password: values.DB_PASSWORD,
+      ssl: values.DB_SSL ? { rejectUnauthorized: true, ...(caFiles.db && { ca: caFiles.db }) } : false,
+      poolMax: values.DB_POOL_MAX,
+      migrateOnStart: values.MIGRATE_ON_START,
+    },
+    redis: { url: values.REDIS_URL },
+    kafka: {
+      brokers: values.KAFKA_BROKERS.split(',').map((broker) => broker.trim()),
+      clientId: values.KAFKA_CLIENT_ID,
+      groupId: values.KAFKA_GROUP_ID,
+      topic: values.KAFKA_TOPIC,
+      deadLetterTopic: `${values.KAFKA_TOPIC}.dlq`,
+      partitions: values.KAFKA_PARTITIONS,
+      replicationFactor: values.KAFKA_REPLICATION_FACTOR,
+      deliveryTimeoutMs: values.KAFKA_DELIVERY_TIMEOUT_MS,
+      ssl: values.KAFKA_SSL && (caFiles.kafka ? { ca: [caFiles.kafka] } : true),
+      sasl: values.KAFKA_SASL_MECHANISM && {
+        mechanism: values.KAFKA_SASL_MECHANISM,
+        username: values.KAFKA_SASL_USERNAME ?? '',
+        password: values.KAFKA_SASL_PASSWORD ?? '',
+      },
+    },
+  } as const;
+}

@@ -1,0 +1,105 @@
+import Joi from 'joi';
+
+const port = (value: number): Joi.NumberSchema => Joi.number().port().default(value);
+const flag = (value: boolean): Joi.BooleanSchema => Joi.boolean().default(value);
+const count = (min: number, max: number, value: number): Joi.NumberSchema =>
+  Joi.number().integer().min(min).max(max).default(value);
+
+/** Comma-separated text to a list; each item must satisfy `item`, else the message `expected` is reported. */
+const list = (item: RegExp, expected: string, value: string): Joi.StringSchema =>
+  Joi.string()
+    .default(value)
+    .custom((text: string, helpers) => {
+      const items = text.split(',').map((entry) => entry.trim());
+      return items.every((entry) => item.test(entry)) ? text : helpers.error('list.item');
+    })
+    .messages({ 'list.item': `{{#label}} must be a comma-separated list of ${expected}` });
+
+/** Variables that hold a secret: each may also be given as NAME_FILE, the path of a file that holds the value. */
+export const SECRETS = ['DB_PASSWORD', 'REDIS_URL', 'KAFKA_SASL_PASSWORD'] as const;
+
+/** Every environment variable the service reads, with its rule and default. `.env.example` lists the same. */
+export const envSchema = Joi.object({
+  NODE_ENV: Joi.string().valid('development', 'production', 'test').default('development'),
+  PORT: port(8000),
+  LOG_LEVEL: Joi.string().valid('error', 'warn', 'info', 'debug').default('info'),
+  FRONTEND_URL: list(
+    /^https?:\/\/[^/\s?#]+\/?$/,
+    'origins such as https://app.example.com',
+    'http://localhost:5173',
+  ),
+  TRUST_PROXY: count(0, 10, 0),
+  RATE_LIMIT_MAX: count(1, 1_000_000_000, 100),
+  RATE_LIMIT_WINDOW_MS: count(1000, 86_400_000, 900_000),
+
+  DB_HOST: Joi.string().default('localhost'),
+  DB_PORT: port(5432),
+  DB_NAME: Joi.string().default('userdb'),
+  DB_USER: Joi.string().default('postgres'),
+  DB_PASSWORD: Joi.string().default('postgres'),
+  DB_SSL: flag(false),
+  DB_SSL_CA_FILE: Joi.string(),
+  DB_POOL_MAX: count(1, 500, 20),
+  MIGRATE_ON_START: flag(true),
+
+  REDIS_URL: Joi.string()
+    .uri({ scheme: ['redis', 'rediss'] })
+    .default('redis://localhost:6379')
+    .messages({ 'string.uriCustomScheme': '{{#label}} must look like redis://host:port' }),
+
+  KAFKA_BROKERS: list(/^[^\s,:/]+:\d{1,5}$/, 'host:port', 'localhost:9092'),
+  KAFKA_CLIENT_ID: Joi.string().default('user-registration-backend'),
+  KAFKA_GROUP_ID: Joi.string().default('user-registration-consumer'),
+  KAFKA_TOPIC: Joi.string()
+    .pattern(/^[\w.-]{1,200}$/)
+    .default('user-registration')
+    .messages({
+      'string.pattern.base': '{{#label}} must be 1 to 200 letters, digits, dots, dashes or underscores',
+    }),
+  KAFKA_PARTITIONS: count(1, 1000, 3),
+  KAFKA_REPLICATION_FACTOR: count(-1, 10, -1).invalid(0),
+  KAFKA_DELIVERY_TIMEOUT_MS: count(100, 60_000, 5000),
+  KAFKA_SSL: flag(false),
+  KAFKA_SSL_CA_FILE: Joi.string(),
+  KAFKA_SASL_MECHANISM: Joi.string().valid('plain', 'scram-sha-256', 'scram-sha-512'),
+  KAFKA_SASL_USERNAME: Joi.string().when('KAFKA_SASL_MECHANISM', { is: Joi.exist(), then: Joi.required() }),
+  KAFKA_SASL_PASSWORD: Joi.string().when('KAFKA_SASL_MECHANISM', { is: Joi.exist(), then: Joi.required() }),
+  CONSUMER_ENABLED: flag(true),
+
+  SHUTDOWN_TIMEOUT_MS: count(1000, 600_000, 25_000),
+});
+
+/** The variables after validation. */
+export interface EnvValues {
+  NODE_ENV: 'development' | 'production' | 'test';
+  PORT: number;
+  LOG_LEVEL: string;
+  FRONTEND_URL: string;
+  TRUST_PROXY: number;
+  RATE_LIMIT_MAX: number;
+  RATE_LIMIT_WINDOW_MS: number;
+  DB_HOST: string;
+  DB_PORT: number;
+  DB_NAME: string;
+  DB_USER: string;
+  DB_PASSWORD: string;
+  DB_SSL: boolean;
+  DB_SSL_CA_FILE?: string;
+  DB_POOL_MAX: number;
+  MIGRATE_ON_START: boolean;
+  REDIS_URL: string;
+  KAFKA_BROKERS: string;
+  KAFKA_CLIENT_ID: string;
+  KAFKA_GROUP_ID: string;
+  KAFKA_TOPIC: string;
+  KAFKA_PARTITIONS: number;
+  KAFKA_REPLICATION_FACTOR: number;
+  KAFKA_DELIVERY_TIMEOUT_MS: number;
+  KAFKA_SSL: boolean;
+  KAFKA_SSL_CA_FILE?: string;
+  KAFKA_SASL_MECHANISM?: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+  KAFKA_SASL_USERNAME?: string;
+  KAFKA_SASL_PASSWORD?: string;
+  CONSUMER_ENABLED: boolean;
+  SHUTDOWN_TIMEOUT_MS: number;
+}

@@ -1,0 +1,56 @@
+import Joi from 'joi';
+import { emailSchema } from './email';
+import { codePointsBetween, printableText } from './text';
+import { validate } from './validation';
+
+/** What a person submits, validated, trimmed and with a canonical e-mail. */
+export interface Registration {
+  readonly firstName: string;
+  readonly lastName: string;
+  readonly email: string;
+  readonly gender: string;
+  readonly sex: string;
+  readonly occupation: string;
+}
+
+const MIN_LENGTH = 2;
+
+function sizedText(maxCodePoints: number): Joi.StringSchema {
+  return printableText()
+    .custom(codePointsBetween(MIN_LENGTH, maxCodePoints))
+    .messages({ 'string.empty': `{{#label}} length must be at least ${MIN_LENGTH} characters long` });
+}
+
+// The keys stand in the order of the README's rules: the first failing one is reported.
+const registrationSchema = Joi.object<Registration>({
+  firstName: sizedText(100),
+  lastName: sizedText(100),
+  email: emailSchema,
+  gender: Joi.string().trim().required().valid('male', 'female', 'non-binary', 'prefer-not-to-say'),
+  sex: Joi.string().trim().required().valid('male', 'female', 'intersex'),
+  occupation: sizedText(255),
+})
+  .required()
+  .label('body');
+
+/**
+ * Validates a submission from any source (HTTP body, Kafka record): unknown fields are dropped, nothing is coerced.
+ * Throws ValidationError with the first broken rule, in the README's wording.
+ */
+export function parseRegistration(input: unknown): Registration {
+  // Joi would parse a string that looks like JSON; a JSON string is not a registration.
+  const candidate = typeof input === 'string' ? 0 : input;
+  return validate(registrationSchema, candidate);
+}
+
+/** Whether two submissions say the same in all six fields. */
+export function isSameRegistration(a: Registration, b: Registration): boolean {
+  return (
+    a.email === b.email &&
+    a.firstName === b.firstName &&
+    a.lastName === b.lastName &&
+    a.gender === b.gender &&
+    a.sex === b.sex &&
+    a.occupation === b.occupation
+  );
+}

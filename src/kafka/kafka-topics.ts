@@ -1,0 +1,122 @@
+import {
+  ConfigResourceTypes,
+  KafkaJSProtocolError,
+  type Admin,
+  type ITopicConfig,
+  type Kafka,
+} from 'kafkajs';
+import type { Config } from '../config/config';
+import type { Logger } from '../services/ports';
+
+const KEEP_FOR_EVER = '-1';
+const DEAD_LETTER_MAX_BYTES = String(4 * 1024 * 1024);
+const SAFE_REPLICAS = 3;
+const MIN_IN_SYNC_OF_SAFE = '2';
+
+export interface KafkaTopicsDeps {
+  readonly kafka: Kafka;
+  readonly config: Config['kafka'];
+  readonly log: Logger;
+}
+
+/** Looks after the two topics: makes those that are missing, at start and whenever they go missing later. */
+export class KafkaTopics {
+  readonly name = 'kafka topics';
+  readonly stopTimeoutMs = 2000;
+  private admin: Promise<Admin> | undefined;
+
+  constructor(private readonly deps: KafkaTopicsDeps) {}
+
+  start(): void {
+    // Connects with the first check.
+  }
+
+  async stop(): Promise<void> {
+    const admin = await this.admin?.catch(() => undefined);
+    this.admin = undefined;
+    await admin?.disconnect();
+  }
+
+  /** Fails unless Kafka answers and both topics are there (missing ones are made first). */
+  async check(): Promise<void> {
+    const connecting = (this.admin ??= this.connect());
+    try {
+      const admin = await connecting;
+      if (!(await this.areThere(admin))) await this.createMissing(admin);
+    } catch (error) {
+      this.discard(connecting);
+      throw error;
+    }
+  }
+
+  private async connect(): Promise<Admin> {
+    const admin = this.deps.kafka.admin();
+    await admin.connect();
+    return admin;
+  }
+
+  private discard(connecting: Promise<Admin>): void {
+    if (this.admin === connecting) this.admin = undefined;
+    connecting
+      .then((admin) => admin.disconnect())
+      .catch((error: unknown) => this.deps.log.debug('discarded Kafka admin', { error }));
+  }
+
+  private async areThere(admin: Admin): Promise<boolean> {
+    const { topic, deadLetterTopic } = this.deps.config;
+    try {
+      await admin.fetchTopicMetadata({ topics: [topic, deadLetterTopic] });
+      return true;
+    } catch (error) {
+      if (error instanceof KafkaJSProtocolError && error.type === 'UNKNOWN_TOPIC_OR_PARTITION') return false;
+      throw error;
+    }
+  }
+
+  private async createMissing(admin: Admin): Promise<void> {
+    const { config, log } = this.deps;
+    const existing = new Set(await admin.listTopics());
+    const missing = [config.topic, config.deadLetterTopic].filter((topic) => !existing.has(topic));
+    if (missing.length === 0) return;
+
+    const replicas = await this.replicas(admin);
+    const topics = missing.map((topic) => this.topicConfig(topic, replicas));
+    await admin.createTopics({ topics, waitForLeaders: true });
+    log.info('topics created', { topics: missing, partitions: config.partitions, replicas });
+  }
+
+  private topicConfig(topic: string, replicas: number): ITopicConfig {
+    const { config } = this.deps;
+    const inSync =
+      replicas >= SAFE_REPLICAS ? [{ name: 'min.insync.replicas', value: MIN_IN_SYNC_OF_SAFE }] : [];
+    const forDeadLetters = [
+      { name: 'retention.ms', value: KEEP_FOR_EVER },
+      // A record of the largest size still fits with the headers that a dead letter adds.
+      { name: 'max.message.bytes', value: DEAD_LETTER_MAX_BYTES },
+    ];
+    return {
+      topic,
+      numPartitions: config.partitions,
+      replicationFactor: replicas,
+      configEntries: topic === config.deadLetterTopic ? [...inSync, ...forDeadLetters] : inSync,
+    };
+  }
+
+  /** -1 asks the broker for its default, which has to be known to choose min.insync.replicas. */
+  private async replicas(admin: Admin): Promise<number> {
+    const wanted = this.deps.config.replicationFactor;
+    if (wanted !== -1) return wanted;
+    const { controller, brokers } = await admin.describeCluster();
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [
+        {
+          type: ConfigResourceTypes.BROKER,
+          name: String(controller ?? brokers[0]?.nodeId),
+          configNames: ['default.replication.factor'],
+        },
+      ],
+    });
+    return Number(resources[0]?.configEntries[0]?.configValue ?? wanted);
+  }
+}

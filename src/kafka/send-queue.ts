@@ -1,0 +1,138 @@
+import type { Message } from 'kafkajs';
+import { UnavailableError } from '../domain/errors';
+import { Backoff } from '../runtime/backoff';
+import type { Logger, QueueRoom, RegistrationEvent, RegistrationQueue } from '../services/ports';
+import type { RecordSender } from './record-sender';
+import { toMessage } from './registration-message';
+
+export interface SendQueueLimits {
+  readonly maxRecords: number;
+  readonly maxBytes: number;
+  readonly batchRecords: number;
+  readonly batchBytes: number;
+}
+
+export interface SendQueueDeps {
+  readonly topic: string;
+  readonly sender: Pick<RecordSender, 'send'>;
+  readonly limits: SendQueueLimits;
+  readonly log: Logger;
+}
+
+interface Entry {
+  readonly message: Message;
+  readonly bytes: number;
+  readonly confirm: () => void;
+}
+
+/**
+ * Holds records until Kafka has confirmed them, in order. All records that wait leave in one send, one send at a time;
+ * a failed send is repeated until it is confirmed, whether or not anyone still waits.
+ */
+export class SendQueue implements RegistrationQueue {
+  readonly name = 'send queue';
+  readonly stopTimeoutMs = 6000;
+  private entries: Entry[] = [];
+  private bytes = 0;
+  private claims = 0;
+  private sending: Promise<void> | undefined;
+  private isClosed = false;
+  private readonly stopping = new AbortController();
+
+  constructor(private readonly deps: SendQueueDeps) {}
+
+  start(): void {
+    // The first record starts the sending.
+  }
+
+  claim(): QueueRoom {
+    const { maxRecords, maxBytes } = this.deps.limits;
+    if (this.isClosed) throw new UnavailableError('the process is stopping');
+    if (this.entries.length + this.claims >= maxRecords || this.bytes >= maxBytes) {
+      throw new UnavailableError('the send queue is full');
+    }
+    return new Room(this);
+  }
+
+  /** Flushes what is queued; gives up with an error when the time is over, as after a lost connection. */
+  async stop(): Promise<void> {
+    this.isClosed = true;
+    const timer = setTimeout(() => this.stopping.abort(), this.stopTimeoutMs - 1000);
+    await this.sending;
+    clearTimeout(timer);
+    if (this.entries.length > 0) throw new Error(`${this.entries.length} unconfirmed records were given up`);
+  }
+
+  /** For Room only. */
+  changeClaims(by: 1 | -1): void {
+    this.claims += by;
+  }
+
+  /** For Room only. */
+  push(event: RegistrationEvent, requestId: string): Promise<void> {
+    const message = toMessage(event, requestId);
+    const bytes = Buffer.byteLength(message.value) + Buffer.byteLength(message.key);
+    return new Promise((confirm) => {
+      this.entries.push({ message, bytes, confirm });
+      this.bytes += bytes;
+      this.sending ??= this.sendAll().finally(() => (this.sending = undefined));
+    });
+  }
+
+  private async sendAll(): Promise<void> {
+    const backoff = new Backoff({ minMs: 50, maxMs: 1000 });
+    // Everything that this turn of the event loop brings goes into the first batch.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    while (this.entries.length > 0 && !this.stopping.signal.aborted) {
+      const batch = this.nextBatch();
+      try {
+        await this.deps.sender.send(
+          this.deps.topic,
+          batch.map(({ message }) => message),
+        );
+        this.confirm(batch);
+        backoff.reset();
+      } catch (error) {
+        this.deps.log.warn('send failed, will be repeated', { records: this.entries.length, error });
+        await backoff.wait(this.stopping.signal);
+      }
+    }
+  }
+
+  private nextBatch(): Entry[] {
+    const { batchRecords, batchBytes } = this.deps.limits;
+    let bytes = 0;
+    const end = this.entries.findIndex((entry, index) => {
+      bytes += entry.bytes;
+      return index >= batchRecords || (index > 0 && bytes > batchBytes);
+    });
+    return this.entries.slice(0, end === -1 ? undefined : end);
+  }
+
+  private confirm(batch: readonly Entry[]): void {
+    this.entries = this.entries.slice(batch.length);
+    for (const entry of batch) {
+      this.bytes -= entry.bytes;
+      entry.confirm();
+    }
+  }
+}
+
+class Room implements QueueRoom {
+  private isHeld = true;
+
+  constructor(private readonly queue: SendQueue) {
+    queue.changeClaims(1);
+  }
+
+  publish(event: RegistrationEvent, requestId: string): Promise<void> {
+    this.release();
+    return this.queue.push(event, requestId);
+  }
+
+  release(): void {
+    if (!this.isHeld) return;
+    this.isHeld = false;
+    this.queue.changeClaims(-1);
+  }
+}

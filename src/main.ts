@@ -1,0 +1,45 @@
+import dotenv from 'dotenv';
+import { compose } from './compose';
+import { ConfigError, loadConfig, productionWarnings, type Config } from './config/config';
+import { createLogger } from './observability/logger';
+import { stopOnCrash, stopOnSignal } from './runtime/signals';
+import type { Logger } from './services/ports';
+
+async function run(config: Config, log: Logger): Promise<void> {
+  productionWarnings(config).forEach((warning) => log.warn(warning));
+  const { lifecycle, server } = compose(config, log);
+  const stop = (): Promise<boolean> => lifecycle.stop(config.shutdownTimeoutMs);
+  stopOnSignal((signal) => {
+    log.info('stopping', { signal });
+    return stop();
+  });
+  stopOnCrash((error) => log.error('crashed', { error }), stop);
+
+  try {
+    await lifecycle.start();
+    log.info('listening', { port: server.address.port, env: config.env, consumer: config.consumerEnabled });
+  } catch (error) {
+    log.error(startProblem(error, config.http.port));
+    await stop();
+    process.exit(1);
+  }
+}
+
+function startProblem(error: unknown, port: number): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'EADDRINUSE')
+    return `Port ${port} is already in use: stop the other program or set PORT to another one.`;
+  if (code === 'EACCES') return `Port ${port} needs more rights: set PORT to one above 1023.`;
+  return `Cannot start: ${error instanceof Error ? error.message : String(error)}`;
+}
+
+dotenv.config({ quiet: true });
+try {
+  const config = loadConfig(process.env);
+  const log = createLogger({ level: config.logLevel, json: config.env === 'production' });
+  void run(config, log);
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,26 @@
+/** What a log line may say of an error: no driver fields that hold submitted data (`detail`, `command`, `body`). */
+export interface ErrorDescription {
+  readonly name: string;
+  readonly code?: string;
+  readonly message?: string;
+  readonly stack?: string;
+  readonly cause?: ErrorDescription;
+}
+
+const MAX_CAUSES = 4;
+
+// PostgreSQL quotes the offending value in its message for data exceptions (22), violations (23) and raised errors (P0).
+const QUOTES_DATA = /^(22|23|P0)...$/;
+
+/** Name, code, message and stack of an error and of its causes. Messages that may quote submitted data are left out. */
+export function describeError(error: unknown, depth = 0): ErrorDescription {
+  if (!(error instanceof Error)) return { name: typeof error, message: String(error) };
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  const isSafe = code === undefined || !QUOTES_DATA.test(code);
+  return {
+    name: error.name,
+    ...(code !== undefined && { code }),
+    ...(isSafe && { message: error.message, ...(error.stack !== undefined && { stack: error.stack }) }),
+    ...(error.cause !== undefined && depth < MAX_CAUSES && { cause: describeError(error.cause, depth + 1) }),
+  };
+}

@@ -1,0 +1,68 @@
+import path from 'node:path';
+import type { Config } from '../config/config';
+import { Backoff } from '../runtime/backoff';
+import type { Logger } from '../services/ports';
+import { connectionOptions } from './postgres-pool';
+
+const MIGRATIONS_DIR = path.resolve(__dirname, '../../migrations');
+const CONNECT_TIMEOUT_MS = 5000;
+
+/**
+ * Applies the pending migrations in order; resolves to their names. Processes that migrate at the same time wait for
+ * each other on an advisory lock.
+ */
+export async function applyMigrations(
+  config: Config['postgres'],
+  log: (message: string) => void,
+): Promise<string[]> {
+  // Loaded late: the package is ESM-only and not needed by a process that never migrates.
+  const { runner } = await import('node-pg-migrate');
+  const applied = await runner({
+    databaseUrl: { ...connectionOptions(config), connectionTimeoutMillis: CONNECT_TIMEOUT_MS },
+    dir: MIGRATIONS_DIR,
+    direction: 'up',
+    count: Infinity,
+    migrationsTable: 'pgmigrations',
+    advisoryLockMode: 'wait',
+    singleTransaction: true,
+    log,
+  });
+  return applied.map(({ name }) => name);
+}
+
+export interface MigrationsDeps {
+  readonly config: Config['postgres'];
+  readonly log: Logger;
+}
+
+/** Brings the schema up to date as soon as PostgreSQL can be reached; the process is not ready before. */
+export class Migrations {
+  readonly name = 'migrations';
+  readonly stopTimeoutMs = 1000;
+  private readonly stopping = new AbortController();
+
+  constructor(private readonly deps: MigrationsDeps) {}
+
+  start(): void {
+    if (this.deps.config.migrateOnStart) void this.run();
+  }
+
+  stop(): void {
+    this.stopping.abort();
+  }
+
+  private async run(): Promise<void> {
+    const { config, log } = this.deps;
+    const backoff = new Backoff({ minMs: 200, maxMs: 5000 });
+    while (!this.stopping.signal.aborted) {
+      try {
+        const applied = await applyMigrations(config, (message) => log.debug(message));
+        log.info('schema is up to date', { applied });
+        return;
+      } catch (error) {
+        log.warn('migrations could not be applied yet', { error });
+        await backoff.wait(this.stopping.signal);
+      }
+    }
+  }
+}

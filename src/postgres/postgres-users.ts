@@ -1,0 +1,96 @@
+import DataLoader from 'dataloader';
+import { UnavailableError } from '../domain/errors';
+import type { Registration } from '../domain/registration';
+import type { User } from '../domain/user';
+import { withTimeout } from '../runtime/timeout';
+import type { Users } from '../services/ports';
+import type { PostgresPool } from './postgres-pool';
+
+const LOOK_UP_TIMEOUT_MS = 500;
+
+// Times leave SQL as text: a TIMESTAMP has no zone, and the driver would read it in the process's own.
+const utc = (column: string): string => `to_char(${column}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS ${column}`;
+const USER_COLUMNS = `id, first_name, last_name, email, gender, sex, occupation, ${utc('created_at')}, ${utc('updated_at')}`;
+
+// WHERE NOT EXISTS keeps known duplicates from burning ids; ON CONFLICT decides what is written at the same moment.
+const INSERT_MISSING = `
+  INSERT INTO users (first_name, last_name, email, gender, sex, occupation)
+  SELECT r.first_name, r.last_name, r.email, r.gender, r.sex, r.occupation
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+    WITH ORDINALITY AS r(first_name, last_name, email, gender, sex, occupation, position)
+  WHERE NOT EXISTS (SELECT FROM users u WHERE u.email = r.email)
+  ORDER BY r.position
+  ON CONFLICT (email) DO NOTHING
+  RETURNING ${USER_COLUMNS}`;
+
+/** The users table, by parameterized statements only. */
+export class PostgresUsers implements Users {
+  // One look-up per turn of the event loop, for all requests of that turn.
+  private readonly registered: DataLoader<string, boolean>;
+
+  constructor(private readonly pool: PostgresPool) {
+    this.registered = new DataLoader((emails) => this.areRegistered(emails), {
+      cache: false,
+      maxBatchSize: 500,
+    });
+  }
+
+  isRegistered(email: string): Promise<boolean> {
+    const timeout = (): Error =>
+      new UnavailableError(`PostgreSQL did not answer within ${LOOK_UP_TIMEOUT_MS} ms`);
+    return withTimeout(this.registered.load(email), LOOK_UP_TIMEOUT_MS, timeout);
+  }
+
+  async findByEmail(email: string): Promise<User | undefined> {
+    const [user] = await this.findByEmails([email]);
+    return user;
+  }
+
+  findByEmails(emails: readonly string[]): Promise<User[]> {
+    return this.pool.query<User>(`SELECT ${USER_COLUMNS} FROM users WHERE email = ANY($1::text[])`, [emails]);
+  }
+
+  list({ limit, offset }: { readonly limit: number; readonly offset: number }): Promise<User[]> {
+    const sql = `SELECT ${USER_COLUMNS} FROM users u ORDER BY u.created_at DESC, u.id DESC LIMIT $1 OFFSET $2`;
+    return this.pool.query<User>(sql, [limit, offset]);
+  }
+
+  async insertMissing(registrations: readonly Registration[]): Promise<Map<string, User>> {
+    const inserted = await this.pool.query<User>(INSERT_MISSING, toColumns(registrations));
+    const stored = new Map(inserted.map((user) => [user.email, user]));
+    await this.addExisting(stored, registrations);
+    return stored;
+  }
+
+  private async addExisting(
+    stored: Map<string, User>,
+    registrations: readonly Registration[],
+  ): Promise<void> {
+    const others = registrations.map(({ email }) => email).filter((email) => !stored.has(email));
+    if (others.length === 0) return;
+    for (const user of await this.findByEmails(others)) stored.set(user.email, user);
+    if (others.some((email) => !stored.has(email))) {
+      throw new UnavailableError('a row was deleted between insert and read; the batch is tried again');
+    }
+  }
+
+  private async areRegistered(emails: readonly string[]): Promise<boolean[]> {
+    const rows = await this.pool.query<{ email: string }>(
+      'SELECT email FROM users WHERE email = ANY($1::text[])',
+      [emails],
+    );
+    const found = new Set(rows.map(({ email }) => email));
+    return emails.map((email) => found.has(email));
+  }
+}
+
+function toColumns(registrations: readonly Registration[]): string[][] {
+  return [
+    registrations.map((each) => each.firstName),
+    registrations.map((each) => each.lastName),
+    registrations.map((each) => each.email),
+    registrations.map((each) => each.gender),
+    registrations.map((each) => each.sex),
+    registrations.map((each) => each.occupation),
+  ];
+}

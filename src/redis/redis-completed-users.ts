@@ -1,0 +1,34 @@
+import type { User } from '../domain/user';
+import type { CompletedUsers } from '../services/ports';
+import { BATCH_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type RedisConnection } from './redis-connection';
+import { COMPLETED_TTL_SECONDS, completedKey } from './redis-keys';
+
+/** `user:completed:{email}`: the stored row as JSON, as the API returns it. */
+export class RedisCompletedUsers implements CompletedUsers {
+  constructor(private readonly connection: RedisConnection) {}
+
+  async find(email: string): Promise<User | undefined> {
+    const entry = await this.connection.run(REQUEST_TIMEOUT_MS, (redis) => redis.get(completedKey(email)));
+    return entry === null ? undefined : parseUser(entry, email);
+  }
+
+  async put(users: readonly User[]): Promise<void> {
+    await this.connection.run(BATCH_TIMEOUT_MS, (redis) =>
+      Promise.all(
+        users.map((user) =>
+          redis.set(completedKey(user.email), JSON.stringify(user), 'EX', COMPLETED_TTL_SECONDS),
+        ),
+      ),
+    );
+  }
+}
+
+// An entry that is no row of this e-mail counts as absent: PostgreSQL knows better.
+function parseUser(entry: string, email: string): User | undefined {
+  try {
+    const user = JSON.parse(entry) as User | null;
+    return user?.email === email && Number.isInteger(user.id) ? user : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,80 @@
+import { Redis } from 'ioredis';
+import { UnavailableError } from '../domain/errors';
+import { withTimeout } from '../runtime/timeout';
+import type { DependencyState, Logger } from '../services/ports';
+
+/** What one request may wait for Redis, all its commands together. */
+export const REQUEST_TIMEOUT_MS = 300;
+/** What the writer may wait for the commands of one batch. */
+export const BATCH_TIMEOUT_MS = 2000;
+const CHECK_TIMEOUT_MS = 1000;
+const CONNECT_TIMEOUT_MS = 2000;
+const MAX_RECONNECT_DELAY_MS = 2000;
+
+export interface RedisConnectionDeps {
+  readonly url: string;
+  readonly state: DependencyState;
+  readonly log: Logger;
+}
+
+/**
+ * The one connection to Redis. Commands issued in one turn of the event loop leave as one pipeline, in order.
+ * Nothing is queued while disconnected, and every wait has a limit.
+ */
+export class RedisConnection {
+  readonly name = 'redis';
+  readonly stopTimeoutMs = 1000;
+  private readonly redis: Redis;
+
+  constructor(private readonly deps: RedisConnectionDeps) {
+    this.redis = new Redis(deps.url, {
+      lazyConnect: true,
+      enableAutoPipelining: true,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      // A reservation that was given up must not be made again by a later connection.
+      autoResendUnfulfilledCommands: false,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      keepAlive: 10_000,
+      retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), MAX_RECONNECT_DELAY_MS),
+      // A replica after a failover refuses writes until the address is looked up again.
+      reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    });
+    // The background check reports outages once; each attempt would only repeat it.
+    this.redis.on('error', (error) => deps.log.debug('Redis connection error', { error }));
+  }
+
+  start(): void {
+    this.redis.connect().catch(() => undefined); // Goes on by retryStrategy; reported by the 'error' listener.
+  }
+
+  async stop(): Promise<void> {
+    if (this.redis.status === 'ready') await this.redis.quit();
+    this.redis.disconnect();
+  }
+
+  /** Runs commands within one deadline. Throws UnavailableError, at once while Redis is away. */
+  async run<T>(timeoutMs: number, commands: (redis: Redis) => Promise<T>): Promise<T> {
+    if (this.deps.state.isAway) throw new UnavailableError('Redis is away');
+    const timeout = (): Error => new UnavailableError(`Redis did not answer within ${timeoutMs} ms`);
+    try {
+      return await withTimeout(commands(this.redis), timeoutMs, timeout);
+    } catch (error) {
+      // Whatever Redis says no to (loading, out of memory, read-only, no right), the service can do without it.
+      throw error instanceof UnavailableError
+        ? error
+        : new UnavailableError('Redis failed', { cause: error });
+    }
+  }
+
+  /** Fails unless Redis answers; a connection that stays silent is replaced. */
+  async check(): Promise<void> {
+    try {
+      const timeout = (): Error => new UnavailableError(`no answer within ${CHECK_TIMEOUT_MS} ms`);
+      await withTimeout(this.redis.ping(), CHECK_TIMEOUT_MS, timeout);
+    } catch (error) {
+      if (this.redis.status === 'ready') this.redis.disconnect(true);
+      throw error;
+    }
+  }
+}

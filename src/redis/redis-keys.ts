@@ -1,0 +1,8 @@
+/** The service's keys and their lifetimes in seconds. */
+export const PENDING_TTL_SECONDS = 60 * 60;
+export const COMPLETED_TTL_SECONDS = 24 * 60 * 60;
+export const FAILED_TTL_SECONDS = 24 * 60 * 60;
+
+export const pendingKey = (email: string): string => `user:pending:${email}`;
+export const completedKey = (email: string): string => `user:completed:${email}`;
+export const failedKey = (email: string): string => `user:failed:${email}`;

@@ -1,0 +1,45 @@
+import express, { type Express, type RequestHandler } from 'express';
+import helmet from 'helmet';
+import type { Config } from '../config/config';
+import type { HealthService } from '../services/health-service';
+import type { Logger } from '../services/ports';
+import { createHealthRouter } from './health';
+import { createCors } from './middleware/cors';
+import { createErrorHandler, notFound } from './middleware/error-handler';
+import { createRateLimit } from './middleware/rate-limit';
+import { assignRequestId } from './middleware/request-id';
+import { createRequestLog } from './middleware/request-log';
+import { createUsersRouter, type UsersRouterDeps } from './users';
+
+export interface AppDeps extends UsersRouterDeps {
+  readonly config: Config['http'];
+  readonly health: HealthService;
+  readonly log: Logger;
+}
+
+// The answers hold personal data or the state of the moment.
+const noStore: RequestHandler = (_req, res, next) => {
+  res.setHeader('Cache-Control', 'no-store');
+  next();
+};
+
+/** The whole HTTP side: what happens to a request, in this order. */
+export function createApp({ config, health, log, ...users }: AppDeps): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', 'simple');
+  app.set('trust proxy', config.trustedProxyHops);
+
+  app.use(assignRequestId);
+  app.use(createRequestLog(log));
+  app.use(helmet());
+  app.use(createCors(config.allowedOrigins));
+  app.use(noStore);
+  app.use('/api/health', createHealthRouter(health));
+  app.use('/api', createRateLimit(config.rateLimit));
+  app.use('/api/users', createUsersRouter(users));
+  app.use(notFound);
+  app.use(createErrorHandler(log));
+  return app;
+}

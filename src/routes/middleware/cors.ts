@@ -1,0 +1,29 @@
+import cors from 'cors';
+import type { RequestHandler } from 'express';
+
+const PREFLIGHT_CACHE_SECONDS = 600;
+
+/** Lets the listed origins in; others get neither a CORS header nor an error. */
+export function createCors(allowedOrigins: readonly string[]): RequestHandler[] {
+  const forListed = cors({
+    origin: (origin, answer) => answer(null, origin !== undefined && allowedOrigins.includes(origin)),
+    methods: ['GET', 'HEAD', 'POST'],
+    allowedHeaders: ['Content-Type', 'Authorization', 'Idempotency-Key', 'X-Request-Id'],
+    exposedHeaders: [
+      'Location',
+      'Link',
+      'Retry-After',
+      'RateLimit',
+      'RateLimit-Policy',
+      'Idempotency-Replayed',
+      'X-Request-Id',
+    ],
+    maxAge: PREFLIGHT_CACHE_SECONDS,
+  });
+  // The package varies only answers that allow an origin; a cache must tell all of them apart.
+  const vary: RequestHandler = (_req, res, next) => {
+    res.vary('Origin');
+    next();
+  };
+  return [vary, forListed];
+}

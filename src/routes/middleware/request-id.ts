@@ -1,0 +1,18 @@
+import { randomUUID } from 'node:crypto';
+import type { RequestHandler, Response } from 'express';
+
+const SANE = /^[\w.:-]{1,128}$/;
+
+/** Names the request: the caller's `X-Request-Id` when sane, else a new one; the answer carries it. */
+export const assignRequestId: RequestHandler = (req, res, next) => {
+  const given = req.get('x-request-id');
+  const id = given !== undefined && SANE.test(given) ? given : randomUUID();
+  res.locals['requestId'] = id;
+  res.setHeader('X-Request-Id', id);
+  next();
+};
+
+/** The id that assignRequestId gave. */
+export function requestIdOf(res: Response): string {
+  return String(res.locals['requestId']);
+}

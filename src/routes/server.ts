@@ -1,0 +1,62 @@
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+const KEEP_ALIVE_TIMEOUT_MS = 65_000; // Above the idle timeout of load balancers (60 s), so that they close first.
+const HEADERS_TIMEOUT_MS = 20_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+const DRAIN_TIMEOUT_MS = 9000;
+
+/** The listener. Stops by finishing what is under way and telling every client to close its connection. */
+export class HttpServer {
+  readonly name = 'http server';
+  readonly stopTimeoutMs = DRAIN_TIMEOUT_MS + 1000;
+  private readonly server: Server;
+  private readonly underWay = new Set<ServerResponse>();
+
+  constructor(
+    private readonly port: number,
+    handle: RequestListener,
+  ) {
+    const options = {
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+    };
+    this.server = createServer(options, (req, res) => {
+      this.track(res);
+      handle(req, res);
+    });
+  }
+
+  /** Rejects when the port cannot be listened on. */
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen(this.port, () => {
+        this.server.off('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  /** The port in use (the one asked for, or a free one when that was 0). */
+  get address(): AddressInfo {
+    return this.server.address() as AddressInfo;
+  }
+
+  async stop(): Promise<void> {
+    if (!this.server.listening) return;
+    const closed = new Promise((resolve) => this.server.close(resolve));
+    for (const res of this.underWay) res.shouldKeepAlive = false;
+    const deadline = setTimeout(() => this.server.closeAllConnections(), DRAIN_TIMEOUT_MS);
+    await closed;
+    clearTimeout(deadline);
+  }
+
+  private track(res: ServerResponse): void {
+    // A false shouldKeepAlive makes Node answer `Connection: close` and close behind the answer.
+    if (!this.server.listening) res.shouldKeepAlive = false;
+    this.underWay.add(res);
+    res.once('close', () => this.underWay.delete(res));
+  }
+}

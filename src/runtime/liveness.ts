@@ -1,0 +1,17 @@
+const MAX_SILENCE_MS = 60_000;
+
+/** Whether a loop that must never stand still has done something lately; waiting in back-off counts. */
+export class Liveness {
+  private lastTickAt = performance.now();
+
+  /** A process without such a loop is alive as long as it answers. */
+  constructor(private readonly isWatched: boolean) {}
+
+  tick(): void {
+    this.lastTickAt = performance.now();
+  }
+
+  get isAlive(): boolean {
+    return !this.isWatched || performance.now() - this.lastTickAt < MAX_SILENCE_MS;
+  }
+}

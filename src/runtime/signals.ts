@@ -1,0 +1,21 @@
+/** Runs `stop` on the first SIGTERM or SIGINT and exits with its verdict; a second signal exits at once. */
+export function stopOnSignal(stop: (signal: string) => Promise<boolean>): void {
+  let stopping = false;
+  const onSignal = (signal: string): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    void stop(signal).then((clean) => process.exit(clean ? 0 : 1));
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+}
+
+/** A bug that escaped every handler: report it, stop in order, exit 1 (an unknown state must not serve on). */
+export function stopOnCrash(report: (error: unknown) => void, stop: () => Promise<boolean>): void {
+  const onCrash = (error: unknown): void => {
+    report(error);
+    void stop().finally(() => process.exit(1));
+  };
+  process.on('uncaughtException', onCrash);
+  process.on('unhandledRejection', onCrash);
+}

@@ -1,0 +1,52 @@
+import { UnavailableError } from '../domain/errors';
+import { pause } from '../runtime/backoff';
+import { withTimeout } from '../runtime/timeout';
+import type { DependencyStatus } from './dependency-status';
+import type { Logger } from './ports';
+
+/** How one dependency is checked. `check` rejects when the dependency cannot do its work. */
+export interface DependencyCheck {
+  readonly status: DependencyStatus;
+  readonly check: () => Promise<void>;
+  readonly timeoutMs: number;
+}
+
+interface MonitorDeps {
+  readonly checks: readonly DependencyCheck[];
+  readonly intervalMs: number;
+  readonly log: Logger;
+}
+
+/** Checks each dependency for ever in the background, each by itself, so that no request has to. */
+export class DependencyMonitor {
+  readonly name = 'dependency monitor';
+  readonly stopTimeoutMs = 2000;
+  private readonly stopping = new AbortController();
+
+  constructor(private readonly deps: MonitorDeps) {}
+
+  start(): void {
+    for (const check of this.deps.checks) void this.watch(check);
+  }
+
+  stop(): void {
+    this.stopping.abort();
+  }
+
+  private async watch(check: DependencyCheck): Promise<void> {
+    while (!this.stopping.signal.aborted) {
+      await this.checkOnce(check);
+      await pause(this.deps.intervalMs, this.stopping.signal);
+    }
+  }
+
+  private async checkOnce({ status, check, timeoutMs }: DependencyCheck): Promise<void> {
+    const timeout = (): Error => new UnavailableError(`no answer within ${timeoutMs} ms`);
+    try {
+      await withTimeout(check(), timeoutMs, timeout);
+      if (status.update(true)) this.deps.log.info('dependency is healthy', { dependency: status.name });
+    } catch (error) {
+      if (status.update(false)) this.deps.log.warn('dependency is away', { dependency: status.name, error });
+    }
+  }
+}

@@ -1,0 +1,80 @@
+import { UnavailableError } from '../domain/errors';
+import { pause } from '../runtime/backoff';
+import type { CompletedUsers, DoubtfulKeys, Logger, PendingRegistrations, Users } from './ports';
+import type { DependencyStatus } from './dependency-status';
+
+const MAX_EMAILS = 100_000;
+const CHUNK = 500;
+const INTERVAL_MS = 1000;
+
+export interface DoubtfulKeysRepairDeps {
+  readonly users: Pick<Users, 'findByEmails'>;
+  readonly completed: Pick<CompletedUsers, 'put'>;
+  readonly pending: Pick<PendingRegistrations, 'clear'>;
+  readonly redis: DependencyStatus;
+  readonly log: Logger;
+}
+
+/**
+ * Remembers e-mails whose Redis keys were not written while Redis was away, and sets them right afterwards:
+ * an e-mail that has a row gets its `completed` key and loses its reservation. Bounded; the oldest is dropped first
+ * (its reservation then ends with its hour).
+ */
+export class DoubtfulKeysRepair implements DoubtfulKeys {
+  readonly name = 'doubtful keys repair';
+  readonly stopTimeoutMs = 2000;
+  private readonly emails = new Set<string>();
+  private readonly stopping = new AbortController();
+
+  constructor(private readonly deps: DoubtfulKeysRepairDeps) {}
+
+  add(emails: readonly string[]): void {
+    for (const email of emails) {
+      const oldest = this.emails.size >= MAX_EMAILS ? this.emails.values().next().value : undefined;
+      if (oldest !== undefined) this.emails.delete(oldest);
+      this.emails.add(email);
+    }
+  }
+
+  start(): void {
+    void this.run();
+  }
+
+  stop(): void {
+    this.stopping.abort();
+  }
+
+  // Two healthy checks in a row: commands that lay in a frozen server's buffers have run by then.
+  private async run(): Promise<void> {
+    let healthyBefore = false;
+    while (!this.stopping.signal.aborted) {
+      const { isHealthy } = this.deps.redis;
+      if (isHealthy && healthyBefore) await this.repairAll();
+      healthyBefore = isHealthy;
+      await pause(INTERVAL_MS, this.stopping.signal);
+    }
+  }
+
+  private async repairAll(): Promise<void> {
+    const emails = [...this.emails];
+    for (let start = 0; start < emails.length; start += CHUNK) {
+      const chunk = emails.slice(start, start + CHUNK);
+      chunk.forEach((email) => this.emails.delete(email));
+      if (!(await this.repair(chunk))) return;
+    }
+    if (emails.length > 0) this.deps.log.info('doubtful Redis keys set right', { count: emails.length });
+  }
+
+  private async repair(emails: readonly string[]): Promise<boolean> {
+    try {
+      const users = await this.deps.users.findByEmails(emails);
+      await this.deps.completed.put(users);
+      await this.deps.pending.clear(users.map(({ email }) => email));
+      return true;
+    } catch (error) {
+      this.add(emails);
+      if (!(error instanceof UnavailableError)) this.deps.log.error('repair of Redis keys failed', { error });
+      return false;
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import type { Registration } from '../domain/registration';
+import type { User } from '../domain/user';
+
+/** A registration on its way to the database, and what was known of it when it was accepted. */
+export interface RegistrationEvent {
+  /** Names this submission; a retry of the same submission carries the same id. */
+  readonly eventId: string;
+  /** When it was accepted, ISO 8601 in UTC. */
+  readonly acceptedAt: string;
+  readonly registration: Registration;
+}
+
+/** Reservations of e-mails whose registration is not stored yet (1 hour). Every method throws UnavailableError. */
+export interface PendingRegistrations {
+  /**
+   * Reserves the e-mail unless it is reserved. Resolves to the holder: the candidate itself, or who came first;
+   * undefined when the holder's entry cannot be read.
+   */
+  reserve(candidate: RegistrationEvent): Promise<RegistrationEvent | undefined>;
+  /** Deletes the reservation if it belongs to this event. */
+  release(email: string, eventId: string): Promise<void>;
+  /** Deletes the reservations of e-mails that have a row, whoever holds them. */
+  clear(emails: readonly string[]): Promise<void>;
+}
+
+/** Cache of stored users (24 hours). Every method throws UnavailableError. */
+export interface CompletedUsers {
+  find(email: string): Promise<User | undefined>;
+  put(users: readonly User[]): Promise<void>;
+}
+
+/** Marks of registrations that could not be stored (24 hours). Every method throws UnavailableError. */
+export interface FailedRegistrations {
+  mark(email: string, reason: DeadLetterReason): Promise<void>;
+  /** Forgets the mark: a new reservation was made. */
+  clear(email: string): Promise<void>;
+}
+
+/** The users table. Every method throws UnavailableError when the database is away or too slow. */
+export interface Users {
+  /** For the request path: looked up in batches, with a short deadline. */
+  isRegistered(email: string): Promise<boolean>;
+  findByEmail(email: string): Promise<User | undefined>;
+  findByEmails(emails: readonly string[]): Promise<User[]>;
+  /** Newest first. */
+  list(page: { readonly limit: number; readonly offset: number }): Promise<User[]>;
+  /**
+   * Inserts those whose e-mail has no row (each e-mail at most once) and commits; never changes a row.
+   * Resolves to the stored row of every e-mail. Throws UnstorableError when the database refuses the data for good.
+   */
+  insertMissing(registrations: readonly Registration[]): Promise<Map<string, User>>;
+}
+
+/** The bounded queue in front of Kafka. */
+export interface RegistrationQueue {
+  /** Claims room for one event, before anything else is done for it. Throws UnavailableError at once when full. */
+  claim(): QueueRoom;
+}
+
+/** Room for one event in the queue; given back by release(), used up by publish(). */
+export interface QueueRoom {
+  /** Resolves when Kafka has confirmed the event. It is sent again until then, whoever waits. */
+  publish(event: RegistrationEvent, requestId: string): Promise<void>;
+  /** Safe after publish(). */
+  release(): void;
+}
+
+export type DeadLetterReason = 'invalid' | 'unstorable' | 'conflict';
+
+/** A record as Kafka delivered it. */
+export interface ReceivedRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, Buffer | string | (Buffer | string)[] | undefined>>;
+}
+
+export interface DeadLetter {
+  readonly record: ReceivedRecord;
+  readonly reason: DeadLetterReason;
+  /** What was wrong, without submitted data. */
+  readonly error: string;
+}
+
+export interface DeadLetters {
+  /** Resolves when Kafka has confirmed them all. Throws UnavailableError. */
+  publish(letters: readonly DeadLetter[]): Promise<void>;
+}
+
+/** E-mails whose Redis keys may not tell the truth; they are set right when Redis answers again. */
+export interface DoubtfulKeys {
+  add(emails: readonly string[]): void;
+}
+
+/** What the background check knows of one dependency. */
+export interface DependencyState {
+  /** False until the first check is through. */
+  readonly isAway: boolean;
+}
+
+export interface Logger {
+  debug(message: string, fields?: object): unknown;
+  info(message: string, fields?: object): unknown;
+  warn(message: string, fields?: object): unknown;
+  error(message: string, fields?: object): unknown;
+}

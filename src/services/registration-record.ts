@@ -1,0 +1,38 @@
+import { ValidationError } from '../domain/errors';
+import { parseRegistration, type Registration } from '../domain/registration';
+import type { ReceivedRecord } from './ports';
+
+/** Header names of a registration record; the value holds the six fields, the key is the e-mail. */
+export const EVENT_ID_HEADER = 'event-id';
+export const ACCEPTED_AT_HEADER = 'accepted-at';
+export const REQUEST_ID_HEADER = 'request-id';
+
+/** A record whose value is a valid registration. */
+export interface ReadableRecord {
+  readonly record: ReceivedRecord;
+  readonly registration: Registration;
+}
+
+/** Reads a record by the rules of the API. Throws ValidationError, which quotes nothing that was submitted. */
+export function readRecord(record: ReceivedRecord): ReadableRecord {
+  const registration = parseRegistration(parseJson(record.value));
+  if (record.key?.toString() !== registration.email) {
+    throw new ValidationError('Validation error: the record key is not the e-mail');
+  }
+  return { record, registration };
+}
+
+/** The text of a header, if it is there once. */
+export function headerText(record: ReceivedRecord, name: string): string | undefined {
+  const value = record.headers[name];
+  return value === undefined || Array.isArray(value) ? undefined : value.toString();
+}
+
+function parseJson(value: Buffer | null): unknown {
+  if (value === null) throw new ValidationError('Validation error: the record has no value');
+  try {
+    return JSON.parse(value.toString());
+  } catch {
+    throw new ValidationError('Validation error: the record value is not JSON');
+  }
+}

@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import { AlreadyRegisteredError, RegistrationInProgressError, UnavailableError } from '../domain/errors';
+import { isSameRegistration, type Registration } from '../domain/registration';
+import { withTimeout } from '../runtime/timeout';
+import type {
+  CompletedUsers,
+  DoubtfulKeys,
+  FailedRegistrations,
+  PendingRegistrations,
+  QueueRoom,
+  RegistrationEvent,
+  RegistrationQueue,
+  Users,
+} from './ports';
+
+export interface RegistrationServiceDeps {
+  readonly pending: PendingRegistrations;
+  readonly completed: CompletedUsers;
+  readonly failed: FailedRegistrations;
+  readonly users: Pick<Users, 'isRegistered'>;
+  readonly queue: RegistrationQueue;
+  readonly doubtfulKeys: DoubtfulKeys;
+  readonly deliveryTimeoutMs: number;
+}
+
+type Away = typeof AWAY;
+const AWAY = Symbol('away');
+
+/** Accepts registrations: when register() resolves, Kafka holds the event and the e-mail will have this row. */
+export class RegistrationService {
+  constructor(private readonly deps: RegistrationServiceDeps) {}
+
+  /**
+   * Throws AlreadyRegisteredError, RegistrationInProgressError, or UnavailableError when the outcome is not known
+   * in time (the reservation then stays: the event may still arrive) or nothing could be accepted.
+   */
+  async register(registration: Registration, requestId: string): Promise<void> {
+    // Room comes first: once an e-mail is reserved, its event is sure to be sent, so nothing is ever un-reserved.
+    const room = this.deps.queue.claim();
+    try {
+      const event = await this.reserve(registration);
+      await this.deliver(room, event, requestId);
+    } finally {
+      room.release();
+    }
+  }
+
+  /** Resolves to the event to send: a new one, or the pending one that this is a retry of. */
+  private async reserve(registration: Registration): Promise<RegistrationEvent> {
+    const { email } = registration;
+    const candidate = { eventId: randomUUID(), acceptedAt: new Date().toISOString(), registration };
+
+    const [claim, isStored] = await Promise.all([this.askRedis(candidate), this.askPostgres(email)]);
+
+    if (claim === AWAY && isStored === AWAY) {
+      throw new UnavailableError('neither Redis nor PostgreSQL could tell whether the e-mail is taken');
+    }
+    if (isStored === true || (claim !== AWAY && claim.isCompleted)) {
+      this.clearPending(email);
+      throw new AlreadyRegisteredError('the e-mail has a row');
+    }
+    if (claim === AWAY) return candidate;
+    const { holder } = claim;
+    if (holder && isSameRegistration(holder.registration, registration)) return holder;
+    throw new RegistrationInProgressError('the e-mail is reserved for other fields');
+  }
+
+  private async deliver(room: QueueRoom, event: RegistrationEvent, requestId: string): Promise<void> {
+    const { deliveryTimeoutMs } = this.deps;
+    const timeout = (): Error => new UnavailableError(`Kafka did not confirm within ${deliveryTimeoutMs} ms`);
+    await withTimeout(room.publish(event, requestId), deliveryTimeoutMs, timeout);
+  }
+
+  /**
+   * All commands leave in one pipeline. `completed` is read behind the reservation: the writer sets it before it
+   * deletes a reservation, so whoever could reserve a stored e-mail sees it there.
+   */
+  private async askRedis(
+    candidate: RegistrationEvent,
+  ): Promise<Away | { holder: RegistrationEvent | undefined; isCompleted: boolean }> {
+    const { email } = candidate.registration;
+    const { pending, completed, failed, doubtfulKeys } = this.deps;
+    try {
+      const [holder, user] = await Promise.all([
+        pending.reserve(candidate),
+        completed.find(email),
+        failed.clear(email),
+      ]);
+      return { holder, isCompleted: user !== undefined };
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) throw error;
+      // The reservation may have been made, or be made late by a server that was only slow.
+      doubtfulKeys.add([email]);
+      return AWAY;
+    }
+  }
+
+  private async askPostgres(email: string): Promise<Away | boolean> {
+    try {
+      return await this.deps.users.isRegistered(email);
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) throw error;
+      return AWAY;
+    }
+  }
+
+  // Not awaited: the answer does not depend on it, and what fails here is repaired later.
+  private clearPending(email: string): void {
+    this.deps.pending.clear([email]).catch(() => this.deps.doubtfulKeys.add([email]));
+  }
+}

@@ -1,0 +1,165 @@
+import { UnavailableError, UnstorableError, ValidationError } from '../domain/errors';
+import { isSameRegistration } from '../domain/registration';
+import { registrationOf, type User } from '../domain/user';
+import { parseEmail } from '../domain/email';
+import {
+  EVENT_ID_HEADER,
+  headerText,
+  readRecord,
+  REQUEST_ID_HEADER,
+  type ReadableRecord,
+} from './registration-record';
+import type {
+  CompletedUsers,
+  DeadLetter,
+  DeadLetterReason,
+  DeadLetters,
+  DoubtfulKeys,
+  FailedRegistrations,
+  Logger,
+  PendingRegistrations,
+  ReceivedRecord,
+  Users,
+} from './ports';
+
+export interface RegistrationWriterDeps {
+  readonly users: Pick<Users, 'insertMissing'>;
+  readonly completed: Pick<CompletedUsers, 'put'>;
+  readonly pending: Pick<PendingRegistrations, 'clear' | 'release'>;
+  readonly failed: Pick<FailedRegistrations, 'mark'>;
+  readonly deadLetters: DeadLetters;
+  readonly doubtfulKeys: DoubtfulKeys;
+  readonly log: Logger;
+}
+
+/** Turns records into rows. When write() resolves, every record is a row, a known duplicate, or a dead letter. */
+export class RegistrationWriter {
+  constructor(private readonly deps: RegistrationWriterDeps) {}
+
+  /**
+   * Writes the records of one partition, in offset order. Safe to repeat with the same records.
+   * Throws UnavailableError when PostgreSQL or Kafka is away: nothing may be committed then.
+   */
+  async write(records: readonly ReceivedRecord[]): Promise<void> {
+    const { readable, invalid } = this.read(records);
+    const { stored, unstorable } = await this.store(readable);
+    await this.updateCaches([...stored.values()]);
+    await this.bury([...invalid, ...unstorable, ...this.conflicts(readable, stored, unstorable)]);
+  }
+
+  private read(records: readonly ReceivedRecord[]): { readable: ReadableRecord[]; invalid: DeadLetter[] } {
+    const readable: ReadableRecord[] = [];
+    const invalid: DeadLetter[] = [];
+    for (const record of records) {
+      try {
+        readable.push(readRecord(record));
+      } catch (error) {
+        if (!(error instanceof ValidationError)) throw error;
+        invalid.push({ record, reason: 'invalid', error: error.message });
+      }
+    }
+    return { readable, invalid };
+  }
+
+  // First of each e-mail first; should that one be unstorable, the next one of the same e-mail gets its turn.
+  private async store(
+    readable: readonly ReadableRecord[],
+  ): Promise<{ stored: Map<string, User>; unstorable: DeadLetter[] }> {
+    const stored = new Map<string, User>();
+    const unstorable: DeadLetter[] = [];
+    let waiting = readable;
+    while (waiting.length > 0) {
+      const firsts = new Map<string, ReadableRecord>();
+      for (const each of waiting) {
+        if (!firsts.has(each.registration.email)) firsts.set(each.registration.email, each);
+      }
+      await this.storeOrBisect([...firsts.values()], stored, unstorable);
+      waiting = waiting.filter(
+        (each) => !stored.has(each.registration.email) && firsts.get(each.registration.email) !== each,
+      );
+    }
+    return { stored, unstorable };
+  }
+
+  private async storeOrBisect(
+    batch: readonly ReadableRecord[],
+    stored: Map<string, User>,
+    unstorable: DeadLetter[],
+  ): Promise<void> {
+    try {
+      const users = await this.deps.users.insertMissing(batch.map(({ registration }) => registration));
+      for (const [email, user] of users) stored.set(email, user);
+    } catch (error) {
+      if (!(error instanceof UnstorableError)) throw error;
+      const [first, ...others] = batch;
+      if (first !== undefined && others.length === 0) {
+        unstorable.push({ record: first.record, reason: 'unstorable', error: error.message });
+        return;
+      }
+      const middle = Math.ceil(batch.length / 2);
+      await this.storeOrBisect(batch.slice(0, middle), stored, unstorable);
+      await this.storeOrBisect(batch.slice(middle), stored, unstorable);
+    }
+  }
+
+  // `completed` must be there before a reservation goes: see RegistrationService. Redis away never holds an offset.
+  private async updateCaches(users: readonly User[]): Promise<void> {
+    const emails = users.map(({ email }) => email);
+    try {
+      await this.deps.completed.put(users);
+      await this.deps.pending.clear(emails);
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) throw error;
+      this.deps.doubtfulKeys.add(emails);
+    }
+  }
+
+  private conflicts(
+    readable: readonly ReadableRecord[],
+    stored: ReadonlyMap<string, User>,
+    unstorable: readonly DeadLetter[],
+  ): DeadLetter[] {
+    const refused = new Set(unstorable.map(({ record }) => record));
+    return readable.flatMap(({ record, registration }): DeadLetter[] => {
+      if (refused.has(record)) return [];
+      const user = stored.get(registration.email);
+      if (user === undefined || isSameRegistration(registrationOf(user), registration)) return [];
+      return [{ record, reason: 'conflict', error: 'another registration of this e-mail came first' }];
+    });
+  }
+
+  private async bury(letters: readonly DeadLetter[]): Promise<void> {
+    if (letters.length === 0) return;
+    await this.deps.deadLetters.publish(letters);
+    for (const { record, reason, error } of letters) {
+      const { topic, partition, offset } = record;
+      const requestId = headerText(record, REQUEST_ID_HEADER);
+      this.deps.log.warn('dead letter', { reason, error, topic, partition, offset, requestId });
+      if (reason !== 'conflict') await this.markFailed(record, reason);
+    }
+  }
+
+  /** Frees the e-mail for another try, if the reservation is this record's own. */
+  private async markFailed(record: ReceivedRecord, reason: DeadLetterReason): Promise<void> {
+    const eventId = headerText(record, EVENT_ID_HEADER);
+    const email = canonicalKey(record);
+    if (email === undefined) return;
+    try {
+      await this.deps.failed.mark(email, reason);
+      if (eventId !== undefined) await this.deps.pending.release(email, eventId);
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) throw error;
+      this.deps.log.warn('a dead letter could not be marked in Redis; its reservation ends by itself', {
+        error,
+      });
+    }
+  }
+}
+
+function canonicalKey(record: ReceivedRecord): string | undefined {
+  try {
+    return parseEmail(record.key?.toString());
+  } catch {
+    return undefined;
+  }
+}
