@@ -1,0 +1,162 @@
+import { UnavailableError, UnstorableError } from '../../src/domain/errors';
+import type { Registration } from '../../src/domain/registration';
+import type { User } from '../../src/domain/user';
+import type {
+  CompletedUsers,
+  DeadLetter,
+  DeadLetterReason,
+  DeadLetters,
+  DoubtfulKeys,
+  FailedRegistrations,
+  PendingRegistrations,
+  QueueRoom,
+  RegistrationEvent,
+  RegistrationQueue,
+  Users,
+} from '../../src/services/ports';
+import { buildUser } from './builders';
+
+/** A fake that can be away, as its real dependency can. */
+class Dependency {
+  isAway = false;
+
+  protected reach(): void {
+    if (this.isAway) throw new UnavailableError('away');
+  }
+}
+
+export class InMemoryPendingRegistrations extends Dependency implements PendingRegistrations {
+  readonly entries = new Map<string, RegistrationEvent>();
+
+  async reserve(candidate: RegistrationEvent): Promise<RegistrationEvent | undefined> {
+    this.reach();
+    const { email } = candidate.registration;
+    if (!this.entries.has(email)) this.entries.set(email, candidate);
+    return Promise.resolve(this.entries.get(email));
+  }
+
+  async release(email: string, eventId: string): Promise<void> {
+    this.reach();
+    if (this.entries.get(email)?.eventId === eventId) this.entries.delete(email);
+    return Promise.resolve();
+  }
+
+  async clear(emails: readonly string[]): Promise<void> {
+    this.reach();
+    emails.forEach((email) => this.entries.delete(email));
+    return Promise.resolve();
+  }
+}
+
+export class InMemoryCompletedUsers extends Dependency implements CompletedUsers {
+  readonly entries = new Map<string, User>();
+
+  async find(email: string): Promise<User | undefined> {
+    this.reach();
+    return Promise.resolve(this.entries.get(email));
+  }
+
+  async put(users: readonly User[]): Promise<void> {
+    this.reach();
+    users.forEach((user) => this.entries.set(user.email, user));
+    return Promise.resolve();
+  }
+}
+
+export class InMemoryFailedRegistrations extends Dependency implements FailedRegistrations {
+  readonly entries = new Map<string, DeadLetterReason>();
+
+  async mark(email: string, reason: DeadLetterReason): Promise<void> {
+    this.reach();
+    this.entries.set(email, reason);
+    return Promise.resolve();
+  }
+
+  async clear(email: string): Promise<void> {
+    this.reach();
+    this.entries.delete(email);
+    return Promise.resolve();
+  }
+}
+
+export class InMemoryUsers extends Dependency implements Users {
+  readonly rows: User[] = [];
+  private nextId = 1;
+
+  /** What PostgreSQL would refuse for good in this test. */
+  refuses: (registration: Registration) => boolean = () => false;
+
+  async isRegistered(email: string): Promise<boolean> {
+    return (await this.findByEmail(email)) !== undefined;
+  }
+
+  async findByEmail(email: string): Promise<User | undefined> {
+    const [user] = await this.findByEmails([email]);
+    return user;
+  }
+
+  async findByEmails(emails: readonly string[]): Promise<User[]> {
+    this.reach();
+    return Promise.resolve(this.rows.filter(({ email }) => emails.includes(email)));
+  }
+
+  async list({ limit, offset }: { readonly limit: number; readonly offset: number }): Promise<User[]> {
+    this.reach();
+    return Promise.resolve(this.rows.toReversed().slice(offset, offset + limit));
+  }
+
+  async insertMissing(registrations: readonly Registration[]): Promise<Map<string, User>> {
+    this.reach();
+    if (registrations.some((each) => this.refuses(each))) throw new UnstorableError('refused');
+    for (const registration of registrations) {
+      const isKnown = this.rows.some(({ email }) => email === registration.email);
+      if (!isKnown) this.rows.push(buildUser(registration, this.nextId++));
+    }
+    const users = await this.findByEmails(registrations.map(({ email }) => email));
+    return new Map(users.map((user) => [user.email, user]));
+  }
+}
+
+/** Confirms at once, unless told to be full or to stay silent. */
+export class RecordingQueue implements RegistrationQueue {
+  readonly published: { readonly event: RegistrationEvent; readonly requestId: string }[] = [];
+  claims = 0;
+  isFull = false;
+  isSilent = false;
+
+  claim(): QueueRoom {
+    if (this.isFull) throw new UnavailableError('full');
+    this.claims += 1;
+    let isHeld = true;
+    const release = (): void => {
+      if (isHeld) this.claims -= 1;
+      isHeld = false;
+    };
+    return {
+      release,
+      publish: (event, requestId) => {
+        release();
+        this.published.push({ event, requestId });
+        return this.isSilent ? new Promise(() => undefined) : Promise.resolve();
+      },
+    };
+  }
+}
+
+export class RecordingDeadLetters extends Dependency implements DeadLetters {
+  readonly letters: DeadLetter[] = [];
+
+  async publish(letters: readonly DeadLetter[]): Promise<void> {
+    this.reach();
+    this.letters.push(...letters);
+    return Promise.resolve();
+  }
+}
+
+export class RecordingDoubtfulKeys implements DoubtfulKeys {
+  readonly emails: string[] = [];
+
+  add(emails: readonly string[]): void {
+    this.emails.push(...emails);
+  }
+}

@@ -1,0 +1,134 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import dotenv from 'dotenv';
+import { loadConfig, productionWarnings } from '../../../src/config/config';
+import { envSchema, SECRETS } from '../../../src/config/env-schema';
+
+const EXAMPLE = dotenv.parse(readFileSync('.env.example'));
+
+describe('loadConfig', () => {
+  it('needs nothing: the README’s values are the defaults', () => {
+    const config = loadConfig({});
+
+    expect(config.http.port).toBe(8000);
+    expect(config.http.allowedOrigins).toEqual(['http://localhost:5173']);
+    expect(config.http.rateLimit).toEqual({ max: 100, windowMs: 900_000 });
+    expect(config.postgres).toMatchObject({ host: 'localhost', port: 5432, database: 'userdb', poolMax: 20, ssl: false });
+    expect(config.postgres).toMatchObject({ user: 'postgres', password: 'postgres', migrateOnStart: true });
+    expect(config.redis.url).toBe('redis://localhost:6379');
+    expect(config.kafka.brokers).toEqual(['localhost:9092']);
+    expect(config.kafka).toMatchObject({ topic: 'user-registration', deadLetterTopic: 'user-registration.dlq' });
+    expect(config.kafka).toMatchObject({ groupId: 'user-registration-consumer', partitions: 3, replicationFactor: -1 });
+    expect(config.kafka).toMatchObject({ deliveryTimeoutMs: 5000, ssl: false, sasl: undefined });
+    expect(config).toMatchObject({ env: 'development', consumerEnabled: true, shutdownTimeoutMs: 25_000 });
+  });
+
+  it('reads .env.example to the very defaults', () => {
+    expect(loadConfig(EXAMPLE)).toEqual(loadConfig({}));
+  });
+
+  it('lists every bad variable in one message and shows no value', () => {
+    const bad = {
+      PORT: '80000',
+      NODE_ENV: 'prod',
+      DB_PORT: 'five',
+      KAFKA_BROKERS: 'broker-without-port',
+      FRONTEND_URL: 'https://a.example.com/path',
+      REDIS_URL: 'http://secret@cache',
+      KAFKA_REPLICATION_FACTOR: '0',
+      KAFKA_SASL_MECHANISM: 'plain',
+      CONSUMER_ENABLED: 'maybe',
+      DB_SSL_CA_FILE: '/nowhere/ca.pem',
+    };
+
+    const load = (): unknown => loadConfig(bad);
+
+    for (const name of [...Object.keys(bad).filter((each) => each !== 'KAFKA_SASL_MECHANISM'), 'KAFKA_SASL_USERNAME']) {
+      expect(load).toThrow(new RegExp(`\\b${name}\\b`));
+    }
+    expect(load).not.toThrow('secret');
+  });
+
+  it('reads lists, trims their items and drops a trailing slash', () => {
+    const config = loadConfig({
+      FRONTEND_URL: 'https://a.example.com/, https://b.example.com',
+      KAFKA_BROKERS: 'one:9092, two:9092',
+    });
+
+    expect(config.http.allowedOrigins).toEqual(['https://a.example.com', 'https://b.example.com']);
+    expect(config.kafka.brokers).toEqual(['one:9092', 'two:9092']);
+  });
+
+  it.each(SECRETS)('reads %s from the file that %s_FILE names', (name) => {
+    const file = path.join(mkdtempSync(path.join(tmpdir(), 'config-')), 'secret');
+    writeFileSync(file, 'redis://:s3cret@cache:6379\n');
+
+    const config = loadConfig({
+      [`${name}_FILE`]: file,
+      KAFKA_SASL_MECHANISM: 'plain',
+      KAFKA_SASL_USERNAME: 'user',
+      ...(name !== 'KAFKA_SASL_PASSWORD' && { KAFKA_SASL_PASSWORD: 'other' }),
+    });
+
+    expect(JSON.stringify(config)).toContain('redis://:s3cret@cache:6379"');
+  });
+
+  it('reports a secret file that cannot be read', () => {
+    expect(() => loadConfig({ DB_PASSWORD_FILE: '/nowhere/secret' })).toThrow('DB_PASSWORD_FILE cannot be read (ENOENT)');
+  });
+
+  it('sets up TLS and SASL from their variables', () => {
+    const ca = path.join(mkdtempSync(path.join(tmpdir(), 'config-')), 'ca.pem');
+    writeFileSync(ca, 'certificate');
+
+    const config = loadConfig({
+      DB_SSL: 'true',
+      DB_SSL_CA_FILE: ca,
+      KAFKA_SSL: 'true',
+      KAFKA_SSL_CA_FILE: ca,
+      KAFKA_SASL_MECHANISM: 'scram-sha-512',
+      KAFKA_SASL_USERNAME: 'user',
+      KAFKA_SASL_PASSWORD: 'pass',
+    });
+
+    expect(config.postgres.ssl).toEqual({ rejectUnauthorized: true, ca: 'certificate' });
+    expect(config.kafka.ssl).toEqual({ ca: ['certificate'] });
+    expect(config.kafka.sasl).toEqual({ mechanism: 'scram-sha-512', username: 'user', password: 'pass' });
+  });
+});
+
+describe('.env.example', () => {
+  it('lists exactly the variables of the schema', () => {
+    const known = Object.keys((envSchema.describe() as { keys: object }).keys);
+
+    expect(Object.keys(EXAMPLE).sort()).toEqual(known.sort());
+  });
+});
+
+describe('productionWarnings', () => {
+  it('says nothing in development', () => {
+    expect(productionWarnings(loadConfig({}))).toEqual([]);
+  });
+
+  it('names each default password and local address that is still in use', () => {
+    const warnings = productionWarnings(loadConfig({ NODE_ENV: 'production' })).join('\n');
+
+    for (const name of ['DB_PASSWORD', 'DB_HOST', 'REDIS_URL', 'KAFKA_BROKERS', 'FRONTEND_URL', 'GET /api/users']) {
+      expect(warnings).toContain(name);
+    }
+  });
+
+  it('only warns of the open reads when everything is set', () => {
+    const env = {
+      NODE_ENV: 'production',
+      DB_PASSWORD: 'x',
+      DB_HOST: 'db',
+      REDIS_URL: 'redis://cache:6379',
+      KAFKA_BROKERS: 'kafka:9092',
+      FRONTEND_URL: 'https://app.example.com',
+    };
+
+    expect(productionWarnings(loadConfig(env))).toHaveLength(1);
+  });
+});

@@ -1,0 +1,77 @@
+import fc from 'fast-check';
+import { parseEmail } from '../../../src/domain/email';
+
+describe('parseEmail', () => {
+  it.each([
+    ['lower-cases', 'John.DOE@Example.COM', 'john.doe@example.com'],
+    ['trims', '  a@example.com\t', 'a@example.com'],
+    ['composes to NFC', 'jose\u0301@example.com', 'jos\u00e9@example.com'],
+    ['turns the domain into ASCII', 'a@MÜNCHEN.de', 'a@xn--mnchen-3ya.de'],
+    ['lower-cases a punycode domain', 'a@XN--MNCHEN-3YA.de', 'a@xn--mnchen-3ya.de'],
+    ['reads an ideographic full stop as a dot', 'a@例え。jp', 'a@xn--r8jz45g.jp'],
+    ['keeps tags, apostrophes and dots', "o'hara.x+tag@ex-ample.museum", "o'hara.x+tag@ex-ample.museum"],
+    ['takes 64 bytes before the @', `${'x'.repeat(64)}@example.com`, `${'x'.repeat(64)}@example.com`],
+    ['takes 254 characters', `a@${`${'b'.repeat(61)}.`.repeat(4)}com1`, `a@${`${'b'.repeat(61)}.`.repeat(4)}com1`],
+  ])('%s', (_what, address, canonical) => {
+    expect(parseEmail(address)).toBe(canonical);
+  });
+
+  it.each([
+    ['no @', 'example.com'],
+    ['two @', 'a@@example.com'],
+    ['nothing before the @', '@example.com'],
+    ['nothing behind the @', 'a@'],
+    ['a domain without a dot', 'a@localhost'],
+    ['a blank inside', 'a b@example.com'],
+    ['a quoted local part', '"a b"@example.com'],
+    ['an address literal', 'a@[127.0.0.1]'],
+    ['an IPv4 domain', 'a@127.0.0.1'],
+    ['an IPv4 domain in full-width digits', 'a@１.２'],
+    ['two dots in the domain', 'a@example..com'],
+    ['a dot at the end', 'a@example.com.'],
+    ['a dash at the start of a label', 'a@-example.com'],
+    ['an underscore in the domain', 'a@ex_ample.com'],
+    ['a path behind the domain', 'a@example.com/x'],
+    ['a port behind the domain', 'a@example.com:80'],
+    ['percent-encoding in the domain', 'a@ex%41mple.com'],
+    ['a zero-width space', 'a\u200bb@example.com'],
+    ['65 bytes before the @', `${'x'.repeat(65)}@example.com`],
+    ['255 characters', `a@${`${'b'.repeat(61)}.`.repeat(4)}com12`],
+    ['broken punycode', 'a@xn--a.com'],
+  ])('refuses %s', (_what, address) => {
+    expect(() => parseEmail(address)).toThrow('Validation error: email must be a valid email');
+  });
+
+  it.each([
+    ['undefined', undefined, 'email is required'],
+    ['a number', 5, 'email must be a string'],
+    ['empty text', '', 'email is not allowed to be empty'],
+    ['blanks', '   ', 'email is not allowed to be empty'],
+    ['a NUL', 'a\0@example.com', 'email must not contain a NUL or control character'],
+  ])('refuses %s with its own message', (_what, address, message) => {
+    expect(() => parseEmail(address)).toThrow(`Validation error: ${message}`);
+  });
+
+  it('is idempotent and gives one form for every letter case of an address', () => {
+    const addresses = fc.oneof(fc.emailAddress(), fc.string({ unit: 'grapheme' }).map((local) => `${local}@Exämple.org`));
+
+    fc.assert(
+      fc.property(addresses, (address) => {
+        const canonical = canonicalOrUndefined(address);
+        fc.pre(canonical !== undefined);
+        expect(canonicalOrUndefined(canonical)).toBe(canonical);
+        const domainAt = address.lastIndexOf('@');
+        expect(canonicalOrUndefined(address.slice(0, domainAt) + address.slice(domainAt).toUpperCase())).toBe(canonical);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+function canonicalOrUndefined(address: string): string | undefined {
+  try {
+    return parseEmail(address);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,131 @@
+import { Liveness } from '../../../src/runtime/liveness';
+import { DependencyMonitor } from '../../../src/services/dependency-monitor';
+import { DependencyStatus } from '../../../src/services/dependency-status';
+import { HealthService } from '../../../src/services/health-service';
+import { eventually } from '../../support/eventually';
+import { RecordingLogger } from '../../support/recording-logger';
+
+function setUp() {
+  const redis = new DependencyStatus('redis');
+  const postgres = new DependencyStatus('postgres');
+  const lifecycle = { isStarted: true };
+  const liveness = { isAlive: true };
+  const health = new HealthService({ dependencies: [redis, postgres], lifecycle, liveness });
+  return { redis, postgres, lifecycle, liveness, health };
+}
+
+describe('HealthService', () => {
+  it('reports OK when every dependency is healthy', () => {
+    const { redis, postgres, health } = setUp();
+    [redis, postgres].forEach((status) => status.update(true));
+
+    expect(health.report()).toEqual({
+      uptime: expect.any(Number),
+      message: 'OK',
+      timestamp: expect.any(Number),
+      services: { redis: 'healthy', postgres: 'healthy' },
+    });
+  });
+
+  it('reports Degraded and names who is away', () => {
+    const { redis, postgres, health } = setUp();
+    redis.update(true);
+    postgres.update(false);
+
+    expect(health.report()).toMatchObject({
+      message: 'Degraded',
+      services: { redis: 'healthy', postgres: 'unhealthy' },
+    });
+  });
+
+  it('is ready when started and each dependency was reached once, through later outages too', () => {
+    const { redis, postgres, health } = setUp();
+    expect(health.isReady()).toBe(false);
+    redis.update(true);
+    expect(health.isReady()).toBe(false);
+    postgres.update(true);
+    expect(health.isReady()).toBe(true);
+
+    [redis, postgres].forEach((status) => status.update(false));
+
+    expect(health.isReady()).toBe(true);
+  });
+
+  it('is not ready once it is stopping', () => {
+    const { redis, postgres, lifecycle, health } = setUp();
+    [redis, postgres].forEach((status) => status.update(true));
+
+    lifecycle.isStarted = false;
+
+    expect(health.isReady()).toBe(false);
+  });
+
+  it('is alive as long as the consumer’s loop ticks', () => {
+    const { health, liveness } = setUp();
+    expect(health.isAlive()).toBe(true);
+
+    liveness.isAlive = false;
+
+    expect(health.isAlive()).toBe(false);
+  });
+});
+
+describe('Liveness', () => {
+  afterEach(() => jest.useRealTimers());
+
+  it('ends 60 s after the last tick', () => {
+    jest.useFakeTimers();
+    const liveness = new Liveness(true);
+    jest.advanceTimersByTime(59_000);
+    liveness.tick();
+    jest.advanceTimersByTime(59_999);
+    expect(liveness.isAlive).toBe(true);
+
+    jest.advanceTimersByTime(1);
+
+    expect(liveness.isAlive).toBe(false);
+  });
+
+  it('does not end where there is no loop to watch', () => {
+    jest.useFakeTimers();
+    const liveness = new Liveness(false);
+
+    jest.advanceTimersByTime(3_600_000);
+
+    expect(liveness.isAlive).toBe(true);
+  });
+});
+
+describe('DependencyMonitor', () => {
+  it('follows each dependency by itself, logs only changes, and stops', async () => {
+    const log = new RecordingLogger();
+    const [good, bad, silent] = ['good', 'bad', 'silent'].map((name) => new DependencyStatus(name)) as [
+      DependencyStatus,
+      DependencyStatus,
+      DependencyStatus,
+    ];
+    let checks = 0;
+    const monitor = new DependencyMonitor({
+      intervalMs: 1,
+      log,
+      checks: [
+        { status: good, timeoutMs: 1000, check: () => Promise.resolve(void checks++) },
+        { status: bad, timeoutMs: 1000, check: () => Promise.reject(new Error('refused')) },
+        { status: silent, timeoutMs: 5, check: () => new Promise(() => undefined) },
+      ],
+    });
+
+    monitor.start();
+    await eventually(() => expect(checks).toBeGreaterThan(5));
+    await eventually(() => expect(silent.isAway).toBe(true));
+    monitor.stop();
+
+    expect([good.isHealthy, good.isAway]).toEqual([true, false]);
+    expect([bad.isHealthy, bad.isAway]).toEqual([false, true]);
+    expect(log.lines.map(({ level, dependency }) => [level, dependency]).sort()).toEqual([
+      ['info', 'good'],
+      ['warn', 'bad'],
+      ['warn', 'silent'],
+    ]);
+  });
+});
