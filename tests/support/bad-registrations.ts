@@ -25,8 +25,16 @@ function badText(field: keyof Registration, max: number): BadRegistration[] {
     bad('1 character', 'J', tooShort),
     bad('1 character and blanks', '  J  ', tooShort),
     bad('1 emoji', '😀', tooShort),
-    bad(`${max + 1} characters`, 'x'.repeat(max + 1), `length must be less than or equal to ${max} characters long`),
-    bad(`${max + 1} emoji`, '😀'.repeat(max + 1), `length must be less than or equal to ${max} characters long`),
+    bad(
+      `${max + 1} characters`,
+      'x'.repeat(max + 1),
+      `length must be less than or equal to ${max} characters long`,
+    ),
+    bad(
+      `${max + 1} emoji`,
+      '😀'.repeat(max + 1),
+      `length must be less than or equal to ${max} characters long`,
+    ),
     bad('a NUL', 'Jo\0hn', 'must not contain a NUL or control character'),
     bad('a line break', 'Jo\nhn', 'must not contain a NUL or control character'),
     bad('an escape character', 'Jo\u001b[31mhn', 'must not contain a NUL or control character'),
@@ -43,13 +51,11 @@ function badChoice(field: keyof Registration, choices: string): BadRegistration[
   const values = [null, 5, true, [], {}, '', 'Male', 'unknown', 'male\0', 'constructor'];
   return [
     [`${field}: missing`, { [field]: undefined }, `Validation error: ${field} is required`],
-    ...values.map(
-      (value): BadRegistration => [
-        `${field}: ${JSON.stringify(value)}`,
-        { [field]: value },
-        `Validation error: ${field} ${problem}`,
-      ],
-    ),
+    ...values.map((value): BadRegistration => [
+      `${field}: ${JSON.stringify(value)}`,
+      { [field]: value },
+      `Validation error: ${field} ${problem}`,
+    ]),
   ];
 }
 
@@ -60,12 +66,28 @@ const badEmails: BadRegistration[] = [
   ['email: an array', { email: ['a@example.com'] }, 'Validation error: email must be a string'],
   ['email: an object', { email: {} }, 'Validation error: email must be a string'],
   ['email: empty', { email: '' }, 'Validation error: email is not allowed to be empty'],
-  ['email: a NUL', { email: 'a\0@example.com' }, 'Validation error: email must not contain a NUL or control character'],
-  ['email: a lone surrogate', { email: 'a\udc00@example.com' }, 'Validation error: email must not contain a lone surrogate'],
+  [
+    'email: a NUL',
+    { email: 'a\0@example.com' },
+    'Validation error: email must not contain a NUL or control character',
+  ],
+  [
+    'email: a lone surrogate',
+    { email: 'a\udc00@example.com' },
+    'Validation error: email must not contain a lone surrogate',
+  ],
   ...['john.doe', 'john@', '@example.com', 'john@localhost', 'jo hn@example.com', 'a@b@example.com'].map(
-    (email): BadRegistration => [`email: ${email}`, { email }, 'Validation error: email must be a valid email'],
+    (email): BadRegistration => [
+      `email: ${email}`,
+      { email },
+      'Validation error: email must be a valid email',
+    ],
   ),
-  ['email: too long', { email: `${'x'.repeat(250)}@example.com` }, 'Validation error: email must be a valid email'],
+  [
+    'email: too long',
+    { email: `${'x'.repeat(250)}@example.com` },
+    'Validation error: email must be a valid email',
+  ],
 ];
 
 /** The README's validation rules at their edges: what the service refuses, and in which words. */
@@ -76,21 +98,33 @@ export const BAD_REGISTRATIONS: readonly BadRegistration[] = [
   ...badChoice('gender', GENDERS),
   ...badChoice('sex', SEXES),
   ...badText('occupation', 255),
-  ['several bad fields: the first in the README order', { occupation: '', email: 'x', gender: 'x' }, 'Validation error: email must be a valid email'],
+  [
+    'several bad fields: the first in the README order',
+    { occupation: '', email: 'x', gender: 'x' },
+    'Validation error: email must be a valid email',
+  ],
 ];
 
 /** The same rules from the inside: what is accepted and comes back exactly so. */
 export const GOOD_REGISTRATIONS: readonly (readonly [string, Partial<Registration>])[] = [
   ['2 characters', { firstName: 'Jo', lastName: 'Ng', occupation: 'PM' }],
-  ['100 and 255 characters', { firstName: 'x'.repeat(100), lastName: 'y'.repeat(100), occupation: 'z'.repeat(255) }],
+  [
+    '100 and 255 characters',
+    { firstName: 'x'.repeat(100), lastName: 'y'.repeat(100), occupation: 'z'.repeat(255) },
+  ],
   ['100 and 255 emoji', { firstName: '😀'.repeat(100), occupation: '🙂'.repeat(255) }],
   ['2 emoji', { firstName: '😀😀' }],
   ['SQL text', { firstName: "Robert'); DROP TABLE users;--", occupation: '1 OR 1=1; SELECT $1 -- \\' }],
   ['HTML', { lastName: '<script>alert("x")</script>' }],
-  ['apostrophes, accents and other scripts', { firstName: "Zoë O'Brien", lastName: '李小龍', occupation: 'مهندس' }],
+  [
+    'apostrophes, accents and other scripts',
+    { firstName: "Zoë O'Brien", lastName: '李小龍', occupation: 'مهندس' },
+  ],
   ['a zero-width joiner inside a name', { firstName: 'علی\u200cرضا' }],
   ['backslashes, quotes and braces', { occupation: '{"a":"\\\\"}, {NULL}, "' }],
   ['the words null and undefined', { firstName: 'null', lastName: 'undefined' }],
-  ...['male', 'female', 'non-binary', 'prefer-not-to-say'].map((gender) => [`gender ${gender}`, { gender }] as const),
+  ...['male', 'female', 'non-binary', 'prefer-not-to-say'].map(
+    (gender) => [`gender ${gender}`, { gender }] as const,
+  ),
   ...['male', 'female', 'intersex'].map((sex) => [`sex ${sex}`, { sex }] as const),
 ];

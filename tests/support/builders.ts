@@ -46,7 +46,9 @@ export function buildUser(registration: Registration = buildRegistration(), id =
 }
 
 /** A record as the API would have sent it; `value` may be anything. */
-export function buildRecord(overrides: Partial<Omit<ReceivedRecord, 'value'>> & { value?: unknown } = {}): ReceivedRecord {
+export function buildRecord(
+  overrides: Partial<Omit<ReceivedRecord, 'value'>> & { value?: unknown } = {},
+): ReceivedRecord {
   const { value = buildRegistration(), ...others } = overrides;
   const email = (value as Partial<Registration> | null)?.email;
   return {

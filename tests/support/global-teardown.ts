@@ -1,1 +1,4 @@
-export default async function globalTeardown(): Promise<void> {}
+/** Stops what global-setup.ts started; its data go with it. */
+export default async function globalTeardown(): Promise<void> {
+  await globalThis.testStack?.kill();
+}

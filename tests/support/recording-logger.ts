@@ -19,7 +19,12 @@ export class RecordingLogger implements Logger {
   private record(level: LogLine['level']): (message: string, fields?: object) => void {
     return (message, fields = {}) => {
       const { error, ...others } = fields as { error?: unknown };
-      this.lines.push({ level, message, ...others, ...(error !== undefined && { error: describeError(error) }) });
+      this.lines.push({
+        level,
+        message,
+        ...others,
+        ...(error !== undefined && { error: describeError(error) }),
+      });
     };
   }
 }

@@ -14,12 +14,25 @@ describe('loadConfig', () => {
     expect(config.http.port).toBe(8000);
     expect(config.http.allowedOrigins).toEqual(['http://localhost:5173']);
     expect(config.http.rateLimit).toEqual({ max: 100, windowMs: 900_000 });
-    expect(config.postgres).toMatchObject({ host: 'localhost', port: 5432, database: 'userdb', poolMax: 20, ssl: false });
+    expect(config.postgres).toMatchObject({
+      host: 'localhost',
+      port: 5432,
+      database: 'userdb',
+      poolMax: 20,
+      ssl: false,
+    });
     expect(config.postgres).toMatchObject({ user: 'postgres', password: 'postgres', migrateOnStart: true });
     expect(config.redis.url).toBe('redis://localhost:6379');
     expect(config.kafka.brokers).toEqual(['localhost:9092']);
-    expect(config.kafka).toMatchObject({ topic: 'user-registration', deadLetterTopic: 'user-registration.dlq' });
-    expect(config.kafka).toMatchObject({ groupId: 'user-registration-consumer', partitions: 3, replicationFactor: -1 });
+    expect(config.kafka).toMatchObject({
+      topic: 'user-registration',
+      deadLetterTopic: 'user-registration.dlq',
+    });
+    expect(config.kafka).toMatchObject({
+      groupId: 'user-registration-consumer',
+      partitions: 3,
+      replicationFactor: -1,
+    });
     expect(config.kafka).toMatchObject({ deliveryTimeoutMs: 5000, ssl: false, sasl: undefined });
     expect(config).toMatchObject({ env: 'development', consumerEnabled: true, shutdownTimeoutMs: 25_000 });
   });
@@ -44,7 +57,10 @@ describe('loadConfig', () => {
 
     const load = (): unknown => loadConfig(bad);
 
-    for (const name of [...Object.keys(bad).filter((each) => each !== 'KAFKA_SASL_MECHANISM'), 'KAFKA_SASL_USERNAME']) {
+    for (const name of [
+      ...Object.keys(bad).filter((each) => each !== 'KAFKA_SASL_MECHANISM'),
+      'KAFKA_SASL_USERNAME',
+    ]) {
       expect(load).toThrow(new RegExp(`\\b${name}\\b`));
     }
     expect(load).not.toThrow('secret');
@@ -75,7 +91,9 @@ describe('loadConfig', () => {
   });
 
   it('reports a secret file that cannot be read', () => {
-    expect(() => loadConfig({ DB_PASSWORD_FILE: '/nowhere/secret' })).toThrow('DB_PASSWORD_FILE cannot be read (ENOENT)');
+    expect(() => loadConfig({ DB_PASSWORD_FILE: '/nowhere/secret' })).toThrow(
+      'DB_PASSWORD_FILE cannot be read (ENOENT)',
+    );
   });
 
   it('sets up TLS and SASL from their variables', () => {
@@ -114,7 +132,14 @@ describe('productionWarnings', () => {
   it('names each default password and local address that is still in use', () => {
     const warnings = productionWarnings(loadConfig({ NODE_ENV: 'production' })).join('\n');
 
-    for (const name of ['DB_PASSWORD', 'DB_HOST', 'REDIS_URL', 'KAFKA_BROKERS', 'FRONTEND_URL', 'GET /api/users']) {
+    for (const name of [
+      'DB_PASSWORD',
+      'DB_HOST',
+      'REDIS_URL',
+      'KAFKA_BROKERS',
+      'FRONTEND_URL',
+      'GET /api/users',
+    ]) {
       expect(warnings).toContain(name);
     }
   });

@@ -11,7 +11,11 @@ describe('parseEmail', () => {
     ['reads an ideographic full stop as a dot', 'a@例え。jp', 'a@xn--r8jz45g.jp'],
     ['keeps tags, apostrophes and dots', "o'hara.x+tag@ex-ample.museum", "o'hara.x+tag@ex-ample.museum"],
     ['takes 64 bytes before the @', `${'x'.repeat(64)}@example.com`, `${'x'.repeat(64)}@example.com`],
-    ['takes 254 characters', `a@${`${'b'.repeat(61)}.`.repeat(4)}com1`, `a@${`${'b'.repeat(61)}.`.repeat(4)}com1`],
+    [
+      'takes 254 characters',
+      `a@${`${'b'.repeat(61)}.`.repeat(4)}com1`,
+      `a@${`${'b'.repeat(61)}.`.repeat(4)}com1`,
+    ],
   ])('%s', (_what, address, canonical) => {
     expect(parseEmail(address)).toBe(canonical);
   });
@@ -53,7 +57,10 @@ describe('parseEmail', () => {
   });
 
   it('is idempotent and gives one form for every letter case of an address', () => {
-    const addresses = fc.oneof(fc.emailAddress(), fc.string({ unit: 'grapheme' }).map((local) => `${local}@Exämple.org`));
+    const addresses = fc.oneof(
+      fc.emailAddress(),
+      fc.string({ unit: 'grapheme' }).map((local) => `${local}@Exämple.org`),
+    );
 
     fc.assert(
       fc.property(addresses, (address) => {
@@ -61,7 +68,9 @@ describe('parseEmail', () => {
         fc.pre(canonical !== undefined);
         expect(canonicalOrUndefined(canonical)).toBe(canonical);
         const domainAt = address.lastIndexOf('@');
-        expect(canonicalOrUndefined(address.slice(0, domainAt) + address.slice(domainAt).toUpperCase())).toBe(canonical);
+        expect(canonicalOrUndefined(address.slice(0, domainAt) + address.slice(domainAt).toUpperCase())).toBe(
+          canonical,
+        );
       }),
       { numRuns: 500 },
     );

@@ -15,14 +15,21 @@ describe('parseRegistration', () => {
 
   it('trims every field, drops unknown ones and canonicalises the e-mail', () => {
     const registration = buildRegistration({ email: 'john@example.com' });
-    const padded = Object.fromEntries(Object.entries(registration).map(([field, value]) => [field, `  ${String(value)} `]));
+    const padded = Object.fromEntries(
+      Object.entries(registration).map(([field, value]) => [field, `  ${String(value)} `]),
+    );
 
-    expect(parseRegistration({ ...padded, email: ' JOHN@Example.com ', role: 'admin', id: 7 })).toEqual(registration);
+    expect(parseRegistration({ ...padded, email: ' JOHN@Example.com ', role: 'admin', id: 7 })).toEqual(
+      registration,
+    );
   });
 
   it('drops __proto__ and leaves Object.prototype alone', () => {
     const registration = buildRegistration();
-    const body = JSON.stringify(registration).replace('{', '{"__proto__":{"polluted":true},"constructor":{"x":1},');
+    const body = JSON.stringify(registration).replace(
+      '{',
+      '{"__proto__":{"polluted":true},"constructor":{"x":1},',
+    );
 
     const parsed = parseRegistration(JSON.parse(body));
 
@@ -36,7 +43,11 @@ describe('parseRegistration', () => {
     ['null', null, 'body must be of type object'],
     ['an array', [buildRegistration()], 'body must be of type object'],
     ['a string', 'text', 'body must be of type object'],
-    ['a string that holds a registration', JSON.stringify(buildRegistration()), 'body must be of type object'],
+    [
+      'a string that holds a registration',
+      JSON.stringify(buildRegistration()),
+      'body must be of type object',
+    ],
     ['a number', 5, 'body must be of type object'],
   ])('refuses %s', (_what, body, error) => {
     expect(() => parseRegistration(body)).toThrow(`Validation error: ${error}`);

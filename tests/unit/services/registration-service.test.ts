@@ -1,4 +1,8 @@
-import { AlreadyRegisteredError, RegistrationInProgressError, UnavailableError } from '../../../src/domain/errors';
+import {
+  AlreadyRegisteredError,
+  RegistrationInProgressError,
+  UnavailableError,
+} from '../../../src/domain/errors';
 import { RegistrationService } from '../../../src/services/registration-service';
 import { buildEvent, buildRegistration, buildUser } from '../../support/builders';
 import {
@@ -69,16 +73,19 @@ describe('RegistrationService.register', () => {
     expect(queue.published).toEqual([]);
   });
 
-  it.each(['the cache', 'the table'])('refuses an e-mail that %s knows, and deletes its reservation', async (where) => {
-    const { service, pending, completed, users, queue } = setUp();
-    const registration = buildRegistration();
-    if (where === 'the cache') await completed.put([buildUser(registration)]);
-    else await users.insertMissing([registration]);
+  it.each(['the cache', 'the table'])(
+    'refuses an e-mail that %s knows, and deletes its reservation',
+    async (where) => {
+      const { service, pending, completed, users, queue } = setUp();
+      const registration = buildRegistration();
+      if (where === 'the cache') await completed.put([buildUser(registration)]);
+      else await users.insertMissing([registration]);
 
-    await expect(service.register(registration, 'req-1')).rejects.toThrow(AlreadyRegisteredError);
-    expect(queue.published).toEqual([]);
-    expect(pending.entries.size).toBe(0);
-  });
+      await expect(service.register(registration, 'req-1')).rejects.toThrow(AlreadyRegisteredError);
+      expect(queue.published).toEqual([]);
+      expect(pending.entries.size).toBe(0);
+    },
+  );
 
   it('remembers the e-mail when the stale reservation cannot be deleted', async () => {
     const { service, pending, users, doubtfulKeys } = setUp();
@@ -112,7 +119,9 @@ describe('RegistrationService.register', () => {
     queue.isSilent = true;
     const registration = buildRegistration();
 
-    await expect(service.register(registration, 'req-1')).rejects.toThrow('Kafka did not confirm within 30 ms');
+    await expect(service.register(registration, 'req-1')).rejects.toThrow(
+      'Kafka did not confirm within 30 ms',
+    );
     expect(pending.entries.get(registration.email)?.registration).toEqual(registration);
   });
 

@@ -32,7 +32,9 @@ describe('RegistrationWriter.write', () => {
 
     await writer.write(events.map(({ registration }) => buildRecord({ value: registration })));
 
-    expect(users.rows.map(({ email }) => email)).toEqual(events.map(({ registration }) => registration.email));
+    expect(users.rows.map(({ email }) => email)).toEqual(
+      events.map(({ registration }) => registration.email),
+    );
     expect([...completed.entries.values()]).toEqual(users.rows);
     expect(pending.entries.size).toBe(0);
     expect(deadLetters.letters).toEqual([]);
@@ -58,7 +60,10 @@ describe('RegistrationWriter.write', () => {
     const second = { ...first, firstName: 'Jane' };
     const third = { ...first, lastName: 'Roe' };
 
-    await writer.write([buildRecord({ value: first, offset: '0' }), buildRecord({ value: second, offset: '1' })]);
+    await writer.write([
+      buildRecord({ value: first, offset: '0' }),
+      buildRecord({ value: second, offset: '1' }),
+    ]);
     await writer.write([buildRecord({ value: third, offset: '2' })]);
 
     expect(users.rows).toMatchObject([{ first_name: 'John', last_name: 'Doe' }]);
@@ -87,7 +92,11 @@ describe('RegistrationWriter.write', () => {
     ['wrong types', { value: { ...buildRegistration(), firstName: 5 } }, 'firstName must be a string'],
     ['a NUL', { value: { ...buildRegistration(), occupation: 'a\0b' } }, 'occupation must not contain a NUL'],
     ['no key', { key: null }, 'the record key is not the e-mail'],
-    ['a key that is another e-mail', { key: Buffer.from('other@example.com') }, 'the record key is not the e-mail'],
+    [
+      'a key that is another e-mail',
+      { key: Buffer.from('other@example.com') },
+      'the record key is not the e-mail',
+    ],
   ])('dead-letters a record with %s alone; its neighbours are stored', async (_what, broken, error) => {
     const { writer, users, deadLetters } = setUp();
     const record = buildRecord(broken);
@@ -95,7 +104,9 @@ describe('RegistrationWriter.write', () => {
     await writer.write([buildRecord(), record, buildRecord()]);
 
     expect(users.rows).toHaveLength(2);
-    expect(deadLetters.letters).toEqual([{ record, reason: 'invalid', error: expect.stringContaining(error) }]);
+    expect(deadLetters.letters).toEqual([
+      { record, reason: 'invalid', error: expect.stringContaining(error) },
+    ]);
   });
 
   it('finds the one record that cannot be stored and stores its neighbours', async () => {
@@ -107,7 +118,9 @@ describe('RegistrationWriter.write', () => {
     await writer.write(records);
 
     expect(users.rows).toHaveLength(8);
-    expect(deadLetters.letters.map(({ record, reason }) => [record.offset, reason])).toEqual([['4', 'unstorable']]);
+    expect(deadLetters.letters.map(({ record, reason }) => [record.offset, reason])).toEqual([
+      ['4', 'unstorable'],
+    ]);
   });
 
   it('gives the next record of an e-mail its turn when the first cannot be stored', async () => {
@@ -152,20 +165,30 @@ describe('RegistrationWriter.write', () => {
     [completed, pending, failed].forEach((fake) => (fake.isAway = true));
     const registration = buildRegistration();
 
-    await writer.write([buildRecord({ value: registration }), buildRecord({ value: '{' , key: Buffer.from('a@b.com')})]);
+    await writer.write([
+      buildRecord({ value: registration }),
+      buildRecord({ value: '{', key: Buffer.from('a@b.com') }),
+    ]);
 
     expect(users.rows).toHaveLength(1);
     expect(doubtfulKeys.emails).toEqual([registration.email]);
     expect(deadLetters.letters).toHaveLength(1);
-    expect(log.lines.map(({ message }) => message)).toContainEqual(expect.stringContaining('could not be marked'));
+    expect(log.lines.map(({ message }) => message)).toContainEqual(
+      expect.stringContaining('could not be marked'),
+    );
   });
 
-  it.each(['users', 'deadLetters'] as const)('fails as a whole while %s is away: no offset may move', async (name) => {
-    const world = setUp();
-    world[name].isAway = true;
+  it.each(['users', 'deadLetters'] as const)(
+    'fails as a whole while %s is away: no offset may move',
+    async (name) => {
+      const world = setUp();
+      world[name].isAway = true;
 
-    await expect(world.writer.write([buildRecord(), buildRecord({ value: null })])).rejects.toThrow(UnavailableError);
-  });
+      await expect(world.writer.write([buildRecord(), buildRecord({ value: null })])).rejects.toThrow(
+        UnavailableError,
+      );
+    },
+  );
 
   it.each(['insertMissing', 'put', 'mark'] as const)('passes on what is no outage (%s)', async (method) => {
     const world = setUp();
@@ -175,7 +198,10 @@ describe('RegistrationWriter.write', () => {
     if (method === 'put') world.completed.put = fail;
     if (method === 'mark') world.failed.mark = fail;
 
-    const write = world.writer.write([buildRecord(), buildRecord({ value: null, key: Buffer.from('a@b.com') })]);
+    const write = world.writer.write([
+      buildRecord(),
+      buildRecord({ value: null, key: Buffer.from('a@b.com') }),
+    ]);
 
     await expect(write).rejects.toBe(bug);
   });
@@ -187,7 +213,9 @@ describe('RegistrationWriter.write', () => {
     await writer.write([buildRecord({ value: registration })]);
 
     const text = JSON.stringify(log.lines);
-    expect(log.lines).toMatchObject([{ level: 'warn', message: 'dead letter', reason: 'invalid', requestId: 'req-1' }]);
+    expect(log.lines).toMatchObject([
+      { level: 'warn', message: 'dead letter', reason: 'invalid', requestId: 'req-1' },
+    ]);
     for (const value of [registration.email, 'Secret', 'Confidential']) expect(text).not.toContain(value);
   });
 });

@@ -1,0 +1,232 @@
+import { buildRegistration, buildUser, uniqueEmail } from '../support/builders';
+import { eventually } from '../support/eventually';
+import { startService, type TestService } from '../support/harness';
+import { sql, withRedis } from '../support/test-servers';
+
+let service: TestService;
+
+beforeAll(async () => {
+  service = await startService();
+});
+
+afterAll(() => service.stop());
+
+interface Row {
+  readonly id: number;
+  readonly email: string;
+  readonly created_at: string;
+}
+
+/** Inserts rows by hand, with these times in this order. */
+async function insertRows(times: readonly string[]): Promise<Row[]> {
+  const emails = times.map(() => uniqueEmail());
+  return (await sql(
+    service.env,
+    `INSERT INTO users (first_name, last_name, email, gender, sex, occupation, created_at, updated_at)
+     SELECT 'John', 'Doe', email, 'male', 'male', 'Tester', time::timestamp, time::timestamp
+     FROM unnest($1::text[], $2::text[]) AS r(email, time) RETURNING id, email`,
+    [emails, times],
+  )) as unknown as Row[];
+}
+
+const list = async (query: string): Promise<{ success: boolean; count: number; data: Row[] }> =>
+  (await service.http.get(`/api/users${query}`).expect(200)).body as never;
+
+describe('GET /api/users', () => {
+  it('answers an empty list while there is nobody', async () => {
+    await sql(service.env, 'TRUNCATE users');
+
+    expect(await list('')).toEqual({ success: true, count: 0, data: [] });
+  });
+
+  it('lists rows newest first, ties by id, in the README’s nine columns', async () => {
+    await sql(service.env, 'TRUNCATE users');
+    const [old, tie, laterTie, young] = await insertRows([
+      '2024-01-01',
+      '2024-01-02',
+      '2024-01-02',
+      '2024-01-03',
+    ]);
+
+    const page = await list('');
+
+    expect(page.count).toBe(4);
+    expect(page.data.map(({ id }) => id)).toEqual([young?.id, laterTie?.id, tie?.id, old?.id]);
+    expect(page.data[3]).toEqual({
+      ...buildUser(buildRegistration({ email: old?.email ?? '', occupation: 'Tester' }), old?.id),
+      created_at: '2024-01-01T00:00:00.000Z',
+      updated_at: '2024-01-01T00:00:00.000Z',
+    });
+  });
+
+  it('takes limit and offset, 100 and 0 by default', async () => {
+    await sql(service.env, 'TRUNCATE users');
+    const rows = await insertRows(
+      Array.from({ length: 130 }, (_, index) => new Date(index * 1000).toISOString()),
+    );
+    const newestFirst = rows.map(({ id }) => id).reverse();
+
+    expect((await list('')).data.map(({ id }) => id)).toEqual(newestFirst.slice(0, 100));
+    expect((await list('?limit=1000')).count).toBe(130);
+    expect((await list('?limit=7&offset=5')).data.map(({ id }) => id)).toEqual(newestFirst.slice(5, 12));
+    expect((await list('?offset=129')).data.map(({ id }) => id)).toEqual(newestFirst.slice(129));
+    expect(await list('?offset=2147483647')).toEqual({ success: true, count: 0, data: [] });
+  });
+
+  const badNumbers = [
+    'abc',
+    '-1',
+    '1.5',
+    '1e3',
+    '',
+    '%20',
+    '+1',
+    '0x10',
+    '1,2',
+    'NaN',
+    '١',
+    '9'.repeat(20),
+    '2147483648',
+  ];
+  it.each(
+    badNumbers
+      .flatMap((value) => [`limit=${value}`, `offset=${value}`])
+      .concat('limit=0', 'limit=1001', 'limit=1&limit=2', 'offset=1&offset=1'),
+  )('refuses %s', async (query) => {
+    const name = query.split('=')[0] ?? '';
+    const range = name === 'limit' ? 'from 1 to 1000' : 'from 0 to 2147483647';
+
+    const response = await service.http.get(`/api/users?${query}`);
+
+    expect(response.body).toEqual({
+      success: false,
+      error: `Validation error: ${name} must be a whole number ${range}`,
+    });
+    expect(response.status).toBe(400);
+  });
+
+  it('ignores parameters it does not know, bad percent-encoding included', async () => {
+    expect((await list('?foo=bar&limit=1&x=%zz&__proto__=1')).success).toBe(true);
+  });
+
+  it('answers HEAD without a body', async () => {
+    const response = await service.http.head('/api/users').expect(200);
+
+    expect(response.text).toBeUndefined();
+  });
+});
+
+describe('GET /api/users/:email', () => {
+  it('answers the row, whatever the letter case of the path, and fills the cache', async () => {
+    const [row] = await insertRows(['2024-01-01 12:34:56.789']);
+    const email = row?.email ?? '';
+
+    const response = await service.http.get(`/api/users/${email.toUpperCase()}`).expect(200);
+
+    const user = {
+      ...buildUser(buildRegistration({ email, occupation: 'Tester' }), row?.id),
+      created_at: '2024-01-01T12:34:56.789Z',
+      updated_at: '2024-01-01T12:34:56.789Z',
+    };
+    expect(response.body).toEqual({ success: true, data: user });
+    await eventually(() =>
+      withRedis(service.env, async (redis) => {
+        expect(JSON.parse((await redis.get(`user:completed:${email}`)) ?? 'null')).toEqual(user);
+      }),
+    );
+  });
+
+  it('answers from the cache first', async () => {
+    const cached = buildUser(buildRegistration(), 4711);
+    await withRedis(service.env, (redis) =>
+      redis.set(`user:completed:${cached.email}`, JSON.stringify(cached)),
+    );
+
+    const response = await service.http.get(`/api/users/${cached.email}`).expect(200);
+
+    expect(response.body).toEqual({ success: true, data: cached });
+  });
+
+  it.each(['{broken', 'null', '[]', '5', JSON.stringify(buildUser())])(
+    'goes to the table when the cache holds %s',
+    async (entry) => {
+      const [row] = await insertRows(['2024-01-01']);
+      await withRedis(service.env, (redis) => redis.set(`user:completed:${row?.email ?? ''}`, entry));
+
+      const response = await service.http.get(`/api/users/${row?.email ?? ''}`).expect(200);
+
+      expect(response.body).toMatchObject({ data: { id: row?.id } });
+    },
+  );
+
+  it('answers 404 for an unknown e-mail', async () => {
+    const response = await service.http.get(`/api/users/${uniqueEmail()}`).expect(404);
+
+    expect(response.body).toEqual({ success: false, error: 'User not found' });
+  });
+
+  it('answers 404 while the registration is pending', async () => {
+    const email = uniqueEmail();
+    await withRedis(service.env, (redis) => redis.set(`user:pending:${email}`, '{}'));
+
+    await service.http.get(`/api/users/${email}`).expect(404);
+  });
+
+  it.each(['john', 'john@localhost', '%00', 'a%20b@example.com', 'a%2Fb', '%F0%9F%98%80'])(
+    'answers 400 for %s',
+    async (text) => {
+      const response = await service.http.get(`/api/users/${text}`).expect(400);
+
+      expect(response.body).toMatchObject({
+        success: false,
+        error: expect.stringMatching(/^Validation error: email /),
+      });
+    },
+  );
+
+  it.each(['%zz', '%', '%E0%A4%A', '%ff'])('answers 400 for the bad percent-encoding %s', async (text) => {
+    const response = await service.http.get(`/api/users/${text}`).expect(400);
+
+    expect(response.body).toEqual({ success: false, error: 'Malformed percent-encoding in the path' });
+  });
+
+  it('treats SQL in the path as text', async () => {
+    await service.http
+      .get(`/api/users/${encodeURIComponent("'; DROP TABLE users; --@example.com")}`)
+      .expect(400);
+    await service.http.get(`/api/users/${encodeURIComponent("'or'1'='1@example.com")}`).expect(404);
+  });
+});
+
+describe('times', () => {
+  it('are the true instants under any zone of the database session', async () => {
+    const database = service.env['DB_NAME'] ?? '';
+    await sql(service.env, `ALTER DATABASE "${database}" SET timezone TO 'Asia/Kolkata'`);
+    const other = await startService({ ...service.env, PORT: '0' });
+    try {
+      const registration = buildRegistration();
+      const before = Date.now();
+      await other.http.post('/api/users').send(registration).expect(201);
+
+      const user = await eventually(async () => {
+        const response = await other.http.get(`/api/users/${registration.email}`).expect(200);
+        return (response.body as { data: Row }).data;
+      });
+
+      const createdAt = Date.parse(user.created_at);
+      expect(createdAt).toBeGreaterThanOrEqual(before - 1);
+      expect(createdAt).toBeLessThanOrEqual(Date.now() + 1);
+      const [byHand] = await sql(
+        other.env,
+        `INSERT INTO users (first_name, last_name, email, gender, sex, occupation)
+         VALUES ('Jo', 'Do', $1, 'male', 'male', 'DBA')
+         RETURNING extract(epoch FROM created_at AT TIME ZONE 'UTC')::float AS seconds`,
+        [uniqueEmail()],
+      );
+      expect(Math.abs(Number(byHand?.['seconds']) * 1000 - Date.now())).toBeLessThan(60_000);
+    } finally {
+      await other.stop();
+      await sql(service.env, `ALTER DATABASE "${database}" RESET timezone`);
+    }
+  });
+});

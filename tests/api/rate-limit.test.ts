@@ -1,0 +1,70 @@
+import { startService, type TestService } from '../support/harness';
+
+const MAX = 5;
+const ORIGIN = 'http://localhost:5173';
+
+let service: TestService;
+
+beforeAll(async () => {
+  service = await startService({
+    RATE_LIMIT_MAX: String(MAX),
+    RATE_LIMIT_WINDOW_MS: '60000',
+    TRUST_PROXY: '1',
+  });
+});
+
+afterAll(() => service.stop());
+
+const from = (address: string, path = '/api/users') => service.http.get(path).set('X-Forwarded-For', address);
+
+describe('rate limit', () => {
+  it('lets RATE_LIMIT_MAX requests of one address pass and answers the next with 429', async () => {
+    for (let request = 0; request < MAX; request += 1) await from('198.51.100.1').expect(200);
+
+    const response = await from('198.51.100.1').set('Origin', ORIGIN).expect(429);
+
+    expect(response.body).toEqual({ success: false, error: 'Too many requests, please try again later' });
+    expect(Number(response.headers['retry-after'])).toBeGreaterThan(0);
+    expect(response.headers['ratelimit']).toMatch(/^limit=5, remaining=0, reset=\d+$/);
+    expect(response.headers['ratelimit-policy']).toBe('5;w=60');
+    expect(response.headers['access-control-allow-origin']).toBe(ORIGIN);
+  });
+
+  it('counts each address by itself, and unknown paths too', async () => {
+    for (let request = 0; request < MAX; request += 1) await from('198.51.100.2', '/api/nothing').expect(404);
+
+    await from('198.51.100.2', '/api/nothing').expect(429);
+    await from('198.51.100.3').expect(200);
+  });
+
+  it('counts an IPv6 network of /56 as one client', async () => {
+    for (let request = 0; request < MAX; request += 1) await from(`2001:db8:0:${request}::1`).expect(200);
+
+    await from('2001:db8:0:ff::9').expect(429);
+    await from('2001:db8:0:100::1').expect(200);
+  });
+
+  it('leaves probes and preflights out', async () => {
+    for (let request = 0; request <= MAX; request += 1) {
+      await from('198.51.100.4', '/api/health').expect(200);
+      await service.http
+        .options('/api/users')
+        .set({ 'X-Forwarded-For': '198.51.100.4', Origin: ORIGIN })
+        .expect(204);
+    }
+
+    await from('198.51.100.4').expect(200);
+  });
+
+  it('believes no X-Forwarded-For by default', async () => {
+    const direct = await startService({ RATE_LIMIT_MAX: String(MAX) });
+    for (let request = 0; request < MAX; request += 1) {
+      await direct.http.get('/api/users').set('X-Forwarded-For', `203.0.113.${request}`).expect(200);
+    }
+
+    const response = await direct.http.get('/api/users').set('X-Forwarded-For', '203.0.113.99');
+
+    await direct.stop();
+    expect(response.status).toBe(429);
+  });
+});

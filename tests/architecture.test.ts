@@ -1,0 +1,101 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+/** What each part of src/ may import of the others. */
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  main: ['compose', 'config', 'observability', 'runtime', 'services'],
+  migrate: ['config', 'observability', 'postgres'],
+  compose: ['config', 'kafka', 'postgres', 'redis', 'routes', 'runtime', 'services'],
+  config: [],
+  domain: [],
+  runtime: [],
+  observability: ['services'],
+  services: ['domain', 'runtime'],
+  routes: ['domain', 'services'],
+  kafka: ['domain', 'runtime', 'services'],
+  redis: ['domain', 'runtime', 'services'],
+  postgres: ['domain', 'runtime', 'services'],
+};
+
+const TECHNOLOGIES = [
+  'express',
+  'pg',
+  'ioredis',
+  'kafkajs',
+  'winston',
+  'helmet',
+  'cors',
+  'express-rate-limit',
+];
+
+interface Import {
+  readonly file: string;
+  readonly part: string;
+  readonly target: string;
+  readonly isTypeOnly: boolean;
+}
+
+const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) =>
+  /(?<!\.d)\.ts$/.test(file),
+);
+
+const partOf = (file: string): string => file.split(path.sep)[0]?.replace(/\.ts$/, '') ?? '';
+
+const imports = files.flatMap((file): Import[] => {
+  const source = readFileSync(path.join('src', file), 'utf8');
+  const found = source.matchAll(/^(import|export)( type)?\s[^;]*?from '([^']+)'|\bimport\('([^']+)'\)/gms);
+  return [...found].map((match) => ({
+    file,
+    part: partOf(file),
+    target: match[3] ?? match[4] ?? '',
+    isTypeOnly: match[2] !== undefined,
+  }));
+});
+
+const internal = imports
+  .filter(({ target }) => target.startsWith('.'))
+  .map((each) => ({ ...each, to: partOf(path.join(path.dirname(each.file), each.target)) }))
+  .filter(({ part, to }) => part !== to);
+
+describe('architecture', () => {
+  it('sees the imports it judges', () => {
+    expect(internal.length).toBeGreaterThan(60);
+  });
+
+  it('has only parts that are listed here', () => {
+    expect([...new Set(files.map(partOf))].sort()).toEqual(Object.keys(ALLOWED).sort());
+  });
+
+  it('imports in one direction only; adapters know the settings by type alone', () => {
+    const wrong = internal.filter(({ part, to, isTypeOnly }) => {
+      const mayNameItsType = to === 'config' && isTypeOnly;
+      return !mayNameItsType && !ALLOWED[part]?.includes(to);
+    });
+
+    expect(wrong).toEqual([]);
+  });
+
+  it('keeps technologies out of services, domain and runtime, types included', () => {
+    const wrong = imports.filter(
+      ({ part, target }) =>
+        ['services', 'domain', 'runtime'].includes(part) && TECHNOLOGIES.includes(target.split('/')[0] ?? ''),
+    );
+
+    expect(wrong).toEqual([]);
+  });
+
+  it.each([
+    ['process.env', ['main.ts', 'migrate.ts']],
+    ['process.exit', ['main.ts', 'migrate.ts', path.join('runtime', 'signals.ts')]],
+    ['process.on(', ['main.ts', path.join('runtime', 'signals.ts')]],
+    ['console.', []],
+  ])('uses %s only where it belongs', (text, allowed) => {
+    const users = files.filter((file) => readFileSync(path.join('src', file), 'utf8').includes(text));
+
+    expect(users.filter((file) => !allowed.includes(file))).toEqual([]);
+  });
+
+  it('knows nothing of dev/ and tests/', () => {
+    expect(imports.filter(({ target }) => /\.\.\/(dev|tests)\b/.test(target))).toEqual([]);
+  });
+});

@@ -1,0 +1,168 @@
+import { UnavailableError, UnstorableError } from '../../src/domain/errors';
+import { loadConfig } from '../../src/config/config';
+import { PostgresPool } from '../../src/postgres/postgres-pool';
+import { PostgresUsers } from '../../src/postgres/postgres-users';
+import type { Users } from '../../src/services/ports';
+import { buildRegistration, uniqueEmail } from '../support/builders';
+import { InMemoryUsers } from '../support/fakes';
+import { RecordingLogger } from '../support/recording-logger';
+import { isolatedServers, sql, type Env } from '../support/test-servers';
+
+let env: Env;
+let pool: PostgresPool;
+
+beforeAll(async () => {
+  env = await isolatedServers();
+  pool = new PostgresPool({
+    config: loadConfig(env).postgres,
+    state: { isAway: false },
+    log: new RecordingLogger(),
+  });
+});
+
+afterAll(() => pool.stop());
+
+describe.each<[string, () => Users]>([
+  ['InMemoryUsers', () => new InMemoryUsers()],
+  ['PostgresUsers', () => new PostgresUsers(pool)],
+])('Users: %s', (_name, create) => {
+  it('inserts what is missing and answers the stored row of every e-mail', async () => {
+    const users = create();
+    const [known, fresh] = [buildRegistration(), buildRegistration()];
+    const before = await users.insertMissing([known]);
+
+    const stored = await users.insertMissing([{ ...known, firstName: 'Mallory' }, fresh]);
+
+    expect([...stored.keys()].sort()).toEqual([known.email, fresh.email].sort());
+    expect(stored.get(known.email)).toEqual(before.get(known.email));
+    expect(stored.get(fresh.email)).toMatchObject({ first_name: 'John', email: fresh.email });
+  });
+
+  it('gives ids in the order of the batch', async () => {
+    const users = create();
+    const batch = Array.from({ length: 50 }, () => buildRegistration());
+
+    const stored = await users.insertMissing(batch);
+
+    const ids = batch.map(({ email }) => stored.get(email)?.id ?? 0);
+    expect(ids).toEqual(ids.toSorted((a, b) => a - b));
+  });
+
+  it('finds by e-mail, and knows who is registered', async () => {
+    const users = create();
+    const registration = buildRegistration();
+    const stored = (await users.insertMissing([registration])).get(registration.email);
+
+    expect(await users.findByEmail(registration.email)).toEqual(stored);
+    expect(await users.findByEmails([registration.email, uniqueEmail()])).toEqual([stored]);
+    expect(
+      await Promise.all([registration.email, uniqueEmail()].map((email) => users.isRegistered(email))),
+    ).toEqual([true, false]);
+    expect(await users.findByEmail(uniqueEmail())).toBeUndefined();
+  });
+
+  it('lists newest first', async () => {
+    const users = create();
+    const batch = [buildRegistration(), buildRegistration(), buildRegistration()];
+    for (const registration of batch) await users.insertMissing([registration]);
+
+    const page = await users.list({ limit: 2, offset: 1 });
+
+    expect(page.map(({ email }) => email)).toEqual([batch[1]?.email, batch[0]?.email]);
+  });
+
+  it('takes an empty batch', async () => {
+    expect((await create().insertMissing([])).size).toBe(0);
+  });
+});
+
+describe('PostgresUsers', () => {
+  it('burns no ids on known duplicates', async () => {
+    const users = new PostgresUsers(pool);
+    const known = buildRegistration();
+    const before = (await users.insertMissing([known])).get(known.email)?.id ?? 0;
+
+    for (let round = 0; round < 10; round += 1) await users.insertMissing([known]);
+
+    const next = buildRegistration();
+    expect((await users.insertMissing([next])).get(next.email)?.id).toBe(before + 1);
+  });
+
+  it('lets the first of two concurrent writers win, and both see the same row', async () => {
+    const users = new PostgresUsers(pool);
+    const registration = buildRegistration();
+    const variants = Array.from({ length: 10 }, (_, index) => ({
+      ...registration,
+      firstName: `Name ${index}`,
+    }));
+
+    const answers = await Promise.all(variants.map((variant) => users.insertMissing([variant])));
+
+    const rows = answers.map((answer) => answer.get(registration.email));
+    expect(new Set(rows.map((row) => JSON.stringify(row))).size).toBe(1);
+  });
+
+  it('calls data that the table refuses unstorable', async () => {
+    const users = new PostgresUsers(pool);
+
+    const tooLong = users.insertMissing([buildRegistration({ firstName: 'x'.repeat(101) })]);
+    const nul = users.insertMissing([buildRegistration({ occupation: 'a\0b' })]);
+
+    await expect(tooLong).rejects.toThrow(UnstorableError);
+    await expect(nul).rejects.toThrow(UnstorableError);
+  });
+
+  it('is unavailable, at once, while the background check says so', async () => {
+    const away = new PostgresPool({
+      config: loadConfig(env).postgres,
+      state: { isAway: true },
+      log: new RecordingLogger(),
+    });
+
+    await expect(new PostgresUsers(away).findByEmail(uniqueEmail())).rejects.toThrow(UnavailableError);
+    await away.check();
+    await away.stop();
+  });
+
+  it('is unavailable when the schema is not there yet, and its check fails', async () => {
+    const empty = new PostgresPool({
+      config: loadConfig({ ...env, DB_NAME: 'postgres' }).postgres,
+      state: { isAway: false },
+      log: new RecordingLogger(),
+    });
+
+    await expect(new PostgresUsers(empty).insertMissing([buildRegistration()])).rejects.toThrow(
+      UnavailableError,
+    );
+    await expect(empty.check()).rejects.toThrow(UnavailableError);
+    await empty.stop();
+  });
+
+  it('tries again when a row vanishes between insert and read', async () => {
+    const users = new PostgresUsers(pool);
+    const registration = buildRegistration();
+    await users.insertMissing([registration]);
+    users.findByEmails = () => Promise.resolve([]);
+
+    await expect(users.insertMissing([registration])).rejects.toThrow(UnavailableError);
+  });
+
+  it('passes a statement that is wrong in itself on as it is: a bug, no outage', async () => {
+    await expect(pool.query('SELEC 1', [])).rejects.toMatchObject({ code: '42601' });
+  });
+
+  it('survives a connection that the server ends while idle', async () => {
+    await pool.check();
+    await sql(
+      env,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+    );
+
+    const users = new PostgresUsers(pool);
+    const lookUp = users.findByEmail(uniqueEmail()).catch((error: unknown) => error);
+
+    expect([undefined, UnavailableError]).toContain((await lookUp)?.constructor);
+    expect(await users.findByEmail(uniqueEmail())).toBeUndefined();
+  });
+});

@@ -1,0 +1,41 @@
+import supertest from 'supertest';
+import { compose, type Overrides } from '../../src/compose';
+import { loadConfig } from '../../src/config/config';
+import { eventually } from './eventually';
+import { RecordingLogger } from './recording-logger';
+import { isolatedServers, type Env } from './test-servers';
+
+/** The production service in this process, on real servers of its own. */
+export interface TestService {
+  /** Its environment variables. */
+  readonly env: Env;
+  readonly url: string;
+  readonly log: RecordingLogger;
+  readonly http: ReturnType<typeof supertest>;
+  stop(): Promise<boolean>;
+}
+
+const STOP_TIMEOUT_MS = 25_000;
+const FAST_AND_QUIET: Env = {
+  NODE_ENV: 'test',
+  PORT: '0',
+  MIGRATE_ON_START: 'false',
+  RATE_LIMIT_MAX: '1000000',
+};
+
+/** Starts the service with these variables over the defaults of tests; resolves when it is ready. */
+export async function startService(variables: Env = {}, overrides: Overrides = {}): Promise<TestService> {
+  const service = await startUnready({ ...(await isolatedServers()), ...variables }, overrides);
+  await eventually(() => service.http.get('/api/health/ready').expect(200));
+  return service;
+}
+
+/** The same on servers of the caller's choice, whether they are there or not. */
+export async function startUnready(variables: Env, overrides: Overrides = {}): Promise<TestService> {
+  const env = { ...FAST_AND_QUIET, ...variables };
+  const log = new RecordingLogger();
+  const { lifecycle, server } = compose(loadConfig(env), log, overrides);
+  await lifecycle.start();
+  const url = `http://127.0.0.1:${server.address.port}`;
+  return { env, url, log, http: supertest(url), stop: () => lifecycle.stop(STOP_TIMEOUT_MS) };
+}

@@ -1,0 +1,104 @@
+import { Kafka, logLevel, type Message } from 'kafkajs';
+import { stopIdleTimer } from '../../src/kafka/kafkajs-idle-timer';
+import type { Env } from './test-servers';
+
+/** A record as a test reads it back. */
+export interface ReadRecord {
+  readonly key: string | undefined;
+  readonly value: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+function kafkaOf(env: Env): Kafka {
+  stopIdleTimer();
+  return new Kafka({ brokers: (env['KAFKA_BROKERS'] ?? '').split(','), logLevel: logLevel.NOTHING });
+}
+
+/** Sends records by hand, in order, to partition 0 unless told otherwise. */
+export async function produce(env: Env, messages: readonly Message[]): Promise<void> {
+  const producer = kafkaOf(env).producer({ allowAutoTopicCreation: false, createPartitioner: () => () => 0 });
+  await producer.connect();
+  try {
+    await producer.send({ topic: env['KAFKA_TOPIC'] ?? '', messages: [...messages] });
+  } finally {
+    await producer.disconnect();
+  }
+}
+
+/** Every record that a topic holds now. */
+export async function readAll(env: Env, topic: string): Promise<ReadRecord[]> {
+  const kafka = kafkaOf(env);
+  const left = await endOffsets(kafka, topic);
+  if (left.size === 0) return [];
+  const consumer = kafka.consumer({ groupId: `reader-${Date.now()}-${Math.random()}`, maxWaitTimeInMs: 50 });
+  const records: ReadRecord[] = [];
+  await consumer.connect();
+  try {
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await new Promise<void>((resolve, reject) => {
+      consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
+      const eachMessage = ({
+        partition,
+        message,
+      }: {
+        partition: number;
+        message: RawMessage;
+      }): Promise<void> => {
+        records.push(toReadRecord(message));
+        if (BigInt(message.offset) + 1n >= (left.get(partition) ?? 0n)) left.delete(partition);
+        if (left.size === 0) resolve();
+        return Promise.resolve();
+      };
+      consumer.run({ eachMessage }).catch(reject);
+    });
+    return records;
+  } finally {
+    await consumer.disconnect();
+  }
+}
+
+/** How many records the group has not committed yet. */
+export async function lag(env: Env): Promise<number> {
+  const kafka = kafkaOf(env);
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    const topic = env['KAFKA_TOPIC'] ?? '';
+    const [committed] = await admin.fetchOffsets({ groupId: env['KAFKA_GROUP_ID'] ?? '', topics: [topic] });
+    const ends = await admin.fetchTopicOffsets(topic);
+    return ends.reduce((sum, { partition, high }) => {
+      const offset = committed?.partitions.find((each) => each.partition === partition)?.offset ?? '-1';
+      return sum + Number(high) - Math.max(0, Number(offset));
+    }, 0);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+interface RawMessage {
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers?: Readonly<Record<string, unknown>> | undefined;
+  readonly offset: string;
+}
+
+function toReadRecord({ key, value, headers = {} }: RawMessage): ReadRecord {
+  return {
+    key: key?.toString(),
+    value: value?.toString(),
+    headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, String(text)])),
+  };
+}
+
+async function endOffsets(kafka: Kafka, topic: string): Promise<Map<number, bigint>> {
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    const offsets = await admin.fetchTopicOffsets(topic);
+    return new Map(
+      offsets.filter(({ high, low }) => high !== low).map(({ partition, high }) => [partition, BigInt(high)]),
+    );
+  } finally {
+    await admin.disconnect();
+  }
+}

@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { Client, escapeIdentifier } from 'pg';
+
+/** Migrated once; every suite works on a clone. */
+export const TEMPLATE_DATABASE = 'registration_template';
+
+const REDIS_DATABASES_PER_WORKER = 4;
+let redisDatabases = 0;
+
+/** Environment variables of the service. */
+export type Env = Readonly<Record<string, string>>;
+
+/** The servers that global-setup.ts started, as environment variables. */
+export function sharedServers(): Env {
+  return JSON.parse(process.env['TEST_SERVERS'] ?? '{}') as Env;
+}
+
+/** A part of the shared servers for one suite alone: own database, own Redis database, own topic and group. */
+export async function isolatedServers(): Promise<Env> {
+  const id = randomUUID().slice(0, 8);
+  const shared = sharedServers();
+  return {
+    ...shared,
+    DB_NAME: await cloneDatabase(shared, `test_${id}`),
+    REDIS_URL: await emptyRedisDatabase(shared),
+    KAFKA_TOPIC: `registration-${id}`,
+    KAFKA_GROUP_ID: `group-${id}`,
+  };
+}
+
+/** Runs SQL by hand, beside the service. */
+export async function sql(
+  env: Env,
+  text: string,
+  values: unknown[] = [],
+): Promise<Record<string, unknown>[]> {
+  const client = new Client({
+    host: env['DB_HOST'],
+    port: Number(env['DB_PORT']),
+    database: env['DB_NAME'],
+    user: env['DB_USER'],
+    password: env['DB_PASSWORD'],
+  });
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(text, values)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** Runs Redis commands by hand, beside the service. */
+export async function withRedis<T>(env: Env, use: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(env['REDIS_URL'] ?? '', { lazyConnect: true });
+  try {
+    await redis.connect();
+    return await use(redis);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+async function cloneDatabase(shared: Env, name: string): Promise<string> {
+  const template = escapeIdentifier(TEMPLATE_DATABASE);
+  await sql(
+    { ...shared, DB_NAME: 'postgres' },
+    `CREATE DATABASE ${escapeIdentifier(name)} TEMPLATE ${template}`,
+  );
+  return name;
+}
+
+async function emptyRedisDatabase(shared: Env): Promise<string> {
+  const worker = Number(process.env['JEST_WORKER_ID'] ?? '1') - 1;
+  const database = worker * REDIS_DATABASES_PER_WORKER + (redisDatabases++ % REDIS_DATABASES_PER_WORKER);
+  const url = `${shared['REDIS_URL'] ?? ''}/${database}`;
+  await withRedis({ REDIS_URL: url }, (redis) => redis.flushdb());
+  return url;
+}

@@ -1,0 +1,84 @@
+import { describeError } from '../../../src/observability/describe-error';
+import { createLogger } from '../../../src/observability/logger';
+
+describe('describeError', () => {
+  it('keeps name, code, message, stack and causes', () => {
+    const cause = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
+    const error = new TypeError('outer', { cause });
+
+    expect(describeError(error)).toEqual({
+      name: 'TypeError',
+      message: 'outer',
+      stack: error.stack,
+      cause: { name: 'Error', code: 'ECONNREFUSED', message: 'refused', stack: cause.stack },
+    });
+  });
+
+  it.each(['22001', '23505', 'P0001'])('leaves out what PostgreSQL may quote (SQLSTATE %s)', (code) => {
+    const fields = { code, detail: 'Key (email)=(john@example.com) already exists.' };
+    const error = Object.assign(new Error('value "john@example.com" is bad'), fields);
+
+    expect(describeError(error)).toEqual({ name: 'Error', code });
+  });
+
+  it('leaves out driver fields that hold arguments or bodies', () => {
+    const error = Object.assign(new Error('failed'), {
+      command: { args: ['john@example.com'] },
+      body: 'john',
+    });
+
+    expect(JSON.stringify(describeError(error))).not.toContain('john');
+  });
+
+  it('ends a chain of causes that has no end', () => {
+    const error: Error = new Error('loop');
+    error.cause = error;
+
+    expect(JSON.stringify(describeError(error)).match(/"loop"/g)?.length).toBeLessThan(10);
+  });
+
+  it('describes what is no error', () => {
+    expect(describeError('text')).toEqual({ name: 'string', message: 'text' });
+  });
+});
+
+describe('createLogger', () => {
+  const written: string[] = [];
+  beforeEach(() => {
+    written.length = 0;
+    // winston's console transport writes to console._stdout.
+    const stdout = (console as unknown as { _stdout: NodeJS.WriteStream })._stdout;
+    jest.spyOn(stdout, 'write').mockImplementation((text) => {
+      written.push(String(text));
+      return true;
+    });
+  });
+  afterEach(() => jest.restoreAllMocks());
+
+  it('writes one JSON object a line in production', () => {
+    createLogger({ level: 'info', json: true }).warn('something', {
+      requestId: 'req-1',
+      error: new Error('broken'),
+    });
+
+    expect(JSON.parse(written.join(''))).toEqual({
+      level: 'warn',
+      message: 'something',
+      requestId: 'req-1',
+      error: { name: 'Error', message: 'broken', stack: expect.any(String) },
+      timestamp: expect.stringMatching(/^\d{4}-.*Z$/),
+    });
+  });
+
+  it('writes a readable line in development', () => {
+    createLogger({ level: 'info', json: false }).info('something', { status: 201 });
+
+    expect(written.join('')).toMatch(/^\d\d:\d\d:\d\d\.\d{3} info {2}something \{"status":201\}\n$/);
+  });
+
+  it('leaves out what is below its level', () => {
+    createLogger({ level: 'warn', json: true }).info('something');
+
+    expect(written).toEqual([]);
+  });
+});
