@@ -1,0 +1,36 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'dotenv';
+import type { ServiceName } from './local-stack/local-stack';
+import { LocalStackError } from './local-stack/local-stack-error';
+import { checkoutDir } from './local-stack/paths';
+
+/** What the environment and `.env` say about a run on this machine. */
+export interface DevSettings {
+  readonly port: number;
+  readonly database: string;
+  /** The servers of which neither says where they are. */
+  readonly missing: readonly ServiceName[];
+}
+
+const locations: Readonly<Record<ServiceName, string>> = {
+  postgres: 'DB_HOST',
+  redis: 'REDIS_URL',
+  kafka: 'KAFKA_BROKERS',
+};
+
+/** Reads `.env` and `environment`, which wins, as in the service itself; an empty value counts as none. */
+export function loadDevSettings(environment: NodeJS.ProcessEnv): DevSettings {
+  const file = join(checkoutDir, '.env');
+  const env = { ...(existsSync(file) && parse(readFileSync(file))), ...environment };
+  const port = Number(env['PORT'] || 8000);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new LocalStackError(`PORT must be a number from 1 to 65535, not "${env['PORT'] ?? ''}"`);
+  }
+  const isMissing = (name: ServiceName): boolean => !env[locations[name]] && !env[`${locations[name]}_FILE`];
+  return {
+    port,
+    database: env['DB_NAME'] || 'userdb',
+    missing: (['postgres', 'redis', 'kafka'] as const).filter(isMissing),
+  };
+}

@@ -1,0 +1,97 @@
+import { LocalStackError } from './local-stack-error';
+import { type Command, OwnedProcess } from './owned-process';
+import { chooseFreePort, isPairFree } from './ports';
+import { withLog } from './server-log';
+import { waitUntilServing } from './wait-until-serving';
+
+const stopTimeoutMs = 15_000;
+const portAttempts = 3;
+
+/** What differs from one kind of server to the next. */
+export interface ServerRecipe {
+  readonly name: string;
+  /** The file that takes what the server prints. */
+  readonly log: string;
+  readonly stopSignal: NodeJS.Signals;
+  /** How to start it on this port of 127.0.0.1. */
+  readonly command: (port: number) => Promise<Command>;
+  /** Rejects until the server at this port serves clients. */
+  readonly ping: (port: number) => Promise<void>;
+}
+
+/** A real server on 127.0.0.1: a child process that can be broken on purpose, and that ends with this process. */
+export class LocalServer {
+  readonly host = '127.0.0.1';
+
+  private constructor(
+    private readonly recipe: ServerRecipe,
+    readonly port: number,
+    private process: OwnedProcess,
+  ) {}
+
+  /** Resolves when the server serves clients; rejects with one line that says what kept it from that. */
+  static async start(recipe: ServerRecipe): Promise<LocalServer> {
+    for (let attempt = 1; ; attempt += 1) {
+      const port = await chooseFreePort();
+      try {
+        return new LocalServer(recipe, port, await launch(recipe, port));
+      } catch (error) {
+        // Another program may take the port between the choice and the use.
+        if (attempt === portAttempts || (await isPairFree(port))) throw error;
+      }
+    }
+  }
+
+  get name(): string {
+    return this.recipe.name;
+  }
+
+  /** Changes with each restart. */
+  get pid(): number {
+    return this.process.pid;
+  }
+
+  /** An orderly stop, of a frozen server too; killed after 15 s. Does nothing when it does not run. */
+  async stop(): Promise<void> {
+    await this.process.stop(this.recipe.stopSignal, stopTimeoutMs);
+  }
+
+  /** A crash: SIGKILL for the server and all its children. Resolves when they are gone. */
+  async kill(): Promise<void> {
+    await this.process.kill();
+  }
+
+  /** A hang: the server keeps its connections, accepts new ones (the kernel does) and answers nothing. */
+  async freeze(): Promise<void> {
+    await this.process.freeze();
+  }
+
+  /** Ends freeze(). */
+  async thaw(): Promise<void> {
+    await this.process.thaw();
+  }
+
+  /** Starts it again on the same port and data (stopping it first if it runs); resolves when it serves clients. */
+  async restart(): Promise<void> {
+    await this.stop();
+    if (!(await isPairFree(this.port))) {
+      throw new LocalStackError(`${this.name} cannot restart: another program took port ${this.port}`);
+    }
+    this.process = await launch(this.recipe, this.port);
+  }
+}
+
+async function launch(recipe: ServerRecipe, port: number): Promise<OwnedProcess> {
+  const command = await recipe.command(port);
+  const child = await withLog(recipe.log, (output) =>
+    OwnedProcess.start(command, ['ignore', output, output]),
+  );
+  child.unref();
+  try {
+    await waitUntilServing(recipe, port, child);
+    return child;
+  } catch (error) {
+    await child.kill();
+    throw error;
+  }
+}

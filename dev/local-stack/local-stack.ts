@@ -1,0 +1,118 @@
+import { DataClaim } from './data-claim';
+import { createThrowAwayFolder } from './folders';
+import { type KafkaOptions, startKafka } from './kafka';
+import type { LocalServer } from './local-server';
+import { postgresUser, startPostgres } from './postgres';
+import { startRedis } from './redis';
+
+/** The servers that the service needs. */
+export type ServiceName = 'postgres' | 'redis' | 'kafka';
+
+const defaultDatabase = 'userdb';
+
+/** What to start, and on which data. */
+export interface LocalStackOptions {
+  readonly services: readonly ServiceName[];
+  /** Kept between runs, one run at a time; without it a folder that stop() removes. */
+  readonly dataDir?: string;
+  /** Whether data survive a power failure and a Redis restart; by default, when they are kept. */
+  readonly durable?: boolean;
+  /** PostgreSQL's, `userdb` by default; made when missing. */
+  readonly database?: string;
+  readonly kafka?: Pick<KafkaOptions, 'jvmOptions'>;
+  readonly report: (line: string) => void;
+}
+
+/** Servers that run. */
+export interface LocalStack {
+  readonly servers: Readonly<Partial<Record<ServiceName, LocalServer>>>;
+  /** The environment variables by which the service finds them. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Stops them in an orderly way. */
+  stop(): Promise<void>;
+  /** Ends them at once. */
+  kill(): Promise<void>;
+}
+
+/** Starts the wanted servers side by side; if one fails, the others are stopped and its error is the answer. */
+export async function startLocalStack(options: LocalStackOptions): Promise<LocalStack> {
+  const data = await openData(options.dataDir);
+  const servers: Partial<Record<ServiceName, LocalServer>> = {};
+  const endAll = async (end: (server: LocalServer) => Promise<void>): Promise<void> => {
+    await Promise.all(Object.values(servers).map(end));
+    await data.close();
+  };
+
+  const starts = options.services.map(async (name) => {
+    const server = await startReporting(name, data.path, options);
+    servers[name] = server;
+    data.note(server.pid);
+  });
+  const failed = (await Promise.allSettled(starts)).find((start) => start.status === 'rejected');
+  if (failed !== undefined) {
+    await endAll((server) => server.kill());
+    throw failed.reason;
+  }
+  return {
+    servers,
+    env: describeServers(servers, options.database),
+    stop: () => endAll((server) => server.stop()),
+    kill: () => endAll((server) => server.kill()),
+  };
+}
+
+interface Data {
+  readonly path: string;
+  note(server: number): void;
+  close(): Promise<void>;
+}
+
+async function openData(kept: string | undefined): Promise<Data> {
+  if (kept === undefined) {
+    const folder = await createThrowAwayFolder();
+    return { path: folder.path, note: () => undefined, close: () => folder.remove() };
+  }
+  const claim = await DataClaim.take(kept);
+  return { path: kept, note: (server) => claim.add(server), close: () => claim.release() };
+}
+
+async function startReporting(
+  name: ServiceName,
+  dataDir: string,
+  options: LocalStackOptions,
+): Promise<LocalServer> {
+  const startedAt = Date.now();
+  const server = await startServer(name, dataDir, options);
+  const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
+  options.report(`${name.padEnd(8)}  ready on ${server.host}:${server.port} (${seconds} s)`);
+  return server;
+}
+
+function startServer(name: ServiceName, dataDir: string, options: LocalStackOptions): Promise<LocalServer> {
+  const { database = defaultDatabase, durable = options.dataDir !== undefined, report } = options;
+  switch (name) {
+    case 'postgres':
+      return startPostgres({ dataDir, durable, database });
+    case 'redis':
+      return startRedis({ dataDir, durable, report });
+    case 'kafka':
+      return startKafka({ dataDir, durable, report, ...options.kafka });
+  }
+}
+
+function describeServers(
+  { postgres, redis, kafka }: LocalStack['servers'],
+  database = defaultDatabase,
+): Record<string, string> {
+  return {
+    ...(postgres && {
+      DB_HOST: postgres.host,
+      DB_PORT: String(postgres.port),
+      DB_NAME: database,
+      DB_USER: postgresUser.user,
+      DB_PASSWORD: postgresUser.password,
+    }),
+    ...(redis && { REDIS_URL: `redis://${redis.host}:${redis.port}` }),
+    ...(kafka && { KAFKA_BROKERS: `${kafka.host}:${kafka.port}` }),
+  };
+}

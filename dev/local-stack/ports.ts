@@ -1,0 +1,29 @@
+import { randomInt } from 'node:crypto';
+import { createServer } from 'node:net';
+
+// Below the range from which systems give ports to outgoing connections: otherwise a client that keeps
+// reconnecting to a stopped server can be given that very port, connect to itself and keep it from coming back.
+const lowest = 20_000;
+const highest = 32_000;
+
+/** A port for a server; the one above it is free too (Kafka needs two, and asks for the same pair again). */
+export async function chooseFreePort(): Promise<number> {
+  for (;;) {
+    const port = 2 * randomInt(lowest / 2, highest / 2);
+    if (await isPairFree(port)) return port;
+  }
+}
+
+/** Whether a port from chooseFreePort, and the one above it, are free (still, or again). */
+export async function isPairFree(port: number): Promise<boolean> {
+  return (await isPortFree(port, '127.0.0.1')) && (await isPortFree(port + 1, '127.0.0.1'));
+}
+
+/** Whether a server could listen on the port now, on `host` or, without it, on every address. */
+export function isPortFree(port: number, host?: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen({ port, ...(host !== undefined && { host }) }, () => probe.close(() => resolve(true)));
+  });
+}

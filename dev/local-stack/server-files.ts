@@ -1,0 +1,35 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createFolderOnce } from './folders';
+import { findJava } from './java';
+import { runMaven } from './maven';
+import { checkoutDir, localDir } from './paths';
+
+/** Where the servers lie that npm does not bring. */
+export interface ServerFiles {
+  readonly kafkaJars: string;
+  readonly redisProgram: string;
+}
+
+let fetching: Promise<ServerFiles> | undefined;
+
+/** Fetches Kafka and Redis as dev/pom.xml says, once for a checkout; 40 MB, some ten seconds. */
+export function fetchServers(report: (line: string) => void): Promise<ServerFiles> {
+  // Kafka and Redis start at the same time and ask for the same files.
+  fetching ??= fetch(report).finally(() => (fetching = undefined));
+  return fetching;
+}
+
+async function fetch(report: (line: string) => void): Promise<ServerFiles> {
+  const pom = join(checkoutDir, 'dev', 'pom.xml');
+  // Named after the recipe's content, so that a new version in it is fetched.
+  const content = createHash('sha256').update(await readFile(pom));
+  const folder = join(localDir, 'servers', content.digest('hex').slice(0, 12));
+  if (!existsSync(folder)) {
+    await findJava();
+    await createFolderOnce(folder, (draft) => runMaven(pom, draft, report));
+  }
+  return { kafkaJars: join(folder, 'kafka'), redisProgram: join(folder, 'redis', 'redis-server') };
+}

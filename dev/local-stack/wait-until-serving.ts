@@ -1,0 +1,29 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ServerRecipe } from './local-server';
+import { LocalStackError } from './local-stack-error';
+import type { OwnedProcess } from './owned-process';
+import { lastWords } from './server-log';
+
+const startTimeoutMs = 60_000;
+const pingIntervalMs = 25;
+
+/** Rejects when the process ends first, or after 60 s. */
+export async function waitUntilServing(
+  recipe: ServerRecipe,
+  port: number,
+  child: OwnedProcess,
+): Promise<void> {
+  const { name, log } = recipe;
+  const deadline = Date.now() + startTimeoutMs;
+  while (Date.now() < deadline) {
+    const answers = await recipe.ping(port).then(
+      () => true,
+      () => false,
+    );
+    // Asked after the ping: what answered may be another program, whose port this one could not get.
+    if (!child.running) throw new LocalStackError(`${name} ended during its start: ${lastWords(log)}`);
+    if (answers) return;
+    await sleep(pingIntervalMs);
+  }
+  throw new LocalStackError(`${name} did not answer within ${startTimeoutMs / 1000} s: ${lastWords(log)}`);
+}

@@ -1,0 +1,63 @@
+import { join } from 'node:path';
+import { type DevSettings, loadDevSettings } from './dev-settings';
+import { type LocalStack, startLocalStack } from './local-stack/local-stack';
+import { LocalStackError } from './local-stack/local-stack-error';
+import type { OwnedProcess } from './local-stack/owned-process';
+import { localDir } from './local-stack/paths';
+import { isPortFree } from './local-stack/ports';
+import { onStopSignals } from './stop-signals';
+import { startWatchedService, waitUntilReady } from './watched-service';
+
+const serviceStopTimeoutMs = 30_000;
+
+/** `npm run dev`: the servers that are not configured, and the service on them, until Ctrl-C. */
+async function runDev(): Promise<void> {
+  // Until everything runs, the reaper is what stops the part that does.
+  let stop = (): void => process.exit(0);
+  let kill = (): void => process.exit(1);
+  onStopSignals(
+    () => stop(),
+    () => kill(),
+  );
+
+  const settings = loadDevSettings(process.env);
+  await refuseTakenPort(settings.port);
+  const stack = await startServers(settings);
+  const service = await startWatchedService({ ...process.env, ...stack.env });
+  const stopping = new AbortController();
+  stop = () => {
+    stopping.abort();
+    console.log('\nStopping the service, then the servers; Ctrl-C again ends them at once.');
+    void service.stop('SIGTERM', serviceStopTimeoutMs);
+  };
+  kill = () => void Promise.all([service.kill(), stack.kill()]).finally(() => process.exit(1));
+
+  void announce(settings, service);
+  const code = await service.exited;
+  await stack.stop();
+  process.exit(stopping.signal.aborted ? 0 : code);
+}
+
+async function refuseTakenPort(port: number): Promise<void> {
+  if (await isPortFree(port)) return;
+  const otherPort = `PORT=${port + 1} npm run dev`;
+  throw new LocalStackError(
+    `Port ${port} is already in use: stop the other program, or choose another port with ${otherPort}`,
+  );
+}
+
+function startServers({ missing, database }: DevSettings): Promise<LocalStack> {
+  const dataDir = join(localDir, 'data');
+  return startLocalStack({ services: missing, dataDir, database, report: (line) => console.log(line) });
+}
+
+async function announce({ port }: DevSettings, service: OwnedProcess): Promise<void> {
+  const api = `http://localhost:${port}/api`;
+  if (!(await waitUntilReady(`${api}/health/ready`, service))) return;
+  console.log(`\n  API     ${api}/users\n  Health  ${api}/health\n  Stop    Ctrl-C\n`);
+}
+
+runDev().catch((error: unknown) => {
+  console.error(error instanceof LocalStackError ? error.message : error);
+  process.exit(1);
+});
