@@ -1,6 +1,7 @@
 import type { Config } from 'jest';
 
 const shared = {
+  roots: ['<rootDir>/src', '<rootDir>/tests'],
   transform: { '^.+\\.ts$': 'ts-jest' },
   testEnvironment: 'node',
 } satisfies Config;

@@ -91,7 +91,14 @@ export function compose(config: Config, log: Logger, overrides: Overrides = {}):
   });
 
   const liveness = new Liveness(config.consumerEnabled);
-  const consumer = new RegistrationConsumer({ kafka, config: config.kafka, writer, liveness, log });
+  const consumer = new RegistrationConsumer({
+    kafka,
+    config: config.kafka,
+    writer,
+    liveness,
+    kafkaStatus: status.kafka,
+    log,
+  });
   const monitor = new DependencyMonitor({
     intervalMs: CHECK_INTERVAL_MS,
     log,

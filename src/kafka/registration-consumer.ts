@@ -1,14 +1,17 @@
 import { once } from 'node:events';
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { Config } from '../config/config';
-import { Backoff } from '../runtime/backoff';
+import { Backoff, pause } from '../runtime/backoff';
 import type { Liveness } from '../runtime/liveness';
+import { withTimeout } from '../runtime/timeout';
 import type { Logger, ReceivedRecord } from '../services/ports';
 
 const SESSION_TIMEOUT_MS = 15_000;
 const REBALANCE_TIMEOUT_MS = 30_000;
 const FETCH_WAIT_MS = 200;
 const BATCH_RECORDS = 500;
+const BEFORE_KAFKA_MS = 50;
+const DISCONNECT_TIMEOUT_MS = 4000;
 const TICKS = [
   'GROUP_JOIN',
   'FETCH_START',
@@ -23,6 +26,8 @@ export interface RegistrationConsumerDeps {
   readonly config: Config['kafka'];
   readonly writer: { write(records: readonly ReceivedRecord[]): Promise<void> };
   readonly liveness: Liveness;
+  /** Nothing is consumed before Kafka was reached and the topics are there. */
+  readonly kafkaStatus: { readonly wasReached: boolean };
   readonly log: Logger;
 }
 
@@ -48,10 +53,14 @@ export class RegistrationConsumer {
 
   // kafkajs gives up for good on some errors while everything else goes on: each end is followed by a new consumer.
   private async supervise(): Promise<void> {
-    const { liveness, log } = this.deps;
+    const { liveness, log, kafkaStatus: kafka } = this.deps;
     const backoff = new Backoff({ minMs: 200, maxMs: 5000 });
     while (!this.stopping.signal.aborted) {
       liveness.tick();
+      if (!kafka.wasReached) {
+        await pause(BEFORE_KAFKA_MS, this.stopping.signal);
+        continue;
+      }
       try {
         await this.runUntilCrash(() => backoff.reset());
       } catch (error) {
@@ -74,18 +83,30 @@ export class RegistrationConsumer {
     for (const event of TICKS) consumer.on(consumer.events[event], () => liveness.tick());
     consumer.on(consumer.events.GROUP_JOIN, onJoined);
     try {
-      await consumer.connect();
-      await consumer.subscribe({ topic: config.topic, fromBeginning: true });
-      await consumer.run({
-        autoCommit: false,
-        eachBatchAutoResolve: false,
-        partitionsConsumedConcurrently: config.partitions,
-        eachBatch: (payload) => this.writeBatch(payload),
-      });
-      await ended;
+      // A stop must not wait for a join, which the broker may hold back until the group has settled.
+      await Promise.race([this.connectAndRun(consumer).then(() => ended), ended]);
     } finally {
-      await consumer.disconnect();
+      await this.disconnect(consumer);
     }
+  }
+
+  private async connectAndRun(consumer: Consumer): Promise<void> {
+    const { topic, partitions } = this.deps.config;
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: partitions,
+      eachBatch: (payload) => this.writeBatch(payload),
+    });
+  }
+
+  private async disconnect(consumer: Consumer): Promise<void> {
+    const timeout = (): Error => new Error('not disconnected in time');
+    await withTimeout(consumer.disconnect(), DISCONNECT_TIMEOUT_MS, timeout).catch((error: unknown) =>
+      this.deps.log.debug('consumer left behind', { error }),
+    );
   }
 
   /** Resolves when the process stops, rejects when kafkajs gives up. */

@@ -25,6 +25,7 @@ export class RedisConnection {
   readonly name = 'redis';
   readonly stopTimeoutMs = 1000;
   private readonly redis: Redis;
+  private firstConnect: Promise<void> | undefined;
 
   constructor(private readonly deps: RedisConnectionDeps) {
     this.redis = new Redis(deps.url, {
@@ -45,7 +46,8 @@ export class RedisConnection {
   }
 
   start(): void {
-    this.redis.connect().catch(() => undefined); // Goes on by retryStrategy; reported by the 'error' listener.
+    // A failure is reported by the 'error' listener and followed by retryStrategy.
+    this.firstConnect = this.redis.connect().catch(() => undefined);
   }
 
   async stop(): Promise<void> {
@@ -69,6 +71,7 @@ export class RedisConnection {
 
   /** Fails unless Redis answers; a connection that stays silent is replaced. */
   async check(): Promise<void> {
+    await this.firstConnect;
     try {
       const timeout = (): Error => new UnavailableError(`no answer within ${CHECK_TIMEOUT_MS} ms`);
       await withTimeout(this.redis.ping(), CHECK_TIMEOUT_MS, timeout);

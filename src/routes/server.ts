@@ -1,9 +1,10 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { Server as NetServer, type AddressInfo } from 'node:net';
 
 const KEEP_ALIVE_TIMEOUT_MS = 65_000; // Above the idle timeout of load balancers (60 s), so that they close first.
 const HEADERS_TIMEOUT_MS = 20_000;
 const REQUEST_TIMEOUT_MS = 30_000;
+const IDLE_GRACE_MS = 300;
 const DRAIN_TIMEOUT_MS = 9000;
 
 /** The listener. Stops by finishing what is under way and telling every client to close its connection. */
@@ -46,11 +47,15 @@ export class HttpServer {
 
   async stop(): Promise<void> {
     if (!this.server.listening) return;
-    const closed = new Promise((resolve) => this.server.close(resolve));
+    // Not http's own close(): that cuts idle connections at once, also one whose first request is on its way.
+    const closed = new Promise((resolve) => NetServer.prototype.close.call(this.server, resolve));
     for (const res of this.underWay) res.shouldKeepAlive = false;
-    const deadline = setTimeout(() => this.server.closeAllConnections(), DRAIN_TIMEOUT_MS);
+    const timers = [
+      setTimeout(() => this.server.closeIdleConnections(), IDLE_GRACE_MS),
+      setTimeout(() => this.server.closeAllConnections(), DRAIN_TIMEOUT_MS),
+    ];
     await closed;
-    clearTimeout(deadline);
+    timers.forEach((timer) => clearTimeout(timer));
   }
 
   private track(res: ServerResponse): void {

@@ -46,7 +46,9 @@ export class DependencyMonitor {
       await withTimeout(check(), timeoutMs, timeout);
       if (status.update(true)) this.deps.log.info('dependency is healthy', { dependency: status.name });
     } catch (error) {
-      if (status.update(false)) this.deps.log.warn('dependency is away', { dependency: status.name, error });
+      if (!status.update(false)) return;
+      if (status.wasReached) this.deps.log.warn('dependency is away', { dependency: status.name, error });
+      else this.deps.log.info('waiting for dependency', { dependency: status.name, error });
     }
   }
 }

@@ -9,8 +9,6 @@ beforeAll(async () => {
   service = await startService();
 });
 
-afterAll(() => service.stop());
-
 interface Row {
   readonly id: number;
   readonly email: string;

@@ -13,8 +13,6 @@ describe('health', () => {
   beforeAll(async () => {
     service = await startService({ RATE_LIMIT_MAX: '1' });
   });
-  afterAll(() => service.stop());
-
   it('GET /api/health answers as in the README', async () => {
     const response = await eventually(() => service.http.get('/api/health').expect(200));
 
@@ -51,8 +49,6 @@ describe('a service whose dependencies are all away', () => {
   beforeAll(async () => {
     service = await startUnready(NOBODY);
   });
-  afterAll(() => service.stop());
-
   it('starts and is alive, but not ready', async () => {
     const live = await service.http.get('/api/health/live').expect(200);
     const ready = await service.http.get('/api/health/ready').expect(503);

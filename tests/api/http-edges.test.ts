@@ -15,8 +15,6 @@ beforeAll(async () => {
   service = await startService({ FRONTEND_URL: `http://localhost:5173,${ORIGIN}` }, { users });
 });
 
-afterAll(() => service.stop());
-
 describe('unknown routes and methods', () => {
   it.each(['/', '/api', '/api/nothing', '/api/users/a@example.com/more', '/api/health/nothing', '/API/%zz'])(
     'answers 404 for %s',

@@ -13,8 +13,6 @@ beforeAll(async () => {
   service = await startService();
 });
 
-afterAll(() => service.stop());
-
 const stored = (email: string): Promise<Record<string, unknown>> =>
   eventually(async () => {
     const response = await service.http.get(`/api/users/${encodeURIComponent(email)}`).expect(200);

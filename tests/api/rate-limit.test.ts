@@ -13,8 +13,6 @@ beforeAll(async () => {
   });
 });
 
-afterAll(() => service.stop());
-
 const from = (address: string, path = '/api/users') => service.http.get(path).set('X-Forwarded-For', address);
 
 describe('rate limit', () => {

@@ -102,14 +102,13 @@ describe('PostgresUsers', () => {
     expect(new Set(rows.map((row) => JSON.stringify(row))).size).toBe(1);
   });
 
-  it('calls data that the table refuses unstorable', async () => {
+  it.each([
+    ['too long a name', { firstName: 'x'.repeat(101) }],
+    ['a NUL', { occupation: 'a\0b' }],
+  ])('calls data that the table refuses unstorable (%s)', async (_what, fields) => {
     const users = new PostgresUsers(pool);
 
-    const tooLong = users.insertMissing([buildRegistration({ firstName: 'x'.repeat(101) })]);
-    const nul = users.insertMissing([buildRegistration({ occupation: 'a\0b' })]);
-
-    await expect(tooLong).rejects.toThrow(UnstorableError);
-    await expect(nul).rejects.toThrow(UnstorableError);
+    await expect(users.insertMissing([buildRegistration(fields)])).rejects.toThrow(UnstorableError);
   });
 
   it('is unavailable, at once, while the background check says so', async () => {

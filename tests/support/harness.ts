@@ -12,6 +12,7 @@ export interface TestService {
   readonly url: string;
   readonly log: RecordingLogger;
   readonly http: ReturnType<typeof supertest>;
+  /** Whether all stopped cleanly. What a suite does not stop is stopped behind it. */
   stop(): Promise<boolean>;
 }
 
@@ -22,6 +23,11 @@ const FAST_AND_QUIET: Env = {
   MIGRATE_ON_START: 'false',
   RATE_LIMIT_MAX: '1000000',
 };
+
+const started: TestService[] = [];
+
+// Jest runs this before the afterAll of the file: services go before the servers that the file brought.
+afterAll(() => Promise.all(started.map((service) => service.stop())));
 
 /** Starts the service with these variables over the defaults of tests; resolves when it is ready. */
 export async function startService(variables: Env = {}, overrides: Overrides = {}): Promise<TestService> {
@@ -37,5 +43,7 @@ export async function startUnready(variables: Env, overrides: Overrides = {}): P
   const { lifecycle, server } = compose(loadConfig(env), log, overrides);
   await lifecycle.start();
   const url = `http://127.0.0.1:${server.address.port}`;
-  return { env, url, log, http: supertest(url), stop: () => lifecycle.stop(STOP_TIMEOUT_MS) };
+  const service = { env, url, log, http: supertest(url), stop: () => lifecycle.stop(STOP_TIMEOUT_MS) };
+  started.push(service);
+  return service;
 }

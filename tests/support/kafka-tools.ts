@@ -1,4 +1,4 @@
-import { Kafka, logLevel, type Message } from 'kafkajs';
+import { Kafka, logLevel, type Admin, type Message } from 'kafkajs';
 import { stopIdleTimer } from '../../src/kafka/kafkajs-idle-timer';
 import type { Env } from './test-servers';
 
@@ -28,7 +28,7 @@ export async function produce(env: Env, messages: readonly Message[]): Promise<v
 /** Every record that a topic holds now. */
 export async function readAll(env: Env, topic: string): Promise<ReadRecord[]> {
   const kafka = kafkaOf(env);
-  const left = await endOffsets(kafka, topic);
+  const left = await endOffsets(env, topic);
   if (left.size === 0) return [];
   const consumer = kafka.consumer({ groupId: `reader-${Date.now()}-${Math.random()}`, maxWaitTimeInMs: 50 });
   const records: ReadRecord[] = [];
@@ -57,12 +57,30 @@ export async function readAll(env: Env, topic: string): Promise<ReadRecord[]> {
   }
 }
 
-/** How many records the group has not committed yet. */
-export async function lag(env: Env): Promise<number> {
-  const kafka = kafkaOf(env);
-  const admin = kafka.admin();
+/** Makes the topics that the service would make, before it starts. */
+export async function createTopics(env: Env): Promise<void> {
+  const topic = env['KAFKA_TOPIC'] ?? '';
+  await withAdmin(env, (admin) =>
+    admin.createTopics({
+      topics: [topic, `${topic}.dlq`].map((each) => ({ topic: each, numPartitions: 3 })),
+    }),
+  );
+}
+
+/** Runs admin commands by hand, beside the service. */
+export async function withAdmin<T>(env: Env, use: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = kafkaOf(env).admin();
   await admin.connect();
   try {
+    return await use(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** How many records the group has not committed yet. */
+export async function lag(env: Env): Promise<number> {
+  return withAdmin(env, async (admin) => {
     const topic = env['KAFKA_TOPIC'] ?? '';
     const [committed] = await admin.fetchOffsets({ groupId: env['KAFKA_GROUP_ID'] ?? '', topics: [topic] });
     const ends = await admin.fetchTopicOffsets(topic);
@@ -70,9 +88,7 @@ export async function lag(env: Env): Promise<number> {
       const offset = committed?.partitions.find((each) => each.partition === partition)?.offset ?? '-1';
       return sum + Number(high) - Math.max(0, Number(offset));
     }, 0);
-  } finally {
-    await admin.disconnect();
-  }
+  });
 }
 
 interface RawMessage {
@@ -90,15 +106,9 @@ function toReadRecord({ key, value, headers = {} }: RawMessage): ReadRecord {
   };
 }
 
-async function endOffsets(kafka: Kafka, topic: string): Promise<Map<number, bigint>> {
-  const admin = kafka.admin();
-  await admin.connect();
-  try {
-    const offsets = await admin.fetchTopicOffsets(topic);
-    return new Map(
-      offsets.filter(({ high, low }) => high !== low).map(({ partition, high }) => [partition, BigInt(high)]),
-    );
-  } finally {
-    await admin.disconnect();
-  }
+async function endOffsets(env: Env, topic: string): Promise<Map<number, bigint>> {
+  const offsets = await withAdmin(env, (admin) => admin.fetchTopicOffsets(topic));
+  return new Map(
+    offsets.filter(({ high, low }) => high !== low).map(({ partition, high }) => [partition, BigInt(high)]),
+  );
 }

@@ -76,6 +76,17 @@ describe('createLogger', () => {
     expect(written.join('')).toMatch(/^\d\d:\d\d:\d\d\.\d{3} info {2}something \{"status":201\}\n$/);
   });
 
+  it('shows an error in one line with its causes, and the stack of a broken thing', () => {
+    const cause = Object.assign(new Error(''), { code: 'ECONNREFUSED' });
+    const log = createLogger({ level: 'info', json: false });
+
+    log.warn('waiting', { error: new Error('away', { cause }) });
+    log.error('broken', { error: new TypeError('bug') });
+
+    expect(written[0]).toMatch(/warn {2}waiting — away — ECONNREFUSED\n$/);
+    expect(written[1]).toMatch(/error broken\nTypeError: bug\n {4}at /);
+  });
+
   it('leaves out what is below its level', () => {
     createLogger({ level: 'warn', json: true }).info('something');
 

@@ -105,11 +105,15 @@ describe('DependencyMonitor', () => {
       DependencyStatus,
     ];
     let checks = 0;
+    const count = (): Promise<void> => {
+      checks += 1;
+      return Promise.resolve();
+    };
     const monitor = new DependencyMonitor({
       intervalMs: 1,
       log,
       checks: [
-        { status: good, timeoutMs: 1000, check: () => Promise.resolve(void checks++) },
+        { status: good, timeoutMs: 1000, check: count },
         { status: bad, timeoutMs: 1000, check: () => Promise.reject(new Error('refused')) },
         { status: silent, timeoutMs: 5, check: () => new Promise(() => undefined) },
       ],
@@ -123,9 +127,32 @@ describe('DependencyMonitor', () => {
     expect([good.isHealthy, good.isAway]).toEqual([true, false]);
     expect([bad.isHealthy, bad.isAway]).toEqual([false, true]);
     expect(log.lines.map(({ level, dependency }) => [level, dependency]).sort()).toEqual([
+      ['info', 'bad'],
       ['info', 'good'],
-      ['warn', 'bad'],
-      ['warn', 'silent'],
+      ['info', 'silent'],
+    ]);
+  });
+
+  it('warns when a dependency that was there goes away', async () => {
+    const log = new RecordingLogger();
+    const status = new DependencyStatus('redis');
+    let isThere = true;
+    const check = (): Promise<void> => (isThere ? Promise.resolve() : Promise.reject(new Error('refused')));
+    const monitor = new DependencyMonitor({
+      intervalMs: 1,
+      log,
+      checks: [{ status, timeoutMs: 1000, check }],
+    });
+    monitor.start();
+    await eventually(() => expect(status.isHealthy).toBe(true));
+
+    isThere = false;
+    await eventually(() => expect(status.isAway).toBe(true));
+    monitor.stop();
+
+    expect(log.lines.map(({ level, message }) => [level, message])).toEqual([
+      ['info', 'dependency is healthy'],
+      ['warn', 'dependency is away'],
     ]);
   });
 });

@@ -1,0 +1,84 @@
+import { startLocalStack, type LocalStack } from '../../dev/local-stack/local-stack';
+import { eventually } from '../support/eventually';
+import { startService, type TestService } from '../support/harness';
+import { lag } from '../support/kafka-tools';
+import { withRedis } from '../support/test-servers';
+import { countByStatus, expectStored, register } from '../support/traffic';
+
+let stack: LocalStack;
+let service: TestService;
+
+beforeAll(async () => {
+  stack = await startLocalStack({ services: ['kafka'], report: () => undefined });
+  service = await startService({ ...stack.env, KAFKA_DELIVERY_TIMEOUT_MS: '500' });
+});
+
+afterAll(() => stack.kill());
+
+const kafka = () => {
+  const server = stack.servers.kafka;
+  if (server === undefined) throw new Error('Kafka was not started');
+  return server;
+};
+
+const drained = () => eventually(async () => expect(await lag(service.env)).toBe(0));
+
+describe('Kafka frozen', () => {
+  it('answers 503 and keeps the reservation; after the thaw the queue delivers what came first', async () => {
+    await kafka().freeze();
+
+    const first = await register(service.url);
+    const other = await register(service.url, { ...first.registration, firstName: 'Mallory' });
+    const again = await register(service.url, first.registration);
+
+    expect([first, other, again].map(({ answer }) => answer.status)).toEqual([503, 409, 503]);
+    expect(first.answer.headers['retry-after']).toBe('2');
+    expect(other.answer.body).toBe('{"success":false,"error":"Registration already in progress"}');
+    const key = `user:pending:${first.registration.email}`;
+    expect(await withRedis(service.env, (redis) => redis.exists(key))).toBe(1);
+    await kafka().thaw();
+    await eventually(() => service.http.get(`/api/users/${first.registration.email}`).expect(200));
+    await drained();
+    await expectStored(service.env, [{ ...first, answer: { ...first.answer, status: 201 } }]);
+    await eventually(() => withRedis(service.env, async (redis) => expect(await redis.exists(key)).toBe(0)));
+  });
+});
+
+describe('Kafka killed and restarted', () => {
+  it('answers 503 meanwhile, stays alive and ready, and delivers everything afterwards', async () => {
+    await kafka().kill();
+
+    const attempts = await Promise.all(Array.from({ length: 20 }, () => register(service.url)));
+    const probes = await Promise.all([
+      service.http.get('/api/health/live'),
+      service.http.get('/api/health/ready'),
+      eventually(() => service.http.get('/api/health').expect(503)),
+      service.http.get('/api/users'),
+    ]);
+    await kafka().restart();
+    const retries = await Promise.all(
+      attempts.map(({ registration }) =>
+        eventually(async () => {
+          const retry = await register(service.url, registration);
+          expect([201, 409]).toContain(retry.answer.status);
+          return retry;
+        }),
+      ),
+    );
+
+    expect(countByStatus(attempts)).toEqual({ 503: 20 });
+    expect(probes.map(({ status }) => status)).toEqual([200, 200, 503, 200]);
+    expect(probes[2].body).toMatchObject({ services: { kafka: 'unhealthy' } });
+    await eventually(async () => {
+      for (const { registration } of retries) {
+        await service.http.get(`/api/users/${registration.email}`).expect(200);
+      }
+    });
+    await drained();
+    const asStored = retries.map((retry) => ({ ...retry, answer: { ...retry.answer, status: 201 } }));
+    for (const { registration } of asStored) {
+      const { body } = await service.http.get(`/api/users/${registration.email}`).expect(200);
+      expect(body).toMatchObject({ data: { first_name: registration.firstName } });
+    }
+  });
+});

@@ -1,0 +1,98 @@
+import { startLocalStack, type LocalStack } from '../../dev/local-stack/local-stack';
+import { eventually } from '../support/eventually';
+import { startService, type TestService } from '../support/harness';
+import { lag } from '../support/kafka-tools';
+import { postJson } from '../support/raw-http';
+import { sql, withRedis } from '../support/test-servers';
+import { countByStatus, expectStored, register, startTraffic } from '../support/traffic';
+
+let stack: LocalStack;
+let service: TestService;
+
+beforeAll(async () => {
+  stack = await startLocalStack({ services: ['redis'], durable: true, report: () => undefined });
+  service = await startService(stack.env);
+});
+
+afterAll(() => stack.kill());
+
+beforeEach(async () => {
+  await sql(service.env, 'TRUNCATE users');
+});
+
+const redis = () => {
+  const server = stack.servers.redis;
+  if (server === undefined) throw new Error('Redis was not started');
+  return server;
+};
+
+const drained = () => eventually(async () => expect(await lag(service.env)).toBe(0));
+
+const health = async (): Promise<unknown> => (await service.http.get('/api/health')).body;
+
+const expectNoPendingKeys = () =>
+  eventually(() =>
+    withRedis(service.env, async (client) => expect(await client.keys('user:pending:*')).toEqual([])),
+  );
+
+describe('Redis killed and restarted under load', () => {
+  it('fails no POST, loses and doubles nothing, and no reservation outlives its row', async () => {
+    const traffic = startTraffic(service.url, 50);
+    await redis().kill();
+    await eventually(async () => expect(await health()).toMatchObject({ services: { redis: 'unhealthy' } }));
+    const meanwhile = await register(service.url);
+
+    await redis().restart();
+    await eventually(async () => expect(await health()).toMatchObject({ message: 'OK' }));
+    const attempts = [...(await traffic.stop()), meanwhile];
+
+    expect(Object.keys(countByStatus(attempts))).toEqual(['201']);
+    await drained();
+    await expectStored(service.env, attempts);
+    await expectNoPendingKeys();
+  });
+});
+
+describe('Redis away', () => {
+  it('lets the table decide, and reads go on', async () => {
+    await redis().kill();
+    await eventually(async () => expect(await health()).toMatchObject({ services: { redis: 'unhealthy' } }));
+
+    const attempt = await register(service.url);
+    await drained();
+    const answers = await Promise.all([
+      service.http.get('/api/health/live'),
+      service.http.get('/api/health/ready'),
+      service.http.get('/api/users'),
+      service.http.get(`/api/users/${attempt.registration.email}`),
+      postJson(`${service.url}/api/users`, { ...attempt.registration, firstName: 'Mallory' }),
+    ]);
+
+    expect(attempt.answer.status).toBe(201);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 409]);
+    await redis().restart();
+    await eventually(async () => expect(await health()).toMatchObject({ message: 'OK' }));
+    await expectStored(service.env, [attempt]);
+  });
+});
+
+describe('Redis frozen', () => {
+  it('costs no POST its 201; commands that run late leave no reservation behind', async () => {
+    await redis().freeze();
+    const attempts = await Promise.all(Array.from({ length: 20 }, () => register(service.url)));
+    await eventually(async () => expect(await health()).toMatchObject({ services: { redis: 'unhealthy' } }));
+    await drained();
+
+    await redis().thaw();
+
+    expect(countByStatus(attempts)).toEqual({ 201: 20 });
+    await expectStored(service.env, attempts);
+    await eventually(() =>
+      withRedis(service.env, async (client) => {
+        const keys = attempts.map(({ registration }) => `user:completed:${registration.email}`);
+        expect(await client.exists(...keys)).toBe(attempts.length);
+      }),
+    );
+    await expectNoPendingKeys();
+  });
+});

@@ -1,0 +1,111 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buildRegistration } from '../support/builders';
+import { eventually } from '../support/eventually';
+import { send } from '../support/raw-http';
+import { runEntryPoint, ServiceProcess } from '../support/service-process';
+import { isolatedServers, sql, type Env } from '../support/test-servers';
+import { register } from '../support/traffic';
+
+const NOBODY = {
+  DB_HOST: '127.0.0.1',
+  DB_PORT: '1',
+  REDIS_URL: 'redis://127.0.0.1:1',
+  KAFKA_BROKERS: '127.0.0.1:1',
+};
+
+describe('start', () => {
+  it('stops with one line that lists every bad variable', async () => {
+    const { code, stderr, stdout } = await runEntryPoint('src/main.ts', {
+      PORT: 'x',
+      DB_PORT: '-1',
+      LOG_LEVEL: 'loud',
+    });
+
+    expect(code).toBe(1);
+    expect(stdout).toBe('');
+    expect(stderr).toBe(
+      'Bad configuration: PORT must be a number; LOG_LEVEL must be one of [error, warn, info, debug]; DB_PORT must be a valid port\n',
+    );
+  });
+
+  it('stops with one line when its port is busy', async () => {
+    const other = createServer().listen(0);
+    const { port } = other.address() as AddressInfo;
+
+    const { code, stdout } = await runEntryPoint('src/main.ts', {
+      ...NOBODY,
+      PORT: String(port),
+      LOG_LEVEL: 'error',
+    });
+
+    other.close();
+    expect(code).toBe(1);
+    expect(stdout).toMatch(new RegExp(`Port ${port} is already in use: stop the other program or set PORT`));
+    expect(stdout.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('warns of every default and local address in production, in JSON lines', async () => {
+    const service = await ServiceProcess.start(await isolatedServers());
+
+    await service.stop();
+
+    const lines = service.output
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { level: string; message: string; timestamp: string });
+    const warnings = lines.filter(({ level }) => level === 'warn').map(({ message }) => message);
+    expect(warnings).toContainEqual(expect.stringContaining('DB_PASSWORD'));
+    expect(warnings).toContainEqual(expect.stringContaining('GET /api/users'));
+    expect(lines.every(({ timestamp }) => timestamp.endsWith('Z'))).toBe(true);
+  });
+});
+
+describe('migrations', () => {
+  it('are applied once by two processes that start at the same time on an empty database', async () => {
+    const env: Env = { ...(await isolatedServers()), MIGRATE_ON_START: 'true' };
+    const database = env['DB_NAME'] ?? '';
+    await sql({ ...env, DB_NAME: 'postgres' }, `DROP DATABASE "${database}"`);
+    await sql({ ...env, DB_NAME: 'postgres' }, `CREATE DATABASE "${database}"`);
+
+    const services = await Promise.all([ServiceProcess.start(env), ServiceProcess.start(env)]);
+
+    const applied = await sql(env, 'SELECT name FROM pgmigrations ORDER BY id');
+    expect(applied.map(({ name }) => String(name).slice(0, 3))).toEqual(['001', '002', '003']);
+    expect(await runEntryPoint('src/migrate.ts', env)).toMatchObject({
+      code: 0,
+      stdout: 'Nothing to apply: up to date\n',
+    });
+    expect(await Promise.all(services.map((service) => service.stop()))).toEqual([0, 0]);
+  });
+
+  it('fail with one line when the database is away', async () => {
+    const { code, stderr } = await runEntryPoint('src/migrate.ts', NOBODY);
+
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^Cannot migrate: .*ECONNREFUSED.*\n$/);
+  });
+});
+
+describe('the process’s time zone', () => {
+  it('does not shift created_at', async () => {
+    const env: Env = { ...(await isolatedServers()), TZ: 'Asia/Kolkata' };
+    await sql(
+      { ...env, DB_NAME: 'postgres' },
+      `ALTER DATABASE "${env['DB_NAME'] ?? ''}" SET timezone TO 'Asia/Kolkata'`,
+    );
+    const service = await ServiceProcess.start(env);
+    const before = Date.now();
+
+    const { registration } = await register(service.url, buildRegistration());
+    const user = await eventually(async () => {
+      const { status, body } = await send(`${service.url}/api/users/${registration.email}`);
+      expect(status).toBe(200);
+      return (JSON.parse(body) as { data: { created_at: string } }).data;
+    });
+
+    expect(await service.stop()).toBe(0);
+    expect(Date.parse(user.created_at)).toBeGreaterThanOrEqual(before - 1);
+    expect(Date.parse(user.created_at)).toBeLessThanOrEqual(Date.now() + 1);
+  });
+});
