@@ -185,7 +185,7 @@ describe('request log', () => {
       level: 'info',
       message: 'request',
       method: 'POST',
-      route: '/api/users/',
+      route: '/api/users',
       status: 201,
       durationMs: expect.any(Number),
       requestId: 'log-1',

@@ -1,0 +1,78 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import dotenv from 'dotenv';
+import { eventually } from '../support/eventually';
+import { startService } from '../support/harness';
+import { withRedis } from '../support/test-servers';
+
+const README = readFileSync('README.md', 'utf8');
+const run = promisify(execFile);
+
+/** The text of the fenced blocks of one language. */
+const blocks = (language: string): string[] =>
+  [...README.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map((match) => match[1] ?? '');
+
+/** What differs from run to run. */
+const normalised = (answer: string): unknown =>
+  JSON.parse(
+    answer
+      .replace(/"(id|uptime|timestamp)":[\d.]+/g, '"$1":0')
+      .replace(/"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, '"time"'),
+  );
+
+describe('README', () => {
+  it('shows curl commands and their real answers', async () => {
+    const service = await startService();
+    await withRedis(service.env, (redis) => redis.flushdb());
+    const steps = blocks('console').flatMap((block) =>
+      [...block.matchAll(/^\$ (.+)\n(.+)$/gm)].map((match) => ({
+        command: match[1] ?? '',
+        answer: match[2] ?? '',
+      })),
+    );
+    expect(steps.length).toBeGreaterThan(8);
+
+    for (const { command, answer } of steps) {
+      const here = command.replaceAll('localhost:8000', service.url);
+      const ask = async (): Promise<void> => {
+        const { stdout } = await run('sh', ['-c', here]);
+        expect(normalised(stdout)).toEqual(normalised(answer));
+      };
+      // Only a read may have to wait for the row; a POST must not be repeated until it fits.
+      await (command.includes(' -d ') ? ask() : eventually(ask));
+    }
+  });
+
+  it('lists every environment variable with its default', () => {
+    const rows = [...README.matchAll(/^\| `([A-Z_]+)` \| (?:`([^`]*)`)? ?\|/gm)];
+    const listed = Object.fromEntries(rows.map((match) => [match[1], match[2] ?? '']));
+
+    expect(listed).toEqual(dotenv.parse(readFileSync('.env.example')));
+  });
+
+  it('names only npm scripts that exist', () => {
+    const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    const named = [...README.matchAll(/npm (?:run )?([a-z:]+)/g)].map((match) => match[1] ?? '');
+
+    expect(named.filter((name) => !['ci'].includes(name) && !(name in scripts))).toEqual([]);
+  });
+
+  it('names only files that exist', () => {
+    const paths = [...README.matchAll(/`((?:src|tests|k8s|\.ci)\/[\w./-]+)`/g)].map(
+      (match) => match[1] ?? '',
+    );
+
+    expect(paths.length).toBeGreaterThan(10);
+    expect(paths.filter((path) => !existsSync(path))).toEqual([]);
+  });
+
+  it('shows the schema of migration 001', () => {
+    const squeeze = (text: string): string => text.replace(/IF NOT EXISTS /g, '').replace(/\s+/g, ' ');
+    const migration = readFileSync('migrations/001_create_users.sql', 'utf8').replace(/^--.*$/gm, '');
+
+    expect(squeeze(migration)).toContain(squeeze(blocks('sql')[0] ?? 'no schema').trim());
+  });
+});
