@@ -25,7 +25,7 @@ const config: Config = {
   testTimeout: 30_000,
   collectCoverageFrom: ['src/**/*.ts'],
   coverageThreshold: {
-    global: { branches: 90 },
+    global: {},
     './src/services/': { branches: 90 },
     './src/kafka/': { branches: 90 },
     './src/redis/': { branches: 90 },

@@ -105,7 +105,7 @@ function toConfig(values: EnvValues, caFiles: { db: string | undefined; kafka: s
       partitions: values.KAFKA_PARTITIONS,
       replicationFactor: values.KAFKA_REPLICATION_FACTOR,
       deliveryTimeoutMs: values.KAFKA_DELIVERY_TIMEOUT_MS,
-      ssl: values.KAFKA_SSL && (caFiles.kafka ? { ca: [caFiles.kafka] } : true),
+      ssl: values.KAFKA_SSL && (caFiles.kafka === undefined || { ca: caFiles.kafka }),
       sasl: values.KAFKA_SASL_MECHANISM && {
         mechanism: values.KAFKA_SASL_MECHANISM,
         username: values.KAFKA_SASL_USERNAME ?? '',

@@ -12,7 +12,7 @@ export function createKafka(config: Config['kafka'], log: Logger): Kafka {
   const options: KafkaConfig = {
     clientId: config.clientId,
     brokers: [...config.brokers],
-    ssl: config.ssl === true ? true : config.ssl === false ? false : { ca: [...config.ssl.ca] },
+    ssl: config.ssl,
     ...(config.sasl && { sasl: config.sasl as SASLOptions }),
     connectionTimeout: CONNECT_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,

@@ -75,14 +75,13 @@ export class KafkaTopics {
 
   private async createMissing(admin: Admin): Promise<void> {
     const { config, log } = this.deps;
-    const existing = new Set(await admin.listTopics());
-    const missing = [config.topic, config.deadLetterTopic].filter((topic) => !existing.has(topic));
-    if (missing.length === 0) return;
-
     const replicas = await this.replicas(admin);
-    const topics = missing.map((topic) => this.topicConfig(topic, replicas));
-    await admin.createTopics({ topics, waitForLeaders: true });
-    log.info('topics created', { topics: missing, partitions: config.partitions, replicas });
+    // One by one: kafkajs reports several at once as failed when only one of them is there already.
+    for (const topic of [config.topic, config.deadLetterTopic]) {
+      const topics = [this.topicConfig(topic, replicas)];
+      const isNew = await admin.createTopics({ topics, waitForLeaders: true });
+      if (isNew) log.info('topic created', { topic, partitions: config.partitions, replicas });
+    }
   }
 
   private topicConfig(topic: string, replicas: number): ITopicConfig {
@@ -106,17 +105,18 @@ export class KafkaTopics {
   private async replicas(admin: Admin): Promise<number> {
     const wanted = this.deps.config.replicationFactor;
     if (wanted !== -1) return wanted;
-    const { controller, brokers } = await admin.describeCluster();
+    const { controller } = await admin.describeCluster();
     const { resources } = await admin.describeConfigs({
       includeSynonyms: false,
       resources: [
         {
           type: ConfigResourceTypes.BROKER,
-          name: String(controller ?? brokers[0]?.nodeId),
+          name: String(controller),
           configNames: ['default.replication.factor'],
         },
       ],
     });
-    return Number(resources[0]?.configEntries[0]?.configValue ?? wanted);
+    const [setting] = resources.flatMap(({ configEntries }) => configEntries);
+    return Number(setting?.configValue);
   }
 }

@@ -55,6 +55,12 @@ describe('Kafka killed and restarted', () => {
       eventually(() => service.http.get('/api/health').expect(503)),
       service.http.get('/api/users'),
     ]);
+    // kafkajs gives its consumer up for good here; what is answered below is written by another one.
+    await eventually(() =>
+      expect(service.log.lines).toContainEqual(
+        expect.objectContaining({ level: 'warn', message: 'consumer ended and will be rebuilt' }),
+      ),
+    );
     await kafka().restart();
     const retries = await Promise.all(
       attempts.map(({ registration }) =>

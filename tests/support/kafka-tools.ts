@@ -36,7 +36,9 @@ export async function readAll(env: Env, topic: string): Promise<ReadRecord[]> {
   try {
     await consumer.subscribe({ topic, fromBeginning: true });
     await new Promise<void>((resolve, reject) => {
-      consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
+      consumer.on(consumer.events.CRASH, ({ payload }) => {
+        if (!payload.restart) reject(payload.error);
+      });
       const eachMessage = ({
         partition,
         message,

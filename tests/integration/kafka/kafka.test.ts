@@ -6,6 +6,7 @@ import { KafkaDeadLetters } from '../../../src/kafka/kafka-dead-letters';
 import { KafkaTopics } from '../../../src/kafka/kafka-topics';
 import { RecordSender } from '../../../src/kafka/record-sender';
 import { buildRecord } from '../../support/builders';
+import { eventually } from '../../support/eventually';
 import { createTopics, readAll, withAdmin } from '../../support/kafka-tools';
 import { RecordingLogger } from '../../support/recording-logger';
 import { isolatedServers, type Env } from '../../support/test-servers';
@@ -103,10 +104,29 @@ describe('RecordSender', () => {
     const away = await setUp({ KAFKA_BROKERS: NOBODY });
     const { config, topics, sender } = await setUp();
 
-    await expect(away.sender.send('any', [{ value: '1' }])).rejects.toThrow(UnavailableError);
+    const sends = await Promise.allSettled([1, 2].map(() => away.sender.send('any', [{ value: '1' }])));
+    expect(
+      sends.map((send) => send.status === 'rejected' && send.reason instanceof UnavailableError),
+    ).toEqual([true, true]);
     await expect(sender.send(config.topic, [{ value: '1' }])).rejects.toThrow(UnavailableError);
     await topics.check();
-    await sender.send(config.topic, [{ value: '1' }]);
+    await eventually(() => sender.send(config.topic, [{ value: '1' }]));
+  });
+
+  it('speaks TLS and SASL when told to, and is unavailable to a broker that speaks neither', async () => {
+    const tls = await setUp({ KAFKA_SSL: 'true' });
+    const sasl = await setUp({
+      KAFKA_SASL_MECHANISM: 'plain',
+      KAFKA_SASL_USERNAME: 'user',
+      KAFKA_SASL_PASSWORD: 'password',
+    });
+
+    const sends = await Promise.allSettled(
+      [tls, sasl].map(({ sender }) => sender.send('any', [{ value: '1' }])),
+    );
+
+    const causes = sends.map((send) => String((send as { reason?: { cause?: unknown } }).reason?.cause));
+    expect(causes).toEqual([expect.stringMatching(/SSL|TLS|disconnected/i), expect.stringMatching(/SASL/i)]);
   });
 
   it('stops without ever having sent, and twice', async () => {

@@ -111,7 +111,7 @@ describe('loadConfig', () => {
     });
 
     expect(config.postgres.ssl).toEqual({ rejectUnauthorized: true, ca: 'certificate' });
-    expect(config.kafka.ssl).toEqual({ ca: ['certificate'] });
+    expect(config.kafka.ssl).toEqual({ ca: 'certificate' });
     expect(config.kafka.sasl).toEqual({ mechanism: 'scram-sha-512', username: 'user', password: 'pass' });
   });
 });
