@@ -16,6 +16,7 @@ import { createApp } from './routes/app';
 import { HttpServer } from './routes/server';
 import { Lifecycle } from './runtime/lifecycle';
 import { Liveness } from './runtime/liveness';
+import { DeadLetterBurial } from './services/dead-letter-burial';
 import { DependencyMonitor } from './services/dependency-monitor';
 import { DependencyStatus } from './services/dependency-status';
 import { DoubtfulKeysRepair } from './services/doubtful-keys-repair';
@@ -80,15 +81,8 @@ export function compose(config: Config, log: Logger, overrides: Overrides = {}):
     deliveryTimeoutMs,
   });
   const userQueries = new UserQueryService({ completed, users });
-  const writer = new RegistrationWriter({
-    users,
-    completed,
-    pending,
-    failed,
-    deadLetters,
-    doubtfulKeys,
-    log,
-  });
+  const burial = new DeadLetterBurial({ deadLetters, failed, pending, log });
+  const writer = new RegistrationWriter({ users, completed, pending, doubtfulKeys, burial });
 
   const liveness = new Liveness(config.consumerEnabled);
   const consumer = new RegistrationConsumer({

@@ -1,23 +1,12 @@
 import { LocalStackError } from './local-stack-error';
-import { type Command, OwnedProcess } from './owned-process';
+import { OwnedProcess } from './owned-process';
 import { chooseFreePort, isPairFree } from './ports';
 import { withLog } from './server-log';
+import type { ServerRecipe } from './server-recipe';
 import { waitUntilServing } from './wait-until-serving';
 
 const stopTimeoutMs = 15_000;
 const portAttempts = 3;
-
-/** What differs from one kind of server to the next. */
-export interface ServerRecipe {
-  readonly name: string;
-  /** The file that takes what the server prints. */
-  readonly log: string;
-  readonly stopSignal: NodeJS.Signals;
-  /** How to start it on this port of 127.0.0.1. */
-  readonly command: (port: number) => Promise<Command>;
-  /** Rejects until the server at this port serves clients. */
-  readonly ping: (port: number) => Promise<void>;
-}
 
 /** A real server on 127.0.0.1: a child process that can be broken on purpose, and that ends with this process. */
 export class LocalServer {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ServerRecipe } from './local-server';
 import { LocalStackError } from './local-stack-error';
 import type { OwnedProcess } from './owned-process';
 import { lastWords } from './server-log';
+import type { ServerRecipe } from './server-recipe';
 
 const startTimeoutMs = 60_000;
 const pingIntervalMs = 25;

@@ -1,15 +1,13 @@
 import { once } from 'node:events';
-import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
+import type { Consumer, Kafka } from 'kafkajs';
 import type { Config } from '../config/config';
 import { Backoff, pause } from '../runtime/backoff';
-import type { Liveness } from '../runtime/liveness';
 import { withTimeout } from '../runtime/timeout';
-import type { Logger, ReceivedRecord } from '../services/ports';
+import { BatchWriter, type BatchWriterDeps } from './batch-writer';
 
 const SESSION_TIMEOUT_MS = 15_000;
 const REBALANCE_TIMEOUT_MS = 30_000;
 const FETCH_WAIT_MS = 200;
-const BATCH_RECORDS = 500;
 const BEFORE_KAFKA_MS = 50;
 const DISCONNECT_TIMEOUT_MS = 4000;
 const TICKS = [
@@ -21,14 +19,11 @@ const TICKS = [
   'REBALANCING',
 ] as const;
 
-export interface RegistrationConsumerDeps {
+export interface RegistrationConsumerDeps extends BatchWriterDeps {
   readonly kafka: Kafka;
   readonly config: Config['kafka'];
-  readonly writer: { write(records: readonly ReceivedRecord[]): Promise<void> };
-  readonly liveness: Liveness;
   /** Nothing is consumed before Kafka was reached and the topics are there. */
   readonly kafkaStatus: { readonly wasReached: boolean };
-  readonly log: Logger;
 }
 
 /** Feeds the topic to the writer, from the beginning, and commits an offset only when all before it is written. */
@@ -37,9 +32,12 @@ export class RegistrationConsumer {
   readonly stopTimeoutMs = 8000;
   private readonly stopping = new AbortController();
   private readonly stopped = once(this.stopping.signal, 'abort');
+  private readonly batches: BatchWriter;
   private running: Promise<void> | undefined;
 
-  constructor(private readonly deps: RegistrationConsumerDeps) {}
+  constructor(private readonly deps: RegistrationConsumerDeps) {
+    this.batches = new BatchWriter(deps, this.stopping.signal);
+  }
 
   start(): void {
     this.running = this.supervise();
@@ -98,7 +96,7 @@ export class RegistrationConsumer {
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: partitions,
-      eachBatch: (payload) => this.writeBatch(payload),
+      eachBatch: (payload) => this.batches.write(payload),
     });
   }
 
@@ -119,48 +117,4 @@ export class RegistrationConsumer {
     ended.catch(() => undefined);
     return ended;
   }
-
-  private async writeBatch(payload: EachBatchPayload): Promise<void> {
-    const { topic, partition, messages } = payload.batch;
-    for (let start = 0; start < messages.length; start += BATCH_RECORDS) {
-      const chunk = messages.slice(start, start + BATCH_RECORDS);
-      if (!payload.isRunning() || payload.isStale()) return;
-      const records = chunk.map((message) => toRecord(topic, partition, message));
-      if (!(await this.writeUntilDone(records, payload))) return;
-      const last = chunk.at(-1)?.offset ?? payload.batch.lastOffset();
-      payload.resolveOffset(last);
-      const next = String(BigInt(last) + 1n);
-      await payload.commitOffsetsIfNecessary({
-        topics: [{ topic, partitions: [{ partition, offset: next }] }],
-      });
-      await payload.heartbeat();
-    }
-  }
-
-  /** False when the process stops first. Nothing is skipped: what cannot be written now is tried again, for ever. */
-  private async writeUntilDone(
-    records: readonly ReceivedRecord[],
-    payload: EachBatchPayload,
-  ): Promise<boolean> {
-    const { writer, liveness, log } = this.deps;
-    const backoff = new Backoff({ minMs: 100, maxMs: 3000 });
-    while (!this.stopping.signal.aborted) {
-      try {
-        await writer.write(records);
-        return true;
-      } catch (error) {
-        const { topic, partition } = payload.batch;
-        log.warn('batch not written yet', { topic, partition, offset: records[0]?.offset, error });
-        liveness.tick();
-        await backoff.wait(this.stopping.signal);
-        await payload.heartbeat();
-      }
-    }
-    return false;
-  }
-}
-
-function toRecord(topic: string, partition: number, message: KafkaMessage): ReceivedRecord {
-  const { key, value, headers, offset } = message;
-  return { topic, partition, offset, key, value, headers: headers ?? {} };
 }

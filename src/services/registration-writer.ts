@@ -1,35 +1,23 @@
 import { UnavailableError, UnstorableError, ValidationError } from '../domain/errors';
 import { isSameRegistration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/user';
-import { parseEmail } from '../domain/email';
-import {
-  EVENT_ID_HEADER,
-  headerText,
-  readRecord,
-  REQUEST_ID_HEADER,
-  type ReadableRecord,
-} from './registration-record';
+import type { DeadLetterBurial } from './dead-letter-burial';
 import type {
   CompletedUsers,
   DeadLetter,
-  DeadLetterReason,
-  DeadLetters,
   DoubtfulKeys,
-  FailedRegistrations,
-  Logger,
   PendingRegistrations,
   ReceivedRecord,
   Users,
 } from './ports';
+import { readRecord, type ReadableRecord } from './registration-record';
 
 export interface RegistrationWriterDeps {
   readonly users: Pick<Users, 'insertMissing'>;
   readonly completed: Pick<CompletedUsers, 'put'>;
-  readonly pending: Pick<PendingRegistrations, 'clear' | 'release'>;
-  readonly failed: Pick<FailedRegistrations, 'mark'>;
-  readonly deadLetters: DeadLetters;
+  readonly pending: Pick<PendingRegistrations, 'clear'>;
   readonly doubtfulKeys: DoubtfulKeys;
-  readonly log: Logger;
+  readonly burial: DeadLetterBurial;
 }
 
 /** Turns records into rows. When write() resolves, every record is a row, a known duplicate, or a dead letter. */
@@ -44,7 +32,7 @@ export class RegistrationWriter {
     const { readable, invalid } = this.read(records);
     const { stored, unstorable } = await this.store(readable);
     await this.updateCaches([...stored.values()]);
-    await this.bury([...invalid, ...unstorable, ...this.conflicts(readable, stored, unstorable)]);
+    await this.deps.burial.bury([...invalid, ...unstorable, ...this.conflicts(readable, stored, unstorable)]);
   }
 
   private read(records: readonly ReceivedRecord[]): { readable: ReadableRecord[]; invalid: DeadLetter[] } {
@@ -126,40 +114,5 @@ export class RegistrationWriter {
       if (user === undefined || isSameRegistration(registrationOf(user), registration)) return [];
       return [{ record, reason: 'conflict', error: 'another registration of this e-mail came first' }];
     });
-  }
-
-  private async bury(letters: readonly DeadLetter[]): Promise<void> {
-    if (letters.length === 0) return;
-    await this.deps.deadLetters.publish(letters);
-    for (const { record, reason, error } of letters) {
-      const { topic, partition, offset } = record;
-      const requestId = headerText(record, REQUEST_ID_HEADER);
-      this.deps.log.warn('dead letter', { reason, error, topic, partition, offset, requestId });
-      if (reason !== 'conflict') await this.markFailed(record, reason);
-    }
-  }
-
-  /** Frees the e-mail for another try, if the reservation is this record's own. */
-  private async markFailed(record: ReceivedRecord, reason: DeadLetterReason): Promise<void> {
-    const eventId = headerText(record, EVENT_ID_HEADER);
-    const email = canonicalKey(record);
-    if (email === undefined) return;
-    try {
-      await this.deps.failed.mark(email, reason);
-      if (eventId !== undefined) await this.deps.pending.release(email, eventId);
-    } catch (error) {
-      if (!(error instanceof UnavailableError)) throw error;
-      this.deps.log.warn('a dead letter could not be marked in Redis; its reservation ends by itself', {
-        error,
-      });
-    }
-  }
-}
-
-function canonicalKey(record: ReceivedRecord): string | undefined {
-  try {
-    return parseEmail(record.key?.toString());
-  } catch {
-    return undefined;
   }
 }

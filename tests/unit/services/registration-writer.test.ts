@@ -1,4 +1,5 @@
 import { UnavailableError } from '../../../src/domain/errors';
+import { DeadLetterBurial } from '../../../src/services/dead-letter-burial';
 import { RegistrationWriter } from '../../../src/services/registration-writer';
 import { buildEvent, buildRecord, buildRegistration } from '../../support/builders';
 import {
@@ -21,7 +22,8 @@ function setUp() {
     doubtfulKeys: new RecordingDoubtfulKeys(),
     log: new RecordingLogger(),
   };
-  return { ...deps, writer: new RegistrationWriter(deps) };
+  const burial = new DeadLetterBurial(deps);
+  return { ...deps, writer: new RegistrationWriter({ ...deps, burial }) };
 }
 
 describe('RegistrationWriter.write', () => {
