@@ -1,16 +1,15 @@
 import { UnavailableError } from '../domain/errors';
 import { pause } from '../runtime/backoff';
-import type { CompletedUsers, DoubtfulKeys, Logger, PendingRegistrations, Users } from './ports';
 import type { DependencyStatus } from './dependency-status';
+import type { DoubtfulKeys, Logger, Users } from './ports';
+import { settleKeys, type SettledStores } from './settle-keys';
 
 const MAX_EMAILS = 100_000;
 const CHUNK = 500;
 const INTERVAL_MS = 1000;
 
-export interface DoubtfulKeysRepairDeps {
+export interface DoubtfulKeysRepairDeps extends SettledStores {
   readonly users: Pick<Users, 'findByEmails'>;
-  readonly completed: Pick<CompletedUsers, 'put'>;
-  readonly pending: Pick<PendingRegistrations, 'clear'>;
   readonly redis: DependencyStatus;
   readonly log: Logger;
 }
@@ -67,9 +66,7 @@ export class DoubtfulKeysRepair implements DoubtfulKeys {
 
   private async repair(emails: readonly string[]): Promise<boolean> {
     try {
-      const users = await this.deps.users.findByEmails(emails);
-      await this.deps.completed.put(users);
-      await this.deps.pending.clear(users.map(({ email }) => email));
+      await settleKeys(this.deps, await this.deps.users.findByEmails(emails));
       return true;
     } catch (error) {
       this.add(emails);

@@ -2,20 +2,12 @@ import { UnavailableError, UnstorableError, ValidationError } from '../domain/er
 import { isSameRegistration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/user';
 import type { DeadLetterBurial } from './dead-letter-burial';
-import type {
-  CompletedUsers,
-  DeadLetter,
-  DoubtfulKeys,
-  PendingRegistrations,
-  ReceivedRecord,
-  Users,
-} from './ports';
+import type { DeadLetter, DoubtfulKeys, ReceivedRecord, Users } from './ports';
 import { readRecord, type ReadableRecord } from './registration-record';
+import { settleKeys, type SettledStores } from './settle-keys';
 
-export interface RegistrationWriterDeps {
+export interface RegistrationWriterDeps extends SettledStores {
   readonly users: Pick<Users, 'insertMissing'>;
-  readonly completed: Pick<CompletedUsers, 'put'>;
-  readonly pending: Pick<PendingRegistrations, 'clear'>;
   readonly doubtfulKeys: DoubtfulKeys;
   readonly burial: DeadLetterBurial;
 }
@@ -90,15 +82,13 @@ export class RegistrationWriter {
     }
   }
 
-  // `completed` must be there before a reservation goes: see RegistrationService. Redis away never holds an offset.
+  // Redis away never holds an offset.
   private async updateCaches(users: readonly User[]): Promise<void> {
-    const emails = users.map(({ email }) => email);
     try {
-      await this.deps.completed.put(users);
-      await this.deps.pending.clear(emails);
+      await settleKeys(this.deps, users);
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
-      this.deps.doubtfulKeys.add(emails);
+      this.deps.doubtfulKeys.add(users.map(({ email }) => email));
     }
   }
 
