@@ -1,4 +1,5 @@
 import type { EachBatchPayload, KafkaMessage } from 'kafkajs';
+import { UnavailableError } from '../domain/errors';
 import { Backoff } from '../runtime/backoff';
 import type { Liveness } from '../runtime/liveness';
 import type { Logger, ReceivedRecord } from '../services/ports';
@@ -43,7 +44,9 @@ export class BatchWriter {
         await writer.write(records);
         return true;
       } catch (error) {
-        log.warn('batch not written yet', { topic, partition, offset: records[0]?.offset, error });
+        // An outage is a warning; anything else is a bug that holds the partition until someone looks.
+        const level = error instanceof UnavailableError ? 'warn' : 'error';
+        log[level]('batch not written yet', { topic, partition, offset: records[0]?.offset, error });
         liveness.tick();
         await backoff.wait(this.stopping);
         await payload.heartbeat();

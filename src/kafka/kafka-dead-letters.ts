@@ -23,7 +23,7 @@ export class KafkaDeadLetters implements DeadLetters {
 
 function headersOf({ record, reason, error }: DeadLetter): IHeaders {
   return {
-    ...record.headers,
+    ...(record.headers as IHeaders),
     'dead-letter-reason': reason,
     'dead-letter-error': error,
     'source-topic': record.topic,

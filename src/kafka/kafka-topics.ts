@@ -22,7 +22,7 @@ export interface KafkaTopicsDeps {
 /** Looks after the two topics: makes those that are missing, at start and whenever they go missing later. */
 export class KafkaTopics {
   readonly name = 'kafka topics';
-  readonly stopTimeoutMs = 2000;
+  readonly stopTimeoutMs = 1000;
   private admin: Promise<Admin> | undefined;
 
   constructor(private readonly deps: KafkaTopicsDeps) {}

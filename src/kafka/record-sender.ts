@@ -11,7 +11,7 @@ const BROKER_TIMEOUT_MS = 4000;
  */
 export class RecordSender {
   readonly name = 'kafka producer';
-  readonly stopTimeoutMs = 3000;
+  readonly stopTimeoutMs = 2000;
   private producer: Promise<Producer> | undefined;
 
   constructor(

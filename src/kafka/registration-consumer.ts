@@ -29,7 +29,7 @@ export interface RegistrationConsumerDeps extends BatchWriterDeps {
 /** Feeds the topic to the writer, from the beginning, and commits an offset only when all before it is written. */
 export class RegistrationConsumer {
   readonly name = 'kafka consumer';
-  readonly stopTimeoutMs = 8000;
+  readonly stopTimeoutMs = 6000;
   private readonly stopping = new AbortController();
   private readonly stopped = once(this.stopping.signal, 'abort');
   private readonly batches: BatchWriter;

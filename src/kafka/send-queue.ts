@@ -1,6 +1,7 @@
 import type { Message } from 'kafkajs';
 import { UnavailableError } from '../domain/errors';
 import { Backoff } from '../runtime/backoff';
+import { withTimeout } from '../runtime/timeout';
 import type { Logger, QueueRoom, RegistrationEvent, RegistrationQueue } from '../services/ports';
 import type { RecordSender } from './record-sender';
 import { toMessage } from './registration-message';
@@ -31,7 +32,7 @@ interface Entry {
  */
 export class SendQueue implements RegistrationQueue {
   readonly name = 'send queue';
-  readonly stopTimeoutMs = 6000;
+  readonly stopTimeoutMs = 5000;
   private entries: Entry[] = [];
   private bytes = 0;
   private claims = 0;
@@ -57,10 +58,12 @@ export class SendQueue implements RegistrationQueue {
   /** Flushes what is queued; gives up with an error when the time is over, as after a lost connection. */
   async stop(): Promise<void> {
     this.isClosed = true;
-    const timer = setTimeout(() => this.stopping.abort(), this.stopTimeoutMs - 1000);
-    await this.sending;
-    clearTimeout(timer);
-    if (this.entries.length > 0) throw new Error(`${this.entries.length} unconfirmed records were given up`);
+    const lost = (): Error => new Error(`${this.entries.length} unconfirmed records were given up`);
+    try {
+      await withTimeout(this.sending ?? Promise.resolve(), this.stopTimeoutMs - 500, lost);
+    } finally {
+      this.stopping.abort();
+    }
   }
 
   /** For Room only. */
@@ -75,7 +78,7 @@ export class SendQueue implements RegistrationQueue {
     return new Promise((confirm) => {
       this.entries.push({ message, bytes, confirm });
       this.bytes += bytes;
-      this.sending ??= this.sendAll().finally(() => (this.sending = undefined));
+      this.sending ??= this.sendAll();
     });
   }
 
@@ -97,6 +100,7 @@ export class SendQueue implements RegistrationQueue {
         await backoff.wait(this.stopping.signal);
       }
     }
+    this.sending = undefined;
   }
 
   private nextBatch(): Entry[] {

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { Client } from 'pg';
 import type { Config } from '../config/config';
 import { Backoff } from '../runtime/backoff';
 import type { Logger } from '../services/ports';
@@ -6,6 +7,7 @@ import { connectionOptions } from './postgres-pool';
 
 const MIGRATIONS_DIR = path.resolve(__dirname, '../../migrations');
 const CONNECT_TIMEOUT_MS = 5000;
+const STATEMENT_TIMEOUT_MS = 300_000; // Holds for the wait on another process's migrations, too.
 
 /**
  * Applies the pending migrations in order; resolves to their names. Processes that migrate at the same time wait for
@@ -15,10 +17,26 @@ export async function applyMigrations(
   config: Config['postgres'],
   log: (message: string) => void,
 ): Promise<string[]> {
+  const client = new Client({
+    ...connectionOptions(config),
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: STATEMENT_TIMEOUT_MS,
+  });
+  // A lost connection also fails the statement; without a listener it would end the process.
+  client.on('error', (error) => log(`connection lost: ${error.message}`));
+  try {
+    await client.connect();
+    return await migrateWith(client, log);
+  } finally {
+    await client.end();
+  }
+}
+
+async function migrateWith(client: Client, log: (message: string) => void): Promise<string[]> {
   // Loaded late: the package is ESM-only and not needed by a process that never migrates.
   const { runner } = await import('node-pg-migrate');
   const applied = await runner({
-    databaseUrl: { ...connectionOptions(config), connectionTimeoutMillis: CONNECT_TIMEOUT_MS },
+    dbClient: client,
     dir: MIGRATIONS_DIR,
     direction: 'up',
     count: Infinity,

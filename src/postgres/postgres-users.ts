@@ -7,6 +7,7 @@ import type { Users } from '../services/ports';
 import type { PostgresPool } from './postgres-pool';
 
 const LOOK_UP_TIMEOUT_MS = 500;
+const LIST_TIMEOUT_MS = 3000;
 
 // Times leave SQL as text: a TIMESTAMP has no zone, and the driver would read it in the process's own.
 const utc = (column: string): string => `to_char(${column}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS ${column}`;
@@ -14,8 +15,9 @@ const USER_COLUMNS = `id, first_name, last_name, email, gender, sex, occupation,
 
 // WHERE NOT EXISTS keeps known duplicates from burning ids; ON CONFLICT decides what is written at the same moment.
 const INSERT_MISSING = `
-  INSERT INTO users (first_name, last_name, email, gender, sex, occupation)
-  SELECT r.first_name, r.last_name, r.email, r.gender, r.sex, r.occupation
+  INSERT INTO users (first_name, last_name, email, gender, sex, occupation, created_at, updated_at)
+  SELECT r.first_name, r.last_name, r.email, r.gender, r.sex, r.occupation,
+    now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
     WITH ORDINALITY AS r(first_name, last_name, email, gender, sex, occupation, position)
   WHERE NOT EXISTS (SELECT FROM users u WHERE u.email = r.email)
@@ -36,13 +38,11 @@ export class PostgresUsers implements Users {
   }
 
   isRegistered(email: string): Promise<boolean> {
-    const timeout = (): Error =>
-      new UnavailableError(`PostgreSQL did not answer within ${LOOK_UP_TIMEOUT_MS} ms`);
-    return withTimeout(this.registered.load(email), LOOK_UP_TIMEOUT_MS, timeout);
+    return within(LOOK_UP_TIMEOUT_MS, this.registered.load(email));
   }
 
   async findByEmail(email: string): Promise<User | undefined> {
-    const [user] = await this.findByEmails([email]);
+    const [user] = await within(LOOK_UP_TIMEOUT_MS, this.findByEmails([email]));
     return user;
   }
 
@@ -52,7 +52,7 @@ export class PostgresUsers implements Users {
 
   list({ limit, offset }: { readonly limit: number; readonly offset: number }): Promise<User[]> {
     const sql = `SELECT ${USER_COLUMNS} FROM users u ORDER BY u.created_at DESC, u.id DESC LIMIT $1 OFFSET $2`;
-    return this.pool.query<User>(sql, [limit, offset]);
+    return within(LIST_TIMEOUT_MS, this.pool.query<User>(sql, [limit, offset]));
   }
 
   async insertMissing(registrations: readonly Registration[]): Promise<Map<string, User>> {
@@ -82,6 +82,12 @@ export class PostgresUsers implements Users {
     const found = new Set(rows.map(({ email }) => email));
     return emails.map((email) => found.has(email));
   }
+}
+
+// A request waits no longer; the statement itself ends by the pool's own limits.
+function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
+  const timeout = (): Error => new UnavailableError(`PostgreSQL did not answer within ${timeoutMs} ms`);
+  return withTimeout(work, timeoutMs, timeout);
 }
 
 function toColumns(registrations: readonly Registration[]): string[][] {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { UnavailableError } from '../domain/errors';
 import { withTimeout } from '../runtime/timeout';
@@ -25,7 +26,6 @@ export class RedisConnection {
   readonly name = 'redis';
   readonly stopTimeoutMs = 1000;
   private readonly redis: Redis;
-  private firstConnect: Promise<void> | undefined;
 
   constructor(private readonly deps: RedisConnectionDeps) {
     this.redis = new Redis(deps.url, {
@@ -46,8 +46,7 @@ export class RedisConnection {
   }
 
   start(): void {
-    // A failure is reported by the 'error' listener and followed by retryStrategy.
-    this.firstConnect = this.redis.connect().catch(() => undefined);
+    this.redis.connect().catch(() => undefined); // Goes on by retryStrategy; reported by the 'error' listener.
   }
 
   async stop(): Promise<void> {
@@ -69,15 +68,21 @@ export class RedisConnection {
     }
   }
 
-  /** Fails unless Redis answers; a connection that stays silent is replaced. */
+  /** Fails unless Redis answers; a connection that stays silent, open or only being opened, is replaced. */
   async check(): Promise<void> {
-    await this.firstConnect;
+    const timeout = (): Error => new UnavailableError(`no answer within ${CHECK_TIMEOUT_MS} ms`);
+    const giveUp = new AbortController();
     try {
-      const timeout = (): Error => new UnavailableError(`no answer within ${CHECK_TIMEOUT_MS} ms`);
-      await withTimeout(this.redis.ping(), CHECK_TIMEOUT_MS, timeout);
+      await withTimeout(this.pingWhenReady(giveUp.signal), CHECK_TIMEOUT_MS, timeout);
     } catch (error) {
-      if (this.redis.status === 'ready') this.redis.disconnect(true);
+      giveUp.abort();
+      if (['ready', 'connect'].includes(this.redis.status)) this.redis.disconnect(true);
       throw error;
     }
+  }
+
+  private async pingWhenReady(signal: AbortSignal): Promise<void> {
+    if (this.redis.status !== 'ready') await once(this.redis, 'ready', { signal });
+    await this.redis.ping();
   }
 }

@@ -1,11 +1,12 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import { Server as NetServer, type AddressInfo } from 'node:net';
+import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
+import { answerBrokenRequest } from './broken-request';
 
 const KEEP_ALIVE_TIMEOUT_MS = 65_000; // Above the idle timeout of load balancers (60 s), so that they close first.
 const HEADERS_TIMEOUT_MS = 20_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const IDLE_GRACE_MS = 300;
-const DRAIN_TIMEOUT_MS = 9000;
+const DRAIN_TIMEOUT_MS = 7000;
 
 /** The listener. Stops by finishing what is under way and telling every client to close its connection. */
 export class HttpServer {
@@ -13,6 +14,7 @@ export class HttpServer {
   readonly stopTimeoutMs = DRAIN_TIMEOUT_MS + 1000;
   private readonly server: Server;
   private readonly underWay = new Set<ServerResponse>();
+  private readonly sockets = new Set<Socket>();
 
   constructor(
     private readonly port: number,
@@ -23,9 +25,17 @@ export class HttpServer {
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
     };
-    this.server = createServer(options, (req, res) => {
+    const onRequest: RequestListener = (req, res) => {
       this.track(res);
       handle(req, res);
+    };
+    this.server = createServer(options, onRequest);
+    // An Expect header that Node does not know is no reason for a bare 417.
+    this.server.on('checkExpectation', onRequest);
+    this.server.on('clientError', answerBrokenRequest);
+    this.server.on('connection', (socket: Socket) => {
+      this.sockets.add(socket);
+      socket.once('close', () => this.sockets.delete(socket));
     });
   }
 
@@ -51,11 +61,17 @@ export class HttpServer {
     const closed = new Promise((resolve) => NetServer.prototype.close.call(this.server, resolve));
     for (const res of this.underWay) res.shouldKeepAlive = false;
     const timers = [
-      setTimeout(() => this.server.closeIdleConnections(), IDLE_GRACE_MS),
+      setTimeout(() => this.closeIdleConnections(), IDLE_GRACE_MS),
       setTimeout(() => this.server.closeAllConnections(), DRAIN_TIMEOUT_MS),
     ];
     await closed;
     timers.forEach((timer) => clearTimeout(timer));
+  }
+
+  // Node counts a connection that never sent anything (a browser's spare one) as busy.
+  private closeIdleConnections(): void {
+    this.server.closeIdleConnections();
+    for (const socket of this.sockets) if (socket.bytesRead === 0) socket.destroy();
   }
 
   private track(res: ServerResponse): void {

@@ -74,7 +74,7 @@ export interface ReceivedRecord {
   readonly offset: string;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  readonly headers: Readonly<Record<string, Buffer | string | (Buffer | string)[] | undefined>>;
+  readonly headers: Readonly<Record<string, Buffer | string | (Buffer | string)[] | null | undefined>>;
 }
 
 export interface DeadLetter {

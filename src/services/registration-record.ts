@@ -25,7 +25,8 @@ export function readRecord(record: ReceivedRecord): ReadableRecord {
 /** The text of a header, if it is there once. */
 export function headerText(record: ReceivedRecord, name: string): string | undefined {
   const value = record.headers[name];
-  return value === undefined || Array.isArray(value) ? undefined : value.toString();
+  // kafkajs reads a header without a value as null, whatever its types say.
+  return value === undefined || value === null || Array.isArray(value) ? undefined : value.toString();
 }
 
 function parseJson(value: Buffer | null): unknown {

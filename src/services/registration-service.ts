@@ -35,7 +35,8 @@ export class RegistrationService {
    * in time (the reservation then stays: the event may still arrive) or nothing could be accepted.
    */
   async register(registration: Registration, requestId: string): Promise<void> {
-    // Room comes first: once an e-mail is reserved, its event is sure to be sent, so nothing is ever un-reserved.
+    // Room comes first: a full queue then leaves no reservation behind. One that is made is never taken back, since
+    // a retry with the same fields may have sent its event by then.
     const room = this.deps.queue.claim();
     try {
       const event = await this.reserve(registration);
@@ -61,6 +62,7 @@ export class RegistrationService {
     }
     if (claim === AWAY) return candidate;
     const { holder } = claim;
+    if (holder === candidate) this.forgetFailure(email);
     if (holder && isSameRegistration(holder.registration, registration)) return holder;
     throw new RegistrationInProgressError('the e-mail is reserved for other fields');
   }
@@ -72,20 +74,16 @@ export class RegistrationService {
   }
 
   /**
-   * All commands leave in one pipeline. `completed` is read behind the reservation: the writer sets it before it
+   * Both commands leave in one pipeline. `completed` is read behind the reservation: the writer sets it before it
    * deletes a reservation, so whoever could reserve a stored e-mail sees it there.
    */
   private async askRedis(
     candidate: RegistrationEvent,
   ): Promise<Away | { holder: RegistrationEvent | undefined; isCompleted: boolean }> {
     const { email } = candidate.registration;
-    const { pending, completed, failed, doubtfulKeys } = this.deps;
+    const { pending, completed, doubtfulKeys } = this.deps;
     try {
-      const [holder, user] = await Promise.all([
-        pending.reserve(candidate),
-        completed.find(email),
-        failed.clear(email),
-      ]);
+      const [holder, user] = await Promise.all([pending.reserve(candidate), completed.find(email)]);
       return { holder, isCompleted: user !== undefined };
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
@@ -102,6 +100,11 @@ export class RegistrationService {
       if (!(error instanceof UnavailableError)) throw error;
       return AWAY;
     }
+  }
+
+  // Not awaited, as below. Where it fails the mark ends by itself, and is looked at last.
+  private forgetFailure(email: string): void {
+    this.deps.failed.clear(email).catch(() => undefined);
   }
 
   // Not awaited: the answer does not depend on it, and what fails here is repaired later.

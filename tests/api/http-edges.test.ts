@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { UnavailableError } from '../../src/domain/errors';
 import { buildRegistration, uniqueEmail } from '../support/builders';
 import { eventually } from '../support/eventually';
@@ -39,6 +41,36 @@ describe('unknown routes and methods', () => {
     expect(response.body).toEqual({ success: false, error: 'Method not allowed' });
     expect(response.status).toBe(405);
     expect(response.headers['allow']).toBe(allow);
+  });
+});
+
+describe('requests that Node itself would answer', () => {
+  it.each([
+    [
+      'too large headers',
+      `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+      431,
+      'Request headers are too large',
+    ],
+    ['an unknown method', 'BREW / HTTP/1.1\r\nHost: x\r\n\r\n', 400, 'Request is not valid HTTP'],
+    ['no HTTP at all', 'hello\r\n\r\n', 400, 'Request is not valid HTTP'],
+    [
+      'an unknown expectation',
+      'GET /nothing HTTP/1.1\r\nHost: x\r\nExpect: foo\r\nConnection: close\r\n\r\n',
+      404,
+      'Not found',
+    ],
+  ])('get JSON for %s', async (_what, text, status, error) => {
+    const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
+    let answer = '';
+    socket.on('data', (data) => (answer += data.toString()));
+    socket.on('error', () => undefined);
+    socket.write(text);
+
+    await once(socket, 'close');
+
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toEqual({ success: false, error });
   });
 });
 

@@ -89,13 +89,18 @@ describe('PostgreSQL away', () => {
 describe('PostgreSQL frozen', () => {
   it('costs no POST its 201, and the rows follow', async () => {
     await postgres().freeze();
-    const attempts = await Promise.all(Array.from({ length: 20 }, () => register(service.url)));
+    const [attempts, reads] = await Promise.all([
+      Promise.all(Array.from({ length: 20 }, () => register(service.url))),
+      // Asked before the background check knows; each ends by its own short deadline.
+      Promise.all([service.http.get('/api/users'), service.http.get('/api/users/a@example.com')]),
+    ]);
     await eventually(async () =>
       expect(await health()).toMatchObject({ services: { postgres: 'unhealthy' } }),
     );
     attempts.push(await register(service.url));
 
     await postgres().thaw();
+    expect(reads.map(({ status }) => status)).toEqual([503, 503]);
 
     expect(countByStatus(attempts)).toEqual({ 201: 21 });
     await drained();

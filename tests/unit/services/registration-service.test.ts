@@ -5,6 +5,7 @@ import {
 } from '../../../src/domain/errors';
 import { RegistrationService } from '../../../src/services/registration-service';
 import { buildEvent, buildRegistration, buildUser } from '../../support/builders';
+import { eventually } from '../../support/eventually';
 import {
   InMemoryCompletedUsers,
   InMemoryFailedRegistrations,
@@ -132,7 +133,7 @@ describe('RegistrationService.register', () => {
 
     await service.register(registration, 'req-1');
 
-    expect(failed.entries.size).toBe(0);
+    await eventually(() => expect(failed.entries.size).toBe(0));
   });
 
   describe('with Redis away', () => {

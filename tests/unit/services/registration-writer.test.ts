@@ -111,6 +111,22 @@ describe('RegistrationWriter.write', () => {
     ]);
   });
 
+  it.each(['event-id', 'request-id', 'other'])(
+    'takes a dead letter whose header %s has no value',
+    async (name) => {
+      const { writer, deadLetters } = setUp();
+      const record = buildRecord({
+        value: '{',
+        key: Buffer.from('a@example.com'),
+        headers: { [name]: null },
+      });
+
+      await writer.write([record]);
+
+      expect(deadLetters.letters).toHaveLength(1);
+    },
+  );
+
   it('finds the one record that cannot be stored and stores its neighbours', async () => {
     const { writer, users, deadLetters } = setUp();
     const records = Array.from({ length: 9 }, (_, index) => buildRecord({ offset: String(index) }));

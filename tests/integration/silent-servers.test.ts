@@ -1,0 +1,59 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { loadConfig } from '../../src/config/config';
+import { UnavailableError } from '../../src/domain/errors';
+import { applyMigrations } from '../../src/postgres/migrations';
+import { RedisConnection } from '../../src/redis/redis-connection';
+import { eventually } from '../support/eventually';
+import { RecordingLogger } from '../support/recording-logger';
+
+const servers: Server[] = [];
+const sockets: Socket[] = [];
+
+afterEach(() => {
+  sockets.splice(0).forEach((socket) => socket.destroy());
+  servers.splice(0).forEach((server) => server.close());
+});
+
+async function listen(onConnection: (socket: Socket, nth: number) => void): Promise<number> {
+  let connections = 0;
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on('error', () => undefined);
+    onConnection(socket, (connections += 1));
+  });
+  servers.push(server.listen(0, '127.0.0.1'));
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+describe('a Redis that accepts connections and stays silent', () => {
+  it('is given up by each check, until a connection answers', async () => {
+    const port = await listen((socket, nth) => {
+      if (nth === 1) return;
+      socket.on('data', (data) => {
+        const commands = data.toString().match(/(?<=\r\n)(info|ping)(?=\r\n)/gi) ?? ['other'];
+        for (const command of commands) {
+          socket.write(command.toLowerCase() === 'info' ? '$15\r\nredis_version:7\r\n' : '+PONG\r\n');
+        }
+      });
+    });
+    const url = `redis://127.0.0.1:${port}`;
+    const connection = new RedisConnection({ url, state: { isAway: false }, log: new RecordingLogger() });
+    connection.start();
+
+    await expect(connection.check()).rejects.toThrow(UnavailableError);
+    await eventually(() => connection.check());
+
+    await connection.stop();
+  });
+});
+
+describe('a PostgreSQL that cuts the connection of a migration', () => {
+  it('fails the migration, not the process', async () => {
+    const port = await listen((socket) => socket.on('data', () => socket.destroy()));
+    const config = loadConfig({ DB_HOST: '127.0.0.1', DB_PORT: String(port) }).postgres;
+
+    await expect(applyMigrations(config, () => undefined)).rejects.toThrow(/terminated|ECONNRESET/);
+  });
+});
