@@ -1,16 +1,19 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { loadConfig } from '../../src/config/config';
 import { UnavailableError } from '../../src/domain/errors';
 import { applyMigrations } from '../../src/postgres/migrations';
 import { RedisConnection } from '../../src/redis/redis-connection';
 import { eventually } from '../support/eventually';
 import { RecordingLogger } from '../support/recording-logger';
+import { sharedServers } from '../support/test-servers';
 
 const servers: Server[] = [];
 const sockets: Socket[] = [];
+const ends: (() => Promise<void>)[] = [];
 
-afterEach(() => {
+afterEach(async () => {
+  await Promise.all(ends.splice(0).map((end) => end()));
   sockets.splice(0).forEach((socket) => socket.destroy());
   servers.splice(0).forEach((server) => server.close());
 });
@@ -29,23 +32,20 @@ async function listen(onConnection: (socket: Socket, nth: number) => void): Prom
 
 describe('a Redis that accepts connections and stays silent', () => {
   it('is given up by each check, until a connection answers', async () => {
+    const real = new URL(sharedServers()['REDIS_URL'] ?? '');
     const port = await listen((socket, nth) => {
       if (nth === 1) return;
-      socket.on('data', (data) => {
-        const commands = data.toString().match(/(?<=\r\n)(info|ping)(?=\r\n)/gi) ?? ['other'];
-        for (const command of commands) {
-          socket.write(command.toLowerCase() === 'info' ? '$15\r\nredis_version:7\r\n' : '+PONG\r\n');
-        }
-      });
+      const upstream = connect(Number(real.port), real.hostname);
+      sockets.push(upstream);
+      socket.pipe(upstream).pipe(socket);
     });
     const url = `redis://127.0.0.1:${port}`;
     const connection = new RedisConnection({ url, state: { isAway: false }, log: new RecordingLogger() });
+    ends.push(() => connection.stop());
     connection.start();
 
     await expect(connection.check()).rejects.toThrow(UnavailableError);
     await eventually(() => connection.check());
-
-    await connection.stop();
   });
 });
 
