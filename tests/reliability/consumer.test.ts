@@ -3,7 +3,7 @@ import type { Registration } from '../../src/domain/registration';
 import { buildRegistration, uniqueEmail } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { startService, startUnready, type TestService } from '../support/harness';
-import { createTopics, lag, produce, readAll, withAdmin, type ReadRecord } from '../support/kafka-tools';
+import { createTopics, lag, produce, readAll, type ReadRecord } from '../support/kafka-tools';
 import { isolatedServers, sql, withRedis } from '../support/test-servers';
 
 const messageOf = (registration: Registration, overrides: Partial<Message> = {}): Message => ({
@@ -170,22 +170,5 @@ describe('a consumer stopped between records', () => {
     await eventually(async () => expect(await emailsOf(second)).toEqual([registration.email]));
     await drained(second);
     await second.stop();
-  });
-});
-
-describe('a topic that is deleted', () => {
-  it('is made anew, and consumed from its beginning', async () => {
-    const service = await startService();
-    await service.http.post('/api/users').send(buildRegistration()).expect(201);
-    await drained(service);
-    await withAdmin(service.env, (admin) =>
-      admin.deleteTopics({ topics: [service.env['KAFKA_TOPIC'] ?? ''] }),
-    );
-
-    const registration = buildRegistration();
-    await eventually(() => service.http.post('/api/users').send(registration).expect(201));
-
-    await eventually(() => service.http.get(`/api/users/${registration.email}`).expect(200));
-    await service.http.get('/api/health/live').expect(200);
   });
 });
