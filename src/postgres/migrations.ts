@@ -53,7 +53,7 @@ export interface MigrationsDeps {
   readonly log: Logger;
 }
 
-/** Brings the schema up to date as soon as PostgreSQL can be reached; the process is not ready before. */
+/** Brings the schema up to date as soon as PostgreSQL can be reached; without a users table the process is not ready. */
 export class Migrations {
   readonly name = 'migrations';
   readonly stopTimeoutMs = 1000;
