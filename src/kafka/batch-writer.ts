@@ -27,7 +27,8 @@ export class BatchWriter {
       const chunk = messages.slice(start, start + BATCH_RECORDS);
       const records = chunk.map((message) => toRecord(topic, partition, message));
       if (!(await this.writeUntilDone(records, payload))) return;
-      await this.commit(chunk.at(-1)?.offset ?? payload.batch.lastOffset(), payload);
+      const last = chunk.at(-1) as KafkaMessage; // A chunk holds at least one message.
+      await this.commit(last.offset, payload);
     }
   }
 
