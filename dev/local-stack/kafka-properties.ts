@@ -1,19 +1,31 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Writes the settings of a single node whose clients connect to `port`; the controller listens on the next one. */
-export async function writeKafkaProperties(folder: string, port: number): Promise<string> {
-  const clients = `PLAINTEXT://127.0.0.1:${port}`;
+/** What tells one Kafka node from another. */
+export interface KafkaPlace {
+  /** Counted from 1. */
+  readonly id: number;
+  /** The ports of all nodes of its cluster in the order of their ids; it is alone without them. */
+  readonly clusterPorts?: readonly number[];
+  /** Of a proxy on 127.0.0.1, to which clients are sent instead of to the node itself. */
+  readonly advertisedPort?: number;
+}
+
+/** Writes the settings of a node that listens for clients on `port`; its controller listens on the next one. */
+export async function writeKafkaProperties(folder: string, port: number, place: KafkaPlace): Promise<string> {
+  const { id, clusterPorts = [port], advertisedPort = port } = place;
   const settings = {
     'process.roles': 'broker,controller',
-    'node.id': 1,
-    'controller.quorum.voters': `1@127.0.0.1:${port + 1}`,
+    'node.id': id,
+    'controller.quorum.voters': clusterPorts
+      .map((each, index) => `${index + 1}@127.0.0.1:${each + 1}`)
+      .join(),
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
-    listeners: `${clients},CONTROLLER://127.0.0.1:${port + 1}`,
-    'advertised.listeners': clients,
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${port + 1}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${advertisedPort}`,
     'log.dirs': join(folder, 'data'),
-    ...singleNode,
+    ...replication(clusterPorts.length),
     ...quick,
   };
   const path = join(folder, 'server.properties');
@@ -24,14 +36,19 @@ export async function writeKafkaProperties(folder: string, port: number): Promis
   return path;
 }
 
-const singleNode = {
-  'default.replication.factor': 1,
-  'offsets.topic.replication.factor': 1,
-  'transaction.state.log.replication.factor': 1,
-  'transaction.state.log.min.isr': 1,
-  'share.coordinator.state.topic.replication.factor': 1,
-  'share.coordinator.state.topic.min.isr': 1,
-};
+/** A copy on each node; a write is confirmed when it is on the majority of them. */
+function replication(nodes: number): Record<string, number> {
+  const majority = Math.floor(nodes / 2) + 1;
+  return {
+    'default.replication.factor': nodes,
+    'min.insync.replicas': majority,
+    'offsets.topic.replication.factor': nodes,
+    'transaction.state.log.replication.factor': nodes,
+    'transaction.state.log.min.isr': majority,
+    'share.coordinator.state.topic.replication.factor': nodes,
+    'share.coordinator.state.topic.min.isr': majority,
+  };
+}
 
 const quick = {
   'num.partitions': 1,

@@ -1,12 +1,11 @@
 import { LocalStackError } from './local-stack-error';
 import { OwnedProcess } from './owned-process';
-import { chooseFreePort, isPairFree } from './ports';
+import { isPairFree, onFreePorts } from './ports';
 import { withLog } from './server-log';
 import type { ServerRecipe } from './server-recipe';
 import { waitUntilServing } from './wait-until-serving';
 
 const stopTimeoutMs = 15_000;
-const portAttempts = 3;
 
 /** A real server on 127.0.0.1: a child process that can be broken on purpose, and that ends with this process. */
 export class LocalServer {
@@ -20,15 +19,12 @@ export class LocalServer {
 
   /** Resolves when the server serves clients; rejects with one line that says what kept it from that. */
   static async start(recipe: ServerRecipe): Promise<LocalServer> {
-    for (let attempt = 1; ; attempt += 1) {
-      const port = await chooseFreePort();
-      try {
-        return new LocalServer(recipe, port, await launch(recipe, port));
-      } catch (error) {
-        // Another program may take the port between the choice and the use.
-        if (attempt === portAttempts || (await isPairFree(port))) throw error;
-      }
-    }
+    return onFreePorts(1, ([port]) => LocalServer.startOn(port, recipe));
+  }
+
+  /** Like start(), for a server whose port others must know before. */
+  static async startOn(port: number, recipe: ServerRecipe): Promise<LocalServer> {
+    return new LocalServer(recipe, port, await launch(recipe, port));
   }
 
   get name(): string {

@@ -1,3 +1,4 @@
+import { allStarted } from './all-started';
 import { DataClaim } from './data-claim';
 import { createThrowAwayFolder } from './folders';
 import { type KafkaOptions, startKafka } from './kafka';
@@ -19,7 +20,7 @@ export interface LocalStackOptions {
   readonly durable?: boolean;
   /** PostgreSQL's, `userdb` by default; made when missing. */
   readonly database?: string;
-  readonly kafka?: Pick<KafkaOptions, 'jvmOptions'>;
+  readonly kafka?: Pick<KafkaOptions, 'jvmOptions' | 'advertisedPort'>;
   readonly report: (line: string) => void;
 }
 
@@ -47,11 +48,13 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
     const server = await startReporting(name, data.path, options);
     servers[name] = server;
     data.note(server.pid);
+    return server;
   });
-  const failed = (await Promise.allSettled(starts)).find((start) => start.status === 'rejected');
-  if (failed !== undefined) {
+  try {
+    await allStarted(starts);
+  } catch (error) {
     await endAll((server) => server.kill());
-    throw failed.reason;
+    throw error;
   }
   return {
     servers,

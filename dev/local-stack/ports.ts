@@ -5,6 +5,31 @@ import { createServer } from 'node:net';
 // reconnecting to a stopped server can be given that very port, connect to itself and keep it from coming back.
 const lowest = 20_000;
 const highest = 32_000;
+const attempts = 3;
+
+type Ports = readonly [number, ...number[]];
+
+/** Lets `use` start servers on ports from chooseFreePort; on others if another program takes one meanwhile. */
+export async function onFreePorts<T>(count: number, use: (ports: Ports) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    const ports = await chooseFreePorts(count);
+    try {
+      return await use(ports);
+    } catch (error) {
+      const areFree = await Promise.all(ports.map(isPairFree));
+      if (attempt === attempts || areFree.every(Boolean)) throw error;
+    }
+  }
+}
+
+async function chooseFreePorts(count: number): Promise<Ports> {
+  const ports: [number, ...number[]] = [await chooseFreePort()];
+  while (ports.length < count) {
+    const port = await chooseFreePort();
+    if (!ports.includes(port)) ports.push(port);
+  }
+  return ports;
+}
 
 /** A port for a server; the one above it is free too (Kafka needs two, and asks for the same pair again). */
 export async function chooseFreePort(): Promise<number> {
