@@ -10,9 +10,15 @@ export function stopOnSignal(stop: (signal: string) => Promise<boolean>): void {
   process.on('SIGINT', onSignal);
 }
 
-/** A bug that escaped every handler: report it, stop in order, exit 1 (an unknown state must not serve on). */
+/**
+ * A bug that escaped every handler: report it, stop in order, exit 1 (an unknown state must not serve on). Only the
+ * first is reported: when nobody reads the log any more, a report is itself the next crash.
+ */
 export function stopOnCrash(report: (error: unknown) => void, stop: () => Promise<boolean>): void {
+  let isCrashed = false;
   const onCrash = (error: unknown): void => {
+    if (isCrashed) return;
+    isCrashed = true;
     report(error);
     void stop().finally(() => process.exit(1));
   };

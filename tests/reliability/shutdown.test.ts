@@ -111,6 +111,18 @@ describe('SIGTERM', () => {
   });
 });
 
+describe('a log that nobody reads any more', () => {
+  it('ends the process, in order and with 1, instead of a loop of reports about itself', async () => {
+    const service = await ServiceProcess.start(await isolatedServers());
+    const { url } = service;
+
+    service.closeLog();
+    await send(`${url}/api/users`); // Writes a line.
+
+    await expect(service.exited).resolves.toBe(1);
+  });
+});
+
 describe('SIGKILL', () => {
   it('loses nothing that was answered 201', async () => {
     const traffic = startTraffic(service.url, 100);

@@ -18,9 +18,10 @@ function childEnv(env: Env): NodeJS.ProcessEnv {
 export async function runEntryPoint(
   file: string,
   env: Env,
+  args: readonly string[] = [],
 ): Promise<{ code: number; stdout: string; stderr: string }> {
   try {
-    const output = await run(process.execPath, [...TSX, file], { env: childEnv(env) });
+    const output = await run(process.execPath, [...TSX, file, ...args], { env: childEnv(env) });
     return { code: 0, ...output };
   } catch (error) {
     const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
@@ -71,6 +72,11 @@ export class ServiceProcess {
     const port = /"port":(\d+)/.exec(this.output)?.[1];
     if (port === undefined) throw new Error(`not listening: ${this.output}`);
     return `http://127.0.0.1:${port}`;
+  }
+
+  /** Nobody reads its log any more. */
+  closeLog(): void {
+    this.child.stdout?.destroy();
   }
 
   signal(signal: NodeJS.Signals): void {
