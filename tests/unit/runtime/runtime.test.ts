@@ -26,6 +26,20 @@ describe('withTimeout', () => {
   });
 });
 
+describe('withTimeout on a process that stands still', () => {
+  it('does not count that time: the answer that comes right afterwards is in time', async () => {
+    const answer = new Promise<string>((resolve) =>
+      setTimeout(() => setTimeout(() => resolve('answer'), 5), 10),
+    );
+    const waiting = withTimeout(answer, 60, late);
+
+    const until = Date.now() + 100;
+    while (Date.now() < until);
+
+    await expect(waiting).resolves.toBe('answer');
+  });
+});
+
 describe('Backoff', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
