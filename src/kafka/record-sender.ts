@@ -4,6 +4,9 @@ import type { Logger } from '../services/ports';
 
 const ALL_IN_SYNC_REPLICAS = -1;
 const BROKER_TIMEOUT_MS = 4000;
+// When kafkajs 2.2.4 repeats a send whose partition has moved to a broker that already confirmed others, it leaves that
+// partition out and reports success: an acknowledged record would be lost. The send queue repeats whole sends instead.
+const NO_RETRY = { retries: 0 };
 
 /**
  * Sends records and resolves when all in-sync replicas hold them. Not idempotent on purpose: kafkajs 2.2.4 reuses a
@@ -51,6 +54,7 @@ export class RecordSender {
     const producer = this.kafka.producer({
       allowAutoTopicCreation: false,
       idempotent: false,
+      retry: NO_RETRY,
       createPartitioner: Partitioners.DefaultPartitioner,
     });
     await producer.connect();
