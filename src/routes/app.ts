@@ -36,9 +36,10 @@ export function createApp({ config, health, log, ...users }: AppDeps): Express {
   app.use(helmet());
   app.use(createCors(config.allowedOrigins));
   app.use(noStore);
-  app.use('/api/health', createHealthRouter(health));
+  // Routers name whole paths: the request log shows them, also when the answer is an error.
+  app.use(createHealthRouter(health));
   app.use('/api', createRateLimit(config.rateLimit));
-  app.use('/api/users', createUsersRouter(users));
+  app.use(createUsersRouter(users));
   app.use(notFound);
   app.use(createErrorHandler(log));
   return app;

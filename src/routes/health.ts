@@ -7,7 +7,7 @@ export function createHealthRouter(health: Pick<HealthService, 'report' | 'isAli
   const router = Router();
 
   router
-    .route('/')
+    .route('/api/health')
     .get((_req, res) => {
       const report = health.report();
       res.status(report.message === 'OK' ? 200 : 503).json(report);
@@ -15,7 +15,7 @@ export function createHealthRouter(health: Pick<HealthService, 'report' | 'isAli
     .all(allowOnly('GET', 'HEAD'));
 
   router
-    .route('/live')
+    .route('/api/health/live')
     .get((_req, res) => {
       const isAlive = health.isAlive();
       res.status(isAlive ? 200 : 503).json({ status: isAlive ? 'alive' : 'not alive' });
@@ -23,7 +23,7 @@ export function createHealthRouter(health: Pick<HealthService, 'report' | 'isAli
     .all(allowOnly('GET', 'HEAD'));
 
   router
-    .route('/ready')
+    .route('/api/health/ready')
     .get((_req, res) => {
       const isReady = health.isReady();
       res.status(isReady ? 200 : 503).json({ status: isReady ? 'ready' : 'not ready' });

@@ -18,7 +18,7 @@ export function createUsersRouter({ registrations, userQueries }: UsersRouterDep
   const router = Router();
 
   router
-    .route('/')
+    .route('/api/users')
     .post(requireJson, parseJson, async (req, res) => {
       const registration = parseRegistration(req.body);
       await registrations.register(registration, requestIdOf(res));
@@ -35,7 +35,7 @@ export function createUsersRouter({ registrations, userQueries }: UsersRouterDep
     .all(allowOnly('GET', 'HEAD', 'POST'));
 
   router
-    .route('/:email')
+    .route('/api/users/:email')
     .get(async (req, res) => {
       const user = await userQueries.findByEmail(parseEmail(req.params.email));
       res.json({ success: true, data: user });

@@ -226,6 +226,17 @@ describe('request log', () => {
     expect(text).not.toContain('Confidential');
     expect(text).not.toContain(registration.email);
   });
+
+  it('names the route of an answer that is an error, too', async () => {
+    await service.http.post('/api/users').set('X-Request-Id', 'log-2').send({}).expect(400);
+
+    const line = await eventually(() => {
+      const found = service.log.lines.find(({ requestId }) => requestId === 'log-2');
+      expect(found).toBeDefined();
+      return found;
+    });
+    expect(line).toMatchObject({ route: '/api/users', status: 400 });
+  });
 });
 
 describe('503', () => {

@@ -24,5 +24,5 @@ export function createRequestLog(log: Logger): RequestHandler {
 
 function routeOf(req: Request): string {
   const route = req.route as { path: string } | undefined;
-  return route === undefined ? 'unmatched' : (req.baseUrl + route.path).replace(/\/$/, '');
+  return route?.path ?? 'unmatched';
 }
