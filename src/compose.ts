@@ -1,16 +1,19 @@
 import type { Config } from './config/config';
+import { readGroupProgress } from './kafka/group-progress';
 import { createKafka } from './kafka/kafka-client';
 import { KafkaDeadLetters } from './kafka/kafka-dead-letters';
 import { KafkaTopics } from './kafka/kafka-topics';
 import { RecordSender } from './kafka/record-sender';
 import { RegistrationConsumer } from './kafka/registration-consumer';
 import { SendQueue } from './kafka/send-queue';
+import { StallWatchdog } from './kafka/stall-watchdog';
 import { Migrations } from './postgres/migrations';
 import { PostgresPool } from './postgres/postgres-pool';
 import { PostgresUsers } from './postgres/postgres-users';
 import { RedisCompletedUsers } from './redis/redis-completed-users';
 import { RedisConnection } from './redis/redis-connection';
 import { RedisFailedRegistrations } from './redis/redis-failed-registrations';
+import { RedisPendingEntries } from './redis/redis-pending-entries';
 import { RedisPendingRegistrations } from './redis/redis-pending-registrations';
 import { createApp } from './routes/app';
 import { HttpServer } from './routes/server';
@@ -61,10 +64,23 @@ export function compose(config: Config, log: Logger, overrides: Overrides = {}):
   const pending = new RedisPendingRegistrations(redis);
   const completed = new RedisCompletedUsers(redis);
   const failed = new RedisFailedRegistrations(redis);
-  const doubtfulKeys = new DoubtfulKeysRepair({ users, completed, pending, redis: status.redis, log });
+  const doubtfulKeys = new DoubtfulKeysRepair({
+    users,
+    completed,
+    pending,
+    entries: new RedisPendingEntries(redis),
+    redis: status.redis,
+    connections: () => redis.connections,
+    log,
+  });
 
   const kafka = createKafka(config.kafka, log);
-  const topics = new KafkaTopics({ kafka, config: config.kafka, log });
+  const topics = new KafkaTopics({
+    kafka,
+    config: config.kafka,
+    log,
+    onMissing: () => consumer.rebuild('a topic is missing'),
+  });
   const sender = new RecordSender(kafka, log);
   const sendQueue = new SendQueue({ topic: config.kafka.topic, sender, limits: QUEUE_LIMITS, log });
   const deadLetters = new KafkaDeadLetters({ topic: config.kafka.deadLetterTopic, sender });
@@ -91,6 +107,11 @@ export function compose(config: Config, log: Logger, overrides: Overrides = {}):
     writer,
     liveness,
     kafkaStatus: status.kafka,
+    watchdog: new StallWatchdog({
+      liveness,
+      readProgress: () => readGroupProgress(kafka, config.kafka),
+      log,
+    }),
     log,
   });
   const monitor = new DependencyMonitor({

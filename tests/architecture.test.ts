@@ -5,6 +5,7 @@ import path from 'node:path';
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   main: ['compose', 'config', 'observability', 'runtime', 'services'],
   migrate: ['config', 'observability', 'postgres'],
+  cli: ['config', 'domain', 'kafka', 'observability', 'postgres', 'redis', 'services'],
   compose: ['config', 'kafka', 'postgres', 'redis', 'routes', 'runtime', 'services'],
   config: [],
   domain: [],
@@ -16,6 +17,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   redis: ['domain', 'runtime', 'services'],
   postgres: ['domain', 'runtime', 'services'],
 };
+
+const TOOLS = [path.join('cli', 'dlq.ts'), path.join('cli', 'reconcile.ts')];
 
 const TECHNOLOGIES = [
   'express',
@@ -85,8 +88,8 @@ describe('architecture', () => {
   });
 
   it.each([
-    ['process.env', ['main.ts', 'migrate.ts']],
-    ['process.exit', ['main.ts', 'migrate.ts', path.join('runtime', 'signals.ts')]],
+    ['process.env', ['main.ts', 'migrate.ts', ...TOOLS]],
+    ['process.exit', ['main.ts', 'migrate.ts', ...TOOLS, path.join('runtime', 'signals.ts')]],
     ['process.on(', ['main.ts', path.join('runtime', 'signals.ts')]],
     ['console.', []],
   ])('uses %s only where it belongs', (text, allowed) => {

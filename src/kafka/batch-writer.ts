@@ -1,10 +1,12 @@
 import type { EachBatchPayload, KafkaMessage } from 'kafkajs';
 import { UnavailableError } from '../domain/errors';
-import { Backoff } from '../runtime/backoff';
+import { Backoff, pause } from '../runtime/backoff';
 import type { Liveness } from '../runtime/liveness';
 import type { Logger, ReceivedRecord } from '../services/ports';
 
 const BATCH_RECORDS = 500;
+const HEARTBEAT_MS = 1000;
+const LONGEST_WRITE_MS = 30_000;
 
 export interface BatchWriterDeps {
   readonly writer: { write(records: readonly ReceivedRecord[]): Promise<void> };
@@ -14,25 +16,42 @@ export interface BatchWriterDeps {
 
 /** Hands fetched records to the writer, up to BATCH_RECORDS at a time, and commits the offset behind each part. */
 export class BatchWriter {
+  private inHand = 0;
+
   constructor(
     private readonly deps: BatchWriterDeps,
     private readonly stopping: AbortSignal,
   ) {}
 
-  /** Returns early, with the rest uncommitted, when the process stops or the partition is no longer ours. */
+  /** Whether a batch is being written, or waits to be. */
+  get isWriting(): boolean {
+    return this.inHand > 0;
+  }
+
+  /** Returns early, with the rest uncommitted, when the consumer ends or the partition is no longer ours. */
   async write(payload: EachBatchPayload): Promise<void> {
+    this.inHand += 1;
+    try {
+      await this.writeParts(payload);
+    } finally {
+      this.inHand -= 1;
+    }
+  }
+
+  private async writeParts(payload: EachBatchPayload): Promise<void> {
     const { topic, partition, messages } = payload.batch;
     for (let start = 0; start < messages.length; start += BATCH_RECORDS) {
-      if (!payload.isRunning() || payload.isStale()) return;
-      const chunk = messages.slice(start, start + BATCH_RECORDS);
-      const records = chunk.map((message) => toRecord(topic, partition, message));
+      const part = messages.slice(start, start + BATCH_RECORDS);
+      const records = part.map((message) => toRecord(topic, partition, message));
       if (!(await this.writeUntilDone(records, payload))) return;
-      const last = chunk.at(-1) as KafkaMessage; // A chunk holds at least one message.
+      // A consumer that was given up may stand on a topic that is gone. A stop, though, leaves nothing to do again.
+      if (!payload.isRunning() && !this.stopping.aborted) return;
+      const last = part.at(-1) as KafkaMessage; // A part holds at least one message.
       await this.commit(last.offset, payload);
     }
   }
 
-  /** False when the process stops first. Nothing is skipped: what cannot be written now is tried again, for ever. */
+  /** False when the consumer ends first. Nothing is skipped: what cannot be written now is tried again, for ever. */
   private async writeUntilDone(
     records: readonly ReceivedRecord[],
     payload: EachBatchPayload,
@@ -40,18 +59,20 @@ export class BatchWriter {
     const { writer, liveness, log } = this.deps;
     const { topic, partition } = payload.batch;
     const backoff = new Backoff({ minMs: 100, maxMs: 3000 });
-    while (!this.stopping.aborted) {
-      try {
-        await writer.write(records);
-        return true;
-      } catch (error) {
-        // An outage is a warning; anything else is a bug that holds the partition until someone looks.
-        const level = error instanceof UnavailableError ? 'warn' : 'error';
-        log[level]('batch not written yet', { topic, partition, offset: records[0]?.offset, error });
-        liveness.tick();
-        await backoff.wait(this.stopping);
-        await payload.heartbeat();
-      }
+    while (!this.stopping.aborted && payload.isRunning() && !payload.isStale()) {
+      const writing = writer.write(records).then(
+        () => undefined,
+        (error: unknown) => ({ error }),
+      );
+      await keepSession(writing, payload);
+      const failure = await writing;
+      if (failure === undefined) return true;
+      // An outage is a warning; anything else is a bug that holds the partition until someone looks.
+      const level = failure.error instanceof UnavailableError ? 'warn' : 'error';
+      log[level]('batch not written yet', { topic, partition, offset: records[0]?.offset, ...failure });
+      liveness.tick();
+      await backoff.wait(this.stopping);
+      await payload.heartbeat();
     }
     return false;
   }
@@ -62,6 +83,25 @@ export class BatchWriter {
     const offset = String(BigInt(last) + 1n);
     await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset }] }] });
     await payload.heartbeat();
+  }
+}
+
+/**
+ * Sends heartbeats while `work`, which never rejects, goes on; but not for ever: work that hangs has to be found out.
+ * Throws, once the work is over, when the group has gone on without this consumer.
+ */
+async function keepSession(work: Promise<unknown>, payload: EachBatchPayload): Promise<void> {
+  const over = new AbortController();
+  const end = work.then(() => over.abort());
+  const giveUpAt = performance.now() + LONGEST_WRITE_MS;
+  try {
+    while (performance.now() < giveUpAt) {
+      await pause(HEARTBEAT_MS, over.signal);
+      if (over.signal.aborted) return;
+      await payload.heartbeat();
+    }
+  } finally {
+    await end;
   }
 }
 

@@ -1,4 +1,11 @@
 import type { IHeaders } from 'kafkajs';
+import {
+  ERROR_HEADER,
+  REASON_HEADER,
+  SOURCE_OFFSET_HEADER,
+  SOURCE_PARTITION_HEADER,
+  SOURCE_TOPIC_HEADER,
+} from '../services/dead-letter-headers';
 import type { DeadLetter, DeadLetters } from '../services/ports';
 import type { RecordSender } from './record-sender';
 
@@ -24,10 +31,10 @@ export class KafkaDeadLetters implements DeadLetters {
 function headersOf({ record, reason, error }: DeadLetter): IHeaders {
   return {
     ...(record.headers as IHeaders),
-    'dead-letter-reason': reason,
-    'dead-letter-error': error,
-    'source-topic': record.topic,
-    'source-partition': String(record.partition),
-    'source-offset': record.offset,
+    [REASON_HEADER]: reason,
+    [ERROR_HEADER]: error,
+    [SOURCE_TOPIC_HEADER]: record.topic,
+    [SOURCE_PARTITION_HEADER]: String(record.partition),
+    [SOURCE_OFFSET_HEADER]: record.offset,
   };
 }

@@ -6,17 +6,21 @@ import {
   type Kafka,
 } from 'kafkajs';
 import type { Config } from '../config/config';
+import { UnavailableError } from '../domain/errors';
 import type { Logger } from '../services/ports';
 
 const KEEP_FOR_EVER = '-1';
 const DEAD_LETTER_MAX_BYTES = String(4 * 1024 * 1024);
 const SAFE_REPLICAS = 3;
+const MISSING_MS = 3000;
 const MIN_IN_SYNC_OF_SAFE = '2';
 
 export interface KafkaTopicsDeps {
   readonly kafka: Kafka;
   readonly config: Config['kafka'];
   readonly log: Logger;
+  /** Told once when topics that were there go missing. */
+  readonly onMissing: () => void;
 }
 
 /** Looks after the two topics: makes those that are missing, at start and whenever they go missing later. */
@@ -24,6 +28,8 @@ export class KafkaTopics {
   readonly name = 'kafka topics';
   readonly stopTimeoutMs = 1000;
   private admin: Promise<Admin> | undefined;
+  private wereThere = false;
+  private missingSince: number | undefined;
 
   constructor(private readonly deps: KafkaTopicsDeps) {}
 
@@ -37,12 +43,20 @@ export class KafkaTopics {
     await admin?.disconnect();
   }
 
-  /** Fails unless Kafka answers and both topics are there (missing ones are made first). */
+  /**
+   * Fails unless Kafka answers and both topics are there. Missing ones are made first: at once at the start, after
+   * MISSING_MS of failed checks when they had been there.
+   */
   async check(): Promise<void> {
     const connecting = (this.admin ??= this.connect());
     try {
       const admin = await connecting;
-      if (!(await this.areThere(admin))) await this.createMissing(admin);
+      if (!(await this.areThere(admin))) {
+        this.letItBeNoticed();
+        await this.createMissing(admin);
+      }
+      this.wereThere = true;
+      this.missingSince = undefined;
     } catch (error) {
       this.discard(connecting);
       throw error;
@@ -71,6 +85,15 @@ export class KafkaTopics {
       if (error instanceof KafkaJSProtocolError && error.type === 'UNKNOWN_TOPIC_OR_PARTITION') return false;
       throw error;
     }
+  }
+
+  // A consumer that never saw the gap, in whichever process, would go on at its old offset and skip the new topic's
+  // first records. In this time each of them fetches in vain, or is told by its own process's check.
+  private letItBeNoticed(): void {
+    if (!this.wereThere) return;
+    if (this.missingSince === undefined) this.deps.onMissing();
+    this.missingSince ??= performance.now();
+    if (performance.now() - this.missingSince < MISSING_MS) throw new UnavailableError('a topic is missing');
   }
 
   private async createMissing(admin: Admin): Promise<void> {

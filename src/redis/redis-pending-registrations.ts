@@ -37,7 +37,8 @@ export class RedisPendingRegistrations implements PendingRegistrations {
   }
 }
 
-function parseEvent(entry: string): RegistrationEvent | undefined {
+/** The event in a reservation; undefined when it cannot be read. */
+export function parseEvent(entry: string): RegistrationEvent | undefined {
   try {
     const event = JSON.parse(entry) as Partial<RegistrationEvent> | null;
     return event?.eventId && event.registration ? (event as RegistrationEvent) : undefined;

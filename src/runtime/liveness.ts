@@ -11,7 +11,12 @@ export class Liveness {
     this.lastTickAt = performance.now();
   }
 
+  /** Milliseconds since the last tick. */
+  get silenceMs(): number {
+    return performance.now() - this.lastTickAt;
+  }
+
   get isAlive(): boolean {
-    return !this.isWatched || performance.now() - this.lastTickAt < MAX_SILENCE_MS;
+    return !this.isWatched || this.silenceMs < MAX_SILENCE_MS;
   }
 }

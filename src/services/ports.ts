@@ -23,6 +23,19 @@ export interface PendingRegistrations {
   clear(emails: readonly string[]): Promise<void>;
 }
 
+/** A reservation as Redis holds it; `event` is undefined when it cannot be read. */
+export interface PendingEntry {
+  readonly email: string;
+  readonly event: RegistrationEvent | undefined;
+}
+
+/** Looks at reservations without changing any. Every method throws UnavailableError. */
+export interface PendingEntries {
+  find(emails: readonly string[]): Promise<PendingEntry[]>;
+  /** Visits all, some at a time; one may be visited twice while keys come and go. */
+  scan(visit: (entries: readonly PendingEntry[]) => Promise<void>): Promise<void>;
+}
+
 /** Cache of stored users (24 hours). Every method throws UnavailableError. */
 export interface CompletedUsers {
   find(email: string): Promise<User | undefined>;

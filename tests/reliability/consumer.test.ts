@@ -3,7 +3,7 @@ import type { Registration } from '../../src/domain/registration';
 import { buildRegistration, uniqueEmail } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { startService, startUnready, type TestService } from '../support/harness';
-import { createTopics, lag, produce, readAll, type ReadRecord } from '../support/kafka-tools';
+import { createTopics, lag, produce, readAll, withAdmin, type ReadRecord } from '../support/kafka-tools';
 import { isolatedServers, sql, withRedis } from '../support/test-servers';
 
 const messageOf = (registration: Registration, overrides: Partial<Message> = {}): Message => ({
@@ -170,5 +170,52 @@ describe('a consumer stopped between records', () => {
     await eventually(async () => expect(await emailsOf(second)).toEqual([registration.email]));
     await drained(second);
     await second.stop();
+  });
+});
+
+describe('a topic that is deleted', () => {
+  const deleteTopic = (service: TestService) =>
+    withAdmin(service.env, (admin) => admin.deleteTopics({ topics: [service.env['KAFKA_TOPIC'] ?? ''] }));
+
+  const register = async (service: TestService): Promise<string> => {
+    const registration = buildRegistration();
+    await eventually(() => service.http.post('/api/users').send(registration).expect(201));
+    return registration.email;
+  };
+
+  it('is made anew and consumed from its beginning, whichever of two processes makes it', async () => {
+    const one = await startService({ KAFKA_PARTITIONS: '1' });
+    const other = await startService(one.env);
+    await register(one);
+    await drained(one);
+
+    await deleteTopic(one);
+    await Promise.all([one, other].map(({ http }) => eventually(() => http.get('/api/health').expect(503))));
+    const first = await register(other);
+
+    await eventually(() => one.http.get(`/api/users/${first}`).expect(200));
+    await drained(one);
+    await Promise.all([one.stop(), other.stop()]);
+  });
+
+  it('takes the offset of a batch that waits for PostgreSQL with it', async () => {
+    const service = await startService({ KAFKA_PARTITIONS: '1' });
+    await sql(service.env, 'ALTER TABLE users RENAME TO users_away');
+    await register(service);
+    await eventually(() =>
+      expect(service.log.lines).toContainEqual(expect.objectContaining({ message: 'batch not written yet' })),
+    );
+
+    await deleteTopic(service);
+    await eventually(async () => {
+      const { body } = await service.http.get('/api/health').expect(503);
+      expect(body).toMatchObject({ services: { kafka: 'unhealthy' } });
+    });
+    const first = await register(service);
+    await sql(service.env, 'ALTER TABLE users_away RENAME TO users');
+
+    await eventually(() => service.http.get(`/api/users/${first}`).expect(200));
+    await drained(service);
+    await service.stop();
   });
 });

@@ -8,12 +8,15 @@ import type {
   DeadLetters,
   DoubtfulKeys,
   FailedRegistrations,
+  PendingEntries,
+  PendingEntry,
   PendingRegistrations,
   QueueRoom,
   RegistrationEvent,
   RegistrationQueue,
   Users,
 } from '../../src/services/ports';
+import type { OutgoingRecord, RegistrationTopic } from '../../src/services/tool-ports';
 import { buildUser } from './builders';
 
 /** A fake that can be away, as its real dependency can. */
@@ -158,5 +161,39 @@ export class RecordingDoubtfulKeys implements DoubtfulKeys {
 
   add(emails: readonly string[]): void {
     this.emails.push(...emails);
+  }
+}
+
+/** Looks into the fake reservations. */
+export class InMemoryPendingEntries implements PendingEntries {
+  constructor(private readonly pending: InMemoryPendingRegistrations) {}
+
+  async find(emails: readonly string[]): Promise<PendingEntry[]> {
+    return Promise.resolve(this.all().filter(({ email }) => emails.includes(email)));
+  }
+
+  async scan(visit: (entries: readonly PendingEntry[]) => Promise<void>): Promise<void> {
+    await visit(this.all());
+  }
+
+  private all(): PendingEntry[] {
+    return [...this.pending.entries].map(([email, event]) => ({ email, event }));
+  }
+}
+
+export class RecordingTopic extends Dependency implements RegistrationTopic {
+  readonly records: OutgoingRecord[] = [];
+  readonly events: RegistrationEvent[] = [];
+
+  async resend(records: readonly OutgoingRecord[]): Promise<void> {
+    this.reach();
+    this.records.push(...records);
+    return Promise.resolve();
+  }
+
+  async publish(events: readonly RegistrationEvent[]): Promise<void> {
+    this.reach();
+    this.events.push(...events);
+    return Promise.resolve();
   }
 }

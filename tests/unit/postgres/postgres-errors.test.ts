@@ -7,18 +7,27 @@ function databaseError(code: string): DatabaseError {
 }
 
 describe('translatePostgresError', () => {
-  it.each(['22001', '22021', '22P05', '23502', '23514', '54000', 'P0001'])(
-    '%s: the data can never be stored',
-    (code) => {
-      const error = databaseError(code);
+  it.each([
+    ['22001', 'too long'],
+    ['22021', 'not in this encoding'],
+    ['22P05', 'not in the database’s encoding'],
+    ['23502', 'null'],
+    ['23503', 'foreign key'],
+    ['23514', 'check'],
+    ['23P01', 'exclusion'],
+    ['54000', 'too large for an index'],
+    ['P0001', 'raised by a trigger'],
+  ])('%s (%s): the data can never be stored', (code) => {
+    const error = databaseError(code);
 
-      expect(translatePostgresError(error)).toMatchObject({ constructor: UnstorableError, cause: error });
-    },
-  );
+    expect(translatePostgresError(error)).toMatchObject({ constructor: UnstorableError, cause: error });
+  });
 
   it.each([
     ['08006', 'connection failure'],
+    ['23505', 'id taken: sequence behind the rows'],
     ['25006', 'read-only transaction'],
+    ['28000', 'refused by pg_hba.conf'],
     ['28P01', 'wrong password'],
     ['3D000', 'no such database'],
     ['40001', 'serialization failure'],
@@ -31,7 +40,9 @@ describe('translatePostgresError', () => {
     ['57P03', 'starting up'],
     ['58030', 'I/O error'],
     ['XX000', 'internal error'],
+    ['F0000', 'broken configuration file'],
     ['42P01', 'no such table'],
+    ['42703', 'no such column'],
     ['42501', 'no right'],
   ])('%s (%s): away for now', (code) => {
     const error = databaseError(code);
@@ -41,6 +52,9 @@ describe('translatePostgresError', () => {
 
   it.each([
     Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }),
+    Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }),
+    Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' }),
+    Object.assign(new Error('self-signed certificate'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }),
     new Error('Connection terminated unexpectedly'),
     new Error('timeout exceeded when trying to connect'),
     new Error('Query read timeout'),
@@ -50,9 +64,11 @@ describe('translatePostgresError', () => {
 
   it.each([
     databaseError('42601'),
+    databaseError('0A000'),
+    databaseError('99999'),
     Object.assign(new DatabaseError('no code', 1, 'error')),
     new TypeError('bug'),
-  ])('%s: a bug stays what it is', (error) => {
+  ])('%s: what is in no table stays what it is, and is not taken for bad data', (error) => {
     expect(translatePostgresError(error)).toBe(error);
   });
 });

@@ -1,20 +1,29 @@
 import { DependencyStatus } from '../../../src/services/dependency-status';
 import { DoubtfulKeysRepair } from '../../../src/services/doubtful-keys-repair';
 import { buildEvent } from '../../support/builders';
-import { InMemoryCompletedUsers, InMemoryPendingRegistrations, InMemoryUsers } from '../../support/fakes';
+import {
+  InMemoryCompletedUsers,
+  InMemoryPendingEntries,
+  InMemoryPendingRegistrations,
+  InMemoryUsers,
+} from '../../support/fakes';
 import { RecordingLogger } from '../../support/recording-logger';
 
 const SOME_ROUNDS_MS = 10_000;
 
 function setUp() {
+  const pending = new InMemoryPendingRegistrations();
+  const connection = { count: 1 };
   const deps = {
     users: new InMemoryUsers(),
     completed: new InMemoryCompletedUsers(),
-    pending: new InMemoryPendingRegistrations(),
+    pending,
+    entries: new InMemoryPendingEntries(pending),
+    connections: () => connection.count,
     redis: new DependencyStatus('redis'),
     log: new RecordingLogger(),
   };
-  return { ...deps, repair: new DoubtfulKeysRepair(deps) };
+  return { ...deps, connection, repair: new DoubtfulKeysRepair(deps) };
 }
 
 describe('DoubtfulKeysRepair', () => {
@@ -34,6 +43,25 @@ describe('DoubtfulKeysRepair', () => {
     repair.stop();
 
     expect([...completed.entries.keys()]).toEqual([stored.registration.email]);
+    expect([...pending.entries.values()]).toEqual([underWay]);
+  });
+
+  it('frees the reservations of stored e-mails behind each new connection, whoever left them there', async () => {
+    const { repair, users, pending, connection, redis } = setUp();
+    const [atStart, fromBackup, underWay] = [buildEvent(), buildEvent(), buildEvent()];
+    await users.insertMissing([atStart.registration, fromBackup.registration]);
+    await Promise.all([pending.reserve(atStart), pending.reserve(underWay)]);
+    redis.update(true);
+
+    repair.start();
+    await jest.advanceTimersByTimeAsync(SOME_ROUNDS_MS);
+    const afterStart = [...pending.entries.values()];
+    await pending.reserve(fromBackup);
+    connection.count += 1;
+    await jest.advanceTimersByTimeAsync(SOME_ROUNDS_MS);
+    repair.stop();
+
+    expect(afterStart).toEqual([underWay]);
     expect([...pending.entries.values()]).toEqual([underWay]);
   });
 

@@ -1,0 +1,59 @@
+import type { WriteStream } from 'node:tty';
+
+const NOT_PRINTABLE = /[\p{Cc}\u2028-\u202E\u2066-\u2069]/gu;
+const CLEAR_LINE = '\r\u001b[K';
+const TTY_INTERVAL_MS = 100;
+const PLAIN_INTERVAL_MS = 1000;
+
+/** Whoever read the output is gone, as behind `| head`: there is nothing left to do. */
+export class OutputClosedError extends Error {
+  override readonly name = 'OutputClosedError';
+}
+
+type Stream = Pick<WriteStream, 'write' | 'on'> & { readonly isTTY?: boolean };
+
+/** Results go to stdout; progress and hints go to stderr. */
+export class Terminal {
+  private isClosed = false;
+  private lastProgressAt = 0;
+  private hasProgressLine = false;
+
+  constructor(
+    private readonly stdout: Stream,
+    private readonly stderr: Stream,
+  ) {
+    stdout.on('error', () => (this.isClosed = true));
+    stderr.on('error', () => undefined);
+  }
+
+  /** One line of the result. Control and bidirectional characters, which could rewrite the screen, become `?`. */
+  line(text: string): void {
+    if (this.isClosed) throw new OutputClosedError('the output was closed');
+    this.clearProgress();
+    this.stdout.write(`${printable(text)}\n`);
+  }
+
+  note(text: string): void {
+    this.clearProgress();
+    this.stderr.write(`${printable(text)}\n`);
+  }
+
+  /** How far the work is: one line that changes on a terminal, else a line a second at most. */
+  progress(text: string): void {
+    const { isTTY = false } = this.stderr;
+    const now = performance.now();
+    if (now - this.lastProgressAt < (isTTY ? TTY_INTERVAL_MS : PLAIN_INTERVAL_MS)) return;
+    this.lastProgressAt = now;
+    this.hasProgressLine = isTTY;
+    this.stderr.write(isTTY ? `${CLEAR_LINE}${printable(text)}` : `${printable(text)}\n`);
+  }
+
+  private clearProgress(): void {
+    if (this.hasProgressLine) this.stderr.write(CLEAR_LINE);
+    this.hasProgressLine = false;
+  }
+}
+
+function printable(text: string): string {
+  return text.replace(NOT_PRINTABLE, '?');
+}

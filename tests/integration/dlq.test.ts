@@ -1,0 +1,432 @@
+import type { Message } from 'kafkajs';
+import type { Registration } from '../../src/domain/registration';
+import { buildRegistration, uniqueEmail } from '../support/builders';
+import { eventually } from '../support/eventually';
+import { startService, type TestService } from '../support/harness';
+import {
+  createTopics,
+  lag,
+  produce,
+  produceInTransaction,
+  readAll,
+  withAdmin,
+  type ReadRecord,
+} from '../support/kafka-tools';
+import { runEntryPoint } from '../support/service-process';
+import { isolatedServers, sql, withRedis, type Env } from '../support/test-servers';
+import { dlq } from '../support/tool-run';
+
+const NOBODY = {
+  DB_HOST: '127.0.0.1',
+  DB_PORT: '1',
+  REDIS_URL: 'redis://127.0.0.1:1',
+  KAFKA_BROKERS: '127.0.0.1:1',
+};
+const ID = /^\d+:\d+/m;
+
+const topicOf = (env: Env): string => env['KAFKA_TOPIC'] ?? '';
+const lettersIn = (env: Env): Promise<ReadRecord[]> => readAll(env, `${topicOf(env)}.dlq`);
+const recordsIn = (env: Env): Promise<ReadRecord[]> => readAll(env, topicOf(env));
+/** The consumer groups of the service and of its tools. */
+async function groupsOf(env: Env): Promise<string[]> {
+  const { groups } = await withAdmin(env, (admin) => admin.listGroups());
+  return groups.map(({ groupId }) => groupId).filter((id) => id.startsWith(env['KAFKA_GROUP_ID'] ?? ''));
+}
+
+/** The offset behind the last dead letter (or marker) in partition 0. */
+const endOf = (env: Env): Promise<string | undefined> =>
+  withAdmin(env, async (admin) => {
+    const offsets = await admin.fetchTopicOffsets(`${topicOf(env)}.dlq`);
+    return offsets.find(({ partition }) => partition === 0)?.high;
+  });
+
+const linesOf = (text: string): string[] => text.split('\n').filter((line) => line !== '');
+
+function recordOf(registration: Registration, eventId = 'e1'): Message {
+  return {
+    key: registration.email,
+    value: JSON.stringify(registration),
+    headers: { 'event-id': eventId, 'accepted-at': '2026-01-02T03:04:05.678Z', 'request-id': 'r1' },
+  };
+}
+
+/** A dead letter as the service writes it. */
+function letterOf(registration: Registration, reason = 'conflict'): Message {
+  const headers = {
+    'dead-letter-reason': reason,
+    'dead-letter-error': 'some problem',
+    'source-topic': 'users',
+    'source-partition': '2',
+    'source-offset': '41',
+  };
+  return { ...recordOf(registration), headers: { ...recordOf(registration).headers, ...headers } };
+}
+
+/** Topics without a service, and these dead letters in partition 0. */
+async function withLetters(letters: readonly Message[]): Promise<Env> {
+  const env = await isolatedServers();
+  await createTopics(env);
+  if (letters.length > 0) await produce({ ...env, KAFKA_TOPIC: `${topicOf(env)}.dlq` }, letters);
+  return env;
+}
+
+/** Sends by hand, past the API, and waits until the writer is through. */
+async function write({ env }: TestService, messages: readonly Message[]): Promise<void> {
+  await produce(env, messages);
+  await settled(env);
+}
+
+const settled = (env: Env): Promise<void> => eventually(async () => expect(await lag(env)).toBe(0));
+
+const firstNameOf = async (env: Env, email: string): Promise<unknown> =>
+  (await sql(env, 'SELECT first_name FROM users WHERE email = $1', [email]))[0]?.['first_name'];
+
+describe('dlq list and show', () => {
+  const john = buildRegistration({
+    email: 'john.list@example.com',
+    firstName: 'Johnny',
+    lastName: 'Secretname',
+  });
+  const invalid: Message = { key: 'x', value: '{"firstName":"Secretname"}' };
+  let service: TestService;
+
+  beforeAll(async () => {
+    service = await startService();
+    await write(service, [recordOf(john), recordOf({ ...john, firstName: 'Jane' }, 'e2'), invalid]);
+  });
+
+  it('lists what the service gave up, one line each, without personal data', async () => {
+    const { code, stdout, stderr } = await dlq(service.env, 'list');
+
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(linesOf(stdout)).toHaveLength(3);
+    expect(stdout).toMatch(
+      /^\d:\d +20\d\d-\S+Z {2}conflict {4}another registration of this e-mail came first {2}from registration-\w+\/0:1$/m,
+    );
+    expect(stdout).toMatch(
+      /^\d:\d +\S+ {2}invalid {5}Validation error: lastName is required {2}from \S+\/0:2$/m,
+    );
+    expect(stdout).toMatch(/^2 dead letters: (1 conflict, 1 invalid|1 invalid, 1 conflict)$/m);
+    expect(stdout).not.toMatch(/Secretname|Johnny|Jane|john\.list|@/);
+  });
+
+  it('lists as JSON lines, the summary beside them', async () => {
+    const { stdout, stderr } = await dlq(service.env, 'list --json --reason conflict');
+
+    const [letter, ...others] = linesOf(stdout).map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(others).toEqual([]);
+    expect(letter).toEqual({
+      id: expect.stringMatching(/^\d:\d+$/),
+      writtenAt: expect.stringMatching(/Z$/),
+      reason: 'conflict',
+      error: 'another registration of this e-mail came first',
+      source: `${topicOf(service.env)}/0:1`,
+    });
+    expect(stderr).toBe('1 dead letter: 1 conflict\n');
+  });
+
+  it.each([
+    ['--email JOHN.list@example.com', 1],
+    ['--email other@example.com', 0],
+    ['--reason invalid', 1],
+    ['--reason unstorable', 0],
+    ['--reason invalid --reason conflict', 2],
+    ['--since 2020-01-01', 2],
+    ['--until 2020-01-01', 0],
+  ])('filters by %s', async (filter, count) => {
+    const { stdout } = await dlq(service.env, `list --json ${filter}`);
+
+    expect(linesOf(stdout)).toHaveLength(count);
+  });
+
+  it('shows all of one letter', async () => {
+    const [id = ''] = ID.exec((await dlq(service.env, 'list --reason conflict')).stdout) ?? [];
+
+    const { stdout } = await dlq(service.env, `show ${id}`);
+
+    expect(JSON.parse(stdout)).toMatchObject({
+      id,
+      reason: 'conflict',
+      key: john.email,
+      value: JSON.stringify({ ...john, firstName: 'Jane' }),
+      headers: { 'event-id': 'e2', 'dead-letter-reason': 'conflict', 'source-offset': '1' },
+    });
+    expect((await dlq(service.env, `list ${id} --json`)).stdout.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('leaves no consumer group behind', async () => {
+    await dlq(service.env, 'list');
+
+    expect(await groupsOf(service.env)).toEqual([service.env['KAFKA_GROUP_ID']]);
+  });
+
+  it('fails with one line for an id that is not there', async () => {
+    expect(await dlq(service.env, 'show 2:99')).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'Cannot show: there is no dead letter 2:99\n',
+    });
+  });
+});
+
+describe('dlq list', () => {
+  it('shows bytes that are no text as base64', async () => {
+    const env = await withLetters([
+      { key: null, value: Buffer.from([0xff, 0]), headers: { odd: ['a', 'b'] } },
+    ]);
+
+    const { stdout } = await dlq(env, 'show 0:0');
+
+    expect(JSON.parse(stdout)).toMatchObject({
+      reason: '?',
+      key: null,
+      value: { base64: '/wA=' },
+      headers: { odd: ['a', 'b'] },
+    });
+  });
+
+  it('reads hundreds, and ends at a transaction’s marker', async () => {
+    const many = Array.from({ length: 450 }, () => letterOf(buildRegistration()));
+    const env = await withLetters(many);
+    await produceInTransaction(env, `${topicOf(env)}.dlq`, [letterOf(buildRegistration(), 'unstorable')]);
+    // The broker writes the marker by itself, after it has confirmed the commit.
+    await eventually(async () => expect(await endOf(env)).toBe('452'));
+
+    const { code, stdout } = await dlq(env, 'list --json');
+
+    expect(code).toBe(0);
+    expect(new Set(linesOf(stdout)).size).toBe(451);
+  });
+
+  it('finds nothing in empty partitions', async () => {
+    const env = await withLetters([]);
+
+    expect(await dlq(env, 'list')).toEqual({ code: 0, stdout: '0 dead letters\n', stderr: '' });
+    expect(await dlq(env, 'replay')).toMatchObject({ stdout: '0 dead letters: 0 sent, 0 skipped\n' });
+    expect(await dlq(env, 'purge --all --yes')).toMatchObject({ stdout: '0 dead letters deleted\n' });
+  });
+});
+
+describe('dlq replay', () => {
+  let service: TestService;
+  beforeAll(async () => {
+    service = await startService();
+  });
+
+  it('turns letters into rows, once, and skips what can become none, however often it is repeated', async () => {
+    const { env } = service;
+    const [lost, kept] = [buildRegistration({ firstName: 'Lost' }), buildRegistration({ firstName: 'Kept' })];
+    const loserOf = (winner: Registration): Message => recordOf({ ...winner, firstName: 'Loser' });
+    await write(service, [
+      recordOf(lost),
+      loserOf(lost),
+      recordOf(kept),
+      loserOf(kept),
+      { key: 'x', value: '{}' },
+    ]);
+    await sql(env, 'DELETE FROM users WHERE email = $1', [lost.email]);
+    expect(await lettersIn(env)).toHaveLength(3);
+
+    const first = await dlq(env, 'replay');
+    await settled(env);
+    const second = await dlq(env, 'replay');
+    await settled(env);
+    const third = await dlq(env, 'replay');
+
+    expect(first.code).toBe(0);
+    expect(linesOf(first.stdout)).toEqual([
+      'skipped 1 conflict: the e-mail has a row with other fields, and nothing is overwritten',
+      'skipped 1 invalid: this version of the service would refuse it again',
+      '3 dead letters: 1 sent, 2 skipped',
+    ]);
+    expect(linesOf(second.stdout)).toEqual([
+      'skipped 1 stored: the row has these very fields',
+      'skipped 1 conflict: the e-mail has a row with other fields, and nothing is overwritten',
+      'skipped 1 invalid: this version of the service would refuse it again',
+      '3 dead letters: 0 sent, 3 skipped',
+    ]);
+    expect(third.stdout).toBe(second.stdout);
+    expect(await firstNameOf(env, lost.email)).toBe('Loser');
+    expect(await firstNameOf(env, kept.email)).toBe('Kept');
+    expect(await lettersIn(env)).toHaveLength(3);
+    expect(await withRedis(env, (redis) => redis.keys('user:pending:*'))).toEqual([]);
+    const [replayed] = (await recordsIn(env)).filter(({ headers }) => headers['dead-letter-replay-of']);
+    expect(replayed).toEqual({
+      key: lost.email,
+      value: loserOf(lost).value,
+      headers: {
+        'event-id': 'e1',
+        'accepted-at': '2026-01-02T03:04:05.678Z',
+        'request-id': 'r1',
+        'dead-letter-replay-of': expect.stringMatching(/^\d:\d+$/),
+      },
+    });
+  });
+
+  it('marks a letter that failed again, and frees its e-mail', async () => {
+    const { env } = service;
+    await dlq(env, 'purge --all --yes');
+    const bad = buildRegistration({ firstName: 'Refused' });
+    await sql(env, "ALTER TABLE users ADD CONSTRAINT refuse CHECK (first_name <> 'Refused')");
+    await write(service, [recordOf(bad)]);
+
+    await dlq(env, 'replay --reason unstorable');
+    await settled(env);
+
+    const { stdout } = await dlq(env, 'list');
+    const [id = ''] = ID.exec(stdout) ?? [];
+    expect(stdout).toMatch(new RegExp(`unstorable.* \\(replay of ${id}\\)$`, 'm'));
+    expect(stdout).toMatch(/^2 dead letters: 2 unstorable$/m);
+    expect(await withRedis(env, (redis) => redis.exists(`user:pending:${bad.email}`))).toBe(0);
+
+    await sql(env, 'ALTER TABLE users DROP CONSTRAINT refuse');
+    expect((await dlq(env, 'replay')).stdout).toContain('2 dead letters: 1 sent, 1 skipped');
+    await settled(env);
+    expect(await firstNameOf(env, bad.email)).toBe('Refused');
+    expect(await lettersIn(env)).toHaveLength(2);
+  });
+});
+
+describe('dlq replay without a consumer', () => {
+  it('sends only what the filter selects', async () => {
+    const [a, b] = [buildRegistration(), buildRegistration()];
+    const env = await withLetters([letterOf(a), letterOf(b), letterOf(buildRegistration(), 'unstorable')]);
+
+    const { stdout } = await dlq(env, 'list 0:2 0:0 --json');
+    expect(stdout.match(/"id":"[\d:]+"/g)).toEqual(['"id":"0:0"', '"id":"0:2"']);
+    await dlq(env, `replay --email ${a.email}`);
+    await dlq(env, 'replay 0:1');
+
+    expect((await recordsIn(env)).map(({ key }) => key).sort()).toEqual([a.email, b.email].sort());
+  });
+
+  it('says in a dry run what it would do, and changes nothing', async () => {
+    const [free, held] = [buildRegistration(), buildRegistration()];
+    const env = await withLetters([letterOf(free), letterOf(held), { value: '{}' }]);
+    const entry = JSON.stringify({
+      eventId: 'e9',
+      acceptedAt: 'x',
+      registration: { ...held, firstName: 'Jo' },
+    });
+    await withRedis(env, (redis) => redis.set(`user:pending:${held.email}`, entry));
+
+    const { code, stdout } = await dlq(env, 'replay --dry-run');
+
+    expect(code).toBe(0);
+    expect(linesOf(stdout)).toEqual([
+      '0:0  would be sent',
+      '0:1  pending',
+      '0:2  invalid',
+      'skipped 1 invalid: this version of the service would refuse it again',
+      'skipped 1 pending: another registration of the e-mail is on its way',
+      '3 dead letters: 1 would be sent, 2 skipped',
+    ]);
+    expect(await recordsIn(env)).toEqual([]);
+    expect(await withRedis(env, (redis) => redis.keys('*'))).toEqual([`user:pending:${held.email}`]);
+  });
+
+  it('tells how far it came when it is cut short', async () => {
+    const invalid = Array.from({ length: 200 }, () => ({ value: '{}' }));
+    const env = await withLetters([...invalid, letterOf(buildRegistration())]);
+    await sql(env, 'ALTER TABLE users RENAME COLUMN first_name TO forename');
+
+    const { code, stdout, stderr } = await dlq(env, 'replay');
+
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(linesOf(stderr)).toEqual([
+      'read 200 of 201: 200 dead letters: 0 sent, 200 skipped',
+      'Cut short after 200 dead letters: 0 sent, 200 skipped; it is safe to repeat',
+      expect.stringMatching(/^Cannot replay: .*first_name/),
+    ]);
+    expect(await groupsOf(env)).toEqual([]);
+  });
+});
+
+describe('dlq purge', () => {
+  it('deletes nothing without --yes, then what is older than the time, then all', async () => {
+    const day = 24 * 60 * 60 * 1000;
+    const [old, recent] = [String(Date.now() - 3 * day), String(Date.now() - day)];
+    const env = await withLetters([
+      { ...letterOf(buildRegistration()), timestamp: old },
+      { ...letterOf(buildRegistration()), timestamp: recent },
+      letterOf(buildRegistration()),
+    ]);
+    const before = new Date(Date.now() - 2 * day).toISOString();
+
+    expect(await dlq(env, `purge --before ${before}`)).toEqual({
+      code: 0,
+      stdout: 'partition 0: offsets 0 to 0\n1 dead letter would be deleted; --yes deletes\n',
+      stderr: '',
+    });
+    expect(await lettersIn(env)).toHaveLength(3);
+    expect((await dlq(env, `purge --before ${before} --yes`)).stdout).toBe(
+      'partition 0: offsets 0 to 0\n1 dead letter deleted\n',
+    );
+    expect((await dlq(env, 'list --json')).stdout.match(/"id":"0:\d"/g)).toEqual([
+      '"id":"0:1"',
+      '"id":"0:2"',
+    ]);
+    expect((await dlq(env, 'purge --all --yes')).stdout).toContain('2 dead letters deleted\n');
+    expect(await dlq(env, 'list')).toMatchObject({ stdout: '0 dead letters\n' });
+  });
+});
+
+describe('dlq', () => {
+  it('fails with one line within seconds when a dependency is away', async () => {
+    const env = await withLetters([letterOf(buildRegistration())]);
+    const startedAt = performance.now();
+
+    expect(await dlq(NOBODY, 'list')).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/^Cannot list: Kafka failed: .*ECONNREFUSED.*\n$/),
+    });
+    expect(await dlq({ ...env, KAFKA_BROKERS: '127.0.0.1:1' }, 'replay')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^Cannot replay: Kafka failed: .*ECONNREFUSED.*\n$/),
+    });
+    expect(await dlq({ ...env, REDIS_URL: NOBODY.REDIS_URL }, 'replay')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^Cannot replay: Redis is away: .*ECONNREFUSED.*\n$/),
+    });
+    expect(await dlq({ ...env, DB_HOST: '127.0.0.1', DB_PORT: '1' }, 'replay')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^Cannot replay: PostgreSQL is away: .*ECONNREFUSED.*\n$/),
+    });
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    expect(await recordsIn(env)).toEqual([]);
+  });
+
+  it('fails with one line when there is no topic yet', async () => {
+    const env = await isolatedServers();
+
+    expect(await dlq(env, 'list')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(`^Cannot list: the topic ${topicOf(env)}.dlq does not exist`),
+    });
+  });
+
+  it('fails with one line for bad settings and for a bad command line', async () => {
+    expect(await dlq({ DB_PORT: 'x' }, 'list')).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'Bad configuration: DB_PORT must be a number\n',
+    });
+    expect(await dlq({}, 'list --reason none')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: '--reason must be one of conflict, invalid, unstorable (--help shows how to use it)\n',
+    });
+  });
+
+  it('is an entry point of its own', async () => {
+    const env = await withLetters([letterOf(buildRegistration({ email: uniqueEmail() }))]);
+
+    expect(await runEntryPoint('src/cli/dlq.ts', env, ['list'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^1 dead letter: 1 conflict$/m),
+      stderr: '',
+    });
+    expect((await dlq({}, '--help')).stdout).toMatch(/^Usage: npm run dlq/);
+  });
+});

@@ -1,0 +1,46 @@
+import { DLQ_HELP, parseDlqArguments } from '../../src/cli/dlq-arguments';
+import { runDlq } from '../../src/cli/dlq-commands';
+import { parseReconcileArguments, RECONCILE_HELP } from '../../src/cli/reconcile-arguments';
+import { runReconcile } from '../../src/cli/reconcile-command';
+import { runTool, type Tool, type ToolProcess } from '../../src/cli/run-tool';
+import type { Env } from './test-servers';
+
+/** What a tool printed, and its exit code. */
+export interface ToolRun {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** `npm run dlq -- <line>` in this process. */
+export function dlq(env: Env, line: string): Promise<ToolRun> {
+  return run({ help: DLQ_HELP, parse: parseDlqArguments, run: runDlq }, env, line);
+}
+
+/** `npm run reconcile -- <line>` in this process. */
+export function reconcile(env: Env, line = ''): Promise<ToolRun> {
+  return run({ help: RECONCILE_HELP, parse: parseReconcileArguments, run: runReconcile }, env, line);
+}
+
+async function run<Command extends { readonly name: string }>(
+  tool: Tool<Command>,
+  env: Env,
+  line: string,
+): Promise<ToolRun> {
+  const output = { stdout: '', stderr: '' };
+  const stream = (name: keyof typeof output): NodeJS.WriteStream =>
+    ({
+      write: (text: string) => {
+        output[name] += text;
+      },
+      on: () => undefined,
+    }) as unknown as NodeJS.WriteStream;
+  const process: ToolProcess = {
+    argv: ['node', 'tool', ...line.split(' ').filter((word) => word !== '')],
+    env,
+    stdout: stream('stdout'),
+    stderr: stream('stderr'),
+  };
+  const code = await runTool(tool, process);
+  return { code, ...output };
+}

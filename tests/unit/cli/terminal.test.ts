@@ -1,0 +1,69 @@
+import { OutputClosedError, Terminal } from '../../../src/cli/terminal';
+
+class Stream {
+  text = '';
+  closed: () => void = () => undefined;
+
+  constructor(readonly isTTY: boolean) {}
+
+  write(text: string): boolean {
+    this.text += text;
+    return true;
+  }
+
+  on(_event: string, listener: () => void): this {
+    this.closed = listener;
+    return this;
+  }
+}
+
+function setUp(isTTY = false) {
+  const [stdout, stderr] = [new Stream(isTTY), new Stream(isTTY)];
+  return { stdout, stderr, terminal: new Terminal(stdout as never, stderr as never) };
+}
+
+describe('Terminal', () => {
+  it('keeps results and hints apart', () => {
+    const { stdout, stderr, terminal } = setUp();
+
+    terminal.line('result');
+    terminal.note('hint');
+
+    expect(stdout.text).toBe('result\n');
+    expect(stderr.text).toBe('hint\n');
+  });
+
+  it('shows control and bidirectional characters as ?', () => {
+    const { stdout, terminal } = setUp();
+
+    terminal.line('a\u001b[2Jb\u202ec\nd');
+
+    expect(stdout.text).toBe('a?[2Jb?c?d\n');
+  });
+
+  it('shows progress in plain lines, one a second at most', () => {
+    const { stderr, terminal } = setUp();
+
+    terminal.progress('1 of 3');
+    terminal.progress('2 of 3');
+
+    expect(stderr.text).toBe('1 of 3\n');
+  });
+
+  it('shows progress on a terminal in one line that makes way for results', () => {
+    const { stdout, stderr, terminal } = setUp(true);
+
+    terminal.progress('1 of 3');
+    terminal.line('result');
+
+    expect(stderr.text).toBe('\r\u001b[K1 of 3\r\u001b[K');
+    expect(stdout.text).toBe('result\n');
+  });
+
+  it('tells the work when nobody reads any more', () => {
+    const { stdout, terminal } = setUp();
+    stdout.closed();
+
+    expect(() => terminal.line('result')).toThrow(OutputClosedError);
+  });
+});

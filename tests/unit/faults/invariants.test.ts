@@ -1,0 +1,112 @@
+import type { Evidence } from '../../../dev/faults/evidence';
+import { findViolations } from '../../../dev/faults/invariants';
+import { Journal, type Attempt } from '../../../dev/faults/journal';
+import type { Registration } from '../../../src/domain/registration';
+import { buildRegistration } from '../../support/builders';
+
+const registration = buildRegistration();
+const other: Registration = { ...registration, occupation: 'Other' };
+
+function attempt(overrides: Partial<Attempt> = {}): Attempt {
+  const hasRetryAfter = true;
+  return {
+    registration,
+    status: 201,
+    hasRetryAfter,
+    error: '',
+    durationMs: 5,
+    sentAt: new Date(),
+    ...overrides,
+  };
+}
+
+/** A run in which one registration was accepted and stored; the overrides are what went differently. */
+function evidence(attempts: readonly Attempt[], overrides: Partial<Evidence> = {}): Evidence {
+  const journal = new Journal();
+  attempts.forEach((each) => journal.add(each));
+  return {
+    tolerates: [],
+    isWithoutFault: false,
+    journal,
+    planted: { deadLetters: [], registrations: [] },
+    rows: [{ ...registration, id: 1 }],
+    deadLetters: [],
+    pendingEmails: [],
+    livenessFailures: [],
+    recoveryFailures: [],
+    ...overrides,
+  };
+}
+
+const broken = (of: Evidence): string[] => findViolations(of).map(({ invariant }) => invariant);
+const conflict = { email: registration.email, value: JSON.stringify(other), reason: 'conflict' };
+
+describe('findViolations', () => {
+  it('finds none when every promise was kept', () => {
+    const retry = attempt({ status: 503 });
+    const duplicate = attempt({ status: 409, error: 'User already registered' });
+
+    expect(findViolations(evidence([retry, attempt(), duplicate]))).toEqual([]);
+  });
+
+  it.each<[string, Evidence]>([
+    ['each 201 is exactly one row with that payload', evidence([attempt()], { rows: [] })],
+    [
+      'no e-mail has two rows',
+      evidence([attempt()], { rows: [1, 2].map((id) => ({ ...registration, id })) }),
+    ],
+    ['no row without a request', evidence([], {})],
+    ['at most one payload of an e-mail gets 201', evidence([attempt(), attempt({ registration: other })])],
+    [
+      'an e-mail that is "already registered" has a row',
+      evidence([attempt({ status: 409, error: 'User already registered' })], { rows: [] }),
+    ],
+    ['the only answers are 201, 409 and 503', evidence([attempt(), attempt({ status: 500 })])],
+    ['each 503 has Retry-After', evidence([attempt(), attempt({ status: 503, hasRetryAfter: false })])],
+    ['connections are cut only when a process ends', evidence([attempt(), attempt({ status: 0 })])],
+    ['no answer is later than 10 s', evidence([attempt({ durationMs: 10_001 })])],
+    [
+      'no reservation is left of an e-mail that has a row',
+      evidence([attempt()], { pendingEmails: [registration.email] }),
+    ],
+    [
+      'the dead letters are exactly the bad records and the conflicts',
+      evidence([attempt()], { deadLetters: [conflict] }),
+    ],
+    [
+      'the dead letters are exactly the bad records and the conflicts',
+      evidence([attempt()], { planted: { deadLetters: ['bad'], registrations: [] } }),
+    ],
+    ['liveness is 200 throughout', evidence([attempt()], { livenessFailures: ['service-1'] })],
+    ['all is well again after healing', evidence([attempt()], { recoveryFailures: ['lag'] })],
+    [
+      'no id is skipped in a run without a fault',
+      evidence([attempt(), attempt({ registration: { ...other, email: 'other@example.com' } })], {
+        isWithoutFault: true,
+        rows: [
+          { ...registration, id: 1 },
+          { ...other, email: 'other@example.com', id: 3 },
+        ],
+      }),
+    ],
+  ])('finds that it is broken: %s', (invariant, run) => {
+    expect(broken(run)).toContain(invariant);
+  });
+
+  it('accepts a conflict dead letter in place of a row only where conflicts may happen', () => {
+    const attempts = [attempt(), attempt({ registration: other })];
+
+    expect(findViolations(evidence(attempts, { tolerates: ['conflicts'], deadLetters: [conflict] }))).toEqual(
+      [],
+    );
+    expect(broken(evidence(attempts, { tolerates: ['conflicts'] }))).toEqual([
+      'each 201 is exactly one row with that payload',
+    ]);
+  });
+
+  it('names the e-mails concerned', () => {
+    const [violation] = findViolations(evidence([attempt()], { rows: [] }));
+
+    expect(violation?.emails).toEqual([registration.email]);
+  });
+});

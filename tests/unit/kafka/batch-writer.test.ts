@@ -1,0 +1,213 @@
+import type { EachBatchPayload, KafkaMessage } from 'kafkajs';
+import { UnavailableError } from '../../../src/domain/errors';
+import { BatchWriter } from '../../../src/kafka/batch-writer';
+import { Liveness } from '../../../src/runtime/liveness';
+import type { ReceivedRecord } from '../../../src/services/ports';
+import { RecordingLogger } from '../../support/recording-logger';
+
+const away = (): Promise<void> => Promise.reject(new UnavailableError('away'));
+const never = (): Promise<void> => new Promise(() => undefined);
+
+const messages = (count: number): KafkaMessage[] =>
+  Array.from({ length: count }, (_, index) => ({
+    key: Buffer.from('key'),
+    value: Buffer.from('value'),
+    timestamp: '0',
+    attributes: 0,
+    offset: String(100 + index),
+    headers: {},
+  }));
+
+/** A batch of partition 2 from offset 100 on, and everything that is done for it, in order. */
+function setUp(count = 1) {
+  const events: string[] = [];
+  const written: ReceivedRecord[] = [];
+  const stopping = new AbortController();
+  const liveness = new Liveness(true);
+  const log = new RecordingLogger();
+  const kafka = { isRunning: true, isStale: false, heartbeat: () => Promise.resolve() };
+  const writer = { outcome: () => Promise.resolve() };
+  const write = (records: readonly ReceivedRecord[]): Promise<void> => {
+    events.push(`write ${records.length} from ${records[0]?.offset ?? ''}`);
+    written.push(...records);
+    return writer.outcome();
+  };
+  const payload = {
+    batch: { topic: 'topic', partition: 2, messages: messages(count) },
+    isRunning: () => kafka.isRunning,
+    isStale: () => kafka.isStale,
+    heartbeat: () => {
+      events.push('heartbeat');
+      return kafka.heartbeat();
+    },
+    resolveOffset: (offset: string) => events.push(`resolve ${offset}`),
+    commitOffsetsIfNecessary: (offsets: unknown) => {
+      events.push(`commit ${JSON.stringify(offsets)}`);
+      return Promise.resolve();
+    },
+  } as unknown as EachBatchPayload;
+  const batches = new BatchWriter({ writer: { write }, liveness, log }, stopping.signal);
+  return { events, written, stopping, liveness, log, kafka, writer, payload, batches };
+}
+
+const commitOf = (offset: string): string =>
+  `commit ${JSON.stringify({ topics: [{ topic: 'topic', partitions: [{ partition: 2, offset }] }] })}`;
+
+const isCommit = (event: string): boolean => /^(resolve|commit)/.test(event);
+
+describe('BatchWriter', () => {
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
+
+  it('commits the offset behind the last record, after the write', async () => {
+    const { batches, payload, events } = setUp(3);
+
+    await batches.write(payload);
+
+    expect(events).toEqual(['write 3 from 100', 'resolve 102', commitOf('103'), 'heartbeat']);
+  });
+
+  it('writes 500 records at a time and commits each part by itself', async () => {
+    const { batches, payload, events } = setUp(1001);
+
+    await batches.write(payload);
+
+    expect(events.filter((event) => event !== 'heartbeat')).toEqual([
+      'write 500 from 100',
+      'resolve 599',
+      commitOf('600'),
+      'write 500 from 600',
+      'resolve 1099',
+      commitOf('1100'),
+      'write 1 from 1100',
+      'resolve 1100',
+      commitOf('1101'),
+    ]);
+  });
+
+  it('hands the records on with where they stood, and without headers as with none', async () => {
+    const { batches, payload, written } = setUp();
+    delete payload.batch.messages[0]?.headers;
+
+    await batches.write(payload);
+
+    const [key, value] = ['key', 'value'].map((text) => Buffer.from(text));
+    expect(written).toEqual([{ topic: 'topic', partition: 2, offset: '100', key, value, headers: {} }]);
+  });
+
+  it.each([
+    ['an outage', 'warn', away],
+    ['a bug', 'error', () => Promise.reject(new TypeError('bug'))],
+  ])(
+    'through %s: commits nothing, tries again with heartbeats and signs of life until it is written',
+    async (_what, level, outcome) => {
+      const { batches, payload, writer, events, liveness, log } = setUp();
+      writer.outcome = outcome;
+      const done = batches.write(payload);
+
+      await jest.advanceTimersByTimeAsync(60_000);
+      const [tries, beats] = ['write', 'heartbeat'].map(
+        (name) => events.filter((event) => event.startsWith(name)).length,
+      );
+      expect(tries).toBeGreaterThan(20);
+      expect(beats).toBe((tries ?? 0) - 1);
+      expect(events.filter(isCommit)).toEqual([]);
+      expect(liveness.silenceMs).toBeLessThan(3100);
+      expect(batches.isWriting).toBe(true);
+      writer.outcome = () => Promise.resolve();
+      await jest.advanceTimersByTimeAsync(3000);
+      await done;
+
+      expect(events.filter(isCommit)).toEqual(['resolve 100', commitOf('101')]);
+      expect(log.lines[0]).toMatchObject({
+        level,
+        message: 'batch not written yet',
+        partition: 2,
+        offset: '100',
+      });
+      expect(batches.isWriting).toBe(false);
+    },
+  );
+
+  it.each([
+    ['is no longer running', { isRunning: false }],
+    ['has lost the partition', { isStale: true }],
+  ])('writes nothing when the consumer %s', async (_what, state) => {
+    const { batches, payload, kafka, events } = setUp();
+    Object.assign(kafka, state);
+
+    await batches.write(payload);
+
+    expect(events).toEqual([]);
+  });
+
+  it('is cut in back-off, without a commit, when the process stops', async () => {
+    const { batches, payload, writer, stopping, events } = setUp();
+    writer.outcome = away;
+    const done = batches.write(payload);
+    await jest.advanceTimersByTimeAsync(10_000);
+
+    stopping.abort();
+    await done;
+
+    expect(events.filter(isCommit)).toEqual([]);
+  });
+
+  it('ends in back-off, without a commit, when the consumer ends', async () => {
+    const { batches, payload, writer, kafka, events } = setUp();
+    writer.outcome = away;
+    const done = batches.write(payload);
+    await jest.advanceTimersByTimeAsync(10_000);
+
+    kafka.isRunning = false;
+    writer.outcome = () => Promise.resolve();
+    await jest.advanceTimersByTimeAsync(3000);
+    await done;
+
+    expect(events.filter(isCommit)).toEqual([]);
+  });
+
+  it('commits what is written when the process stops meanwhile, but not when the consumer was given up', async () => {
+    const [stopped, givenUp] = [setUp(), setUp()];
+    stopped.writer.outcome = () => {
+      stopped.stopping.abort();
+      return Promise.resolve();
+    };
+    for (const { kafka, batches, payload } of [stopped, givenUp]) {
+      const done = batches.write(payload);
+      kafka.isRunning = false;
+      await done;
+    }
+
+    expect(stopped.events.filter(isCommit)).toEqual(['resolve 100', commitOf('101')]);
+    expect(givenUp.events.filter(isCommit)).toEqual([]);
+  });
+
+  it.each([
+    ['in back-off', away],
+    ['in a slow write', () => new Promise<void>((resolve) => setTimeout(resolve, 5000))],
+  ])('ends without a commit when a heartbeat %s says that the session is over', async (_when, outcome) => {
+    const { batches, payload, writer, kafka, events } = setUp();
+    writer.outcome = outcome;
+    kafka.heartbeat = () => Promise.reject(new Error('REBALANCE_IN_PROGRESS'));
+
+    const done = expect(batches.write(payload)).rejects.toThrow('REBALANCE_IN_PROGRESS');
+    await jest.advanceTimersByTimeAsync(10_000);
+    await done;
+
+    expect(events.filter(isCommit)).toEqual([]);
+    expect(batches.isWriting).toBe(false);
+  });
+
+  it('sends heartbeats during a slow write, but not for ever during one that hangs', async () => {
+    const { batches, payload, writer, events } = setUp();
+    writer.outcome = never;
+    void batches.write(payload);
+
+    await jest.advanceTimersByTimeAsync(10_500);
+    expect(events.filter((event) => event === 'heartbeat')).toHaveLength(10);
+    await jest.advanceTimersByTimeAsync(300_000);
+
+    expect(events.filter((event) => event === 'heartbeat')).toHaveLength(30);
+  });
+});

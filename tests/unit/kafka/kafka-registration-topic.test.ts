@@ -1,0 +1,44 @@
+import type { Message } from 'kafkajs';
+import { KafkaRegistrationTopic } from '../../../src/kafka/kafka-registration-topic';
+import { toMessage } from '../../../src/kafka/registration-message';
+import { buildEvent, buildRecord } from '../../support/builders';
+
+function setUp() {
+  const sent: Message[][] = [];
+  const send = (_topic: string, messages: Message[]): Promise<void> => {
+    sent.push(messages);
+    return Promise.resolve();
+  };
+  return { sent, topic: new KafkaRegistrationTopic({ topic: 'users', sender: { send } }) };
+}
+
+describe('KafkaRegistrationTopic', () => {
+  it('sends records with key, value and headers as they are', async () => {
+    const { sent, topic } = setUp();
+    const { key, value, headers } = buildRecord();
+
+    await topic.resend([{ key, value, headers }]);
+
+    expect(sent).toEqual([[{ key, value, headers }]]);
+  });
+
+  it('publishes events as the API does', async () => {
+    const { sent, topic } = setUp();
+    const event = buildEvent();
+
+    await topic.publish([event], 'reconcile');
+
+    expect(sent).toEqual([[toMessage(event, 'reconcile')]]);
+  });
+
+  it('splits what is too large for one send', async () => {
+    const { sent, topic } = setUp();
+    const large = { key: null, value: Buffer.alloc(300_000), headers: {} };
+    const empty = { key: null, value: null, headers: {} };
+
+    await topic.resend([large, empty, large, large]);
+    await topic.resend([]);
+
+    expect(sent.map((messages) => messages.length)).toEqual([2, 1, 1]);
+  });
+});

@@ -1,0 +1,106 @@
+import type { EachBatchPayload } from 'kafkajs';
+import { UnavailableError } from '../../../src/domain/errors';
+import { Reading } from '../../../src/kafka/reading';
+import type { OffsetRange } from '../../../src/services/tool-ports';
+
+function setUp(ranges: readonly OffsetRange[], fail = false) {
+  const visits: string[] = [];
+  const reading = new Reading(ranges, (partition, messages, { done, total }) => {
+    visits.push(`${partition}:${messages.map(({ offset }) => offset).join()} ${done}/${total}`);
+    return fail ? Promise.reject(new Error('visitor')) : Promise.resolve();
+  });
+  const state = { isEnded: false };
+  void reading.ended.then(
+    () => (state.isEnded = true),
+    () => undefined,
+  );
+  const deliver = (partition: number, ...offsets: number[]): Promise<void> =>
+    reading.visit({
+      batch: { partition, messages: offsets.map((offset) => ({ offset: String(offset) })) },
+      heartbeat: () => Promise.resolve(),
+    } as unknown as EachBatchPayload);
+  return { reading, visits, state, deliver };
+}
+
+const twoPartitions = [
+  { partition: 0, from: 2n, to: 5n },
+  { partition: 1, from: 0n, to: 1n },
+];
+
+describe('Reading', () => {
+  it('visits each record of the ranges once, whatever comes again or later, and ends', async () => {
+    const { visits, state, deliver } = setUp(twoPartitions);
+
+    await deliver(0, 0, 1, 2, 3);
+    await deliver(0, 2, 3, 4, 5, 6);
+    await deliver(0, 7);
+    expect(state.isEnded).toBe(false);
+    await deliver(1, 0);
+    await deliver(1, 1);
+
+    expect(visits).toEqual(['0:2,3 2/4', '0:4 3/4', '1:0 4/4']);
+    expect(state.isEnded).toBe(true);
+  });
+
+  it('visits a large batch in parts', async () => {
+    const { visits, deliver } = setUp([{ partition: 0, from: 0n, to: 450n }]);
+
+    await deliver(0, ...Array.from({ length: 450 }, (_, offset) => offset));
+
+    expect(visits.map((visit) => visit.split(' ')[1])).toEqual(['200/450', '400/450', '450/450']);
+  });
+
+  it('ends at offsets that are no records', async () => {
+    const { reading, state, deliver } = setUp([{ partition: 0, from: 0n, to: 4n }]);
+
+    await deliver(0, 0);
+    reading.advance(0, 3n);
+    reading.advance(0, 1n);
+    await Promise.resolve();
+    expect(state.isEnded).toBe(false);
+    reading.advance(0, 4n);
+
+    await reading.ended;
+  });
+
+  it('ends at once when there is nothing to read', async () => {
+    await setUp([{ partition: 0, from: 3n, to: 3n }]).reading.ended;
+  });
+
+  it('fails with the visitor, and visits nothing more', async () => {
+    const { reading, visits, deliver } = setUp(twoPartitions, true);
+
+    await deliver(0, 2);
+    await deliver(0, 2, 3);
+
+    await expect(reading.ended).rejects.toThrow('visitor');
+    expect(visits).toHaveLength(1);
+  });
+
+  it('fails when nothing happens for too long', async () => {
+    const { reading, deliver } = setUp(twoPartitions);
+    await deliver(0, 2);
+
+    reading.failIfIdleFor(10_000);
+    reading.failIfIdleFor(-1);
+
+    await expect(reading.ended).rejects.toThrow(UnavailableError);
+    await expect(reading.ended).rejects.toThrow('3 offsets not read');
+  });
+
+  it('does not count a visitor’s work as silence', async () => {
+    let finish: () => void = () => undefined;
+    const reading = new Reading(twoPartitions, () => new Promise((resolve) => (finish = resolve)));
+    const visit = reading.visit({
+      batch: { partition: 1, messages: [{ offset: '0' }] },
+      heartbeat: () => Promise.resolve(),
+    } as unknown as EachBatchPayload);
+
+    reading.failIfIdleFor(-1);
+    finish();
+    await visit;
+    reading.advance(0, 5n);
+
+    await reading.ended;
+  });
+});

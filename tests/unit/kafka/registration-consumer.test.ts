@@ -1,0 +1,155 @@
+import { EventEmitter } from 'node:events';
+import { KafkaJSConnectionError, KafkaJSNonRetriableError, type Kafka } from 'kafkajs';
+import { loadConfig } from '../../../src/config/config';
+import { RegistrationConsumer } from '../../../src/kafka/registration-consumer';
+import type { WatchedConsumer } from '../../../src/kafka/stall-watchdog';
+import { Liveness } from '../../../src/runtime/liveness';
+import { RecordingLogger } from '../../support/recording-logger';
+
+const EVENTS = ['CONNECT', 'GROUP_JOIN', 'FETCH', 'HEARTBEAT', 'END_BATCH_PROCESS', 'CRASH'];
+
+/** kafkajs' consumer as far as it is used here: it does what the test emits. */
+class ScriptedConsumer extends EventEmitter {
+  readonly events = Object.fromEntries(EVENTS.map((name) => [name, name]));
+  isConnected = false;
+  connect = (): Promise<void> => Promise.resolve(void (this.isConnected = true));
+  disconnect = (): Promise<void> => Promise.resolve(void (this.isConnected = false));
+  subscribe = (): Promise<void> => Promise.resolve();
+  run = (): Promise<void> => Promise.resolve();
+}
+
+function setUp() {
+  const consumers: ScriptedConsumer[] = [];
+  const kafka = {
+    consumer: () => {
+      consumers.push(new ScriptedConsumer());
+      return consumers.at(-1);
+    },
+  } as unknown as Kafka;
+  const watched: { consumer: WatchedConsumer; onStall: (reason: string) => void; life: AbortSignal }[] = [];
+  const kafkaStatus = { wasReached: true, isAway: false };
+  const liveness = new Liveness(true);
+  const log = new RecordingLogger();
+  const consumer = new RegistrationConsumer({
+    kafka,
+    config: loadConfig({ KAFKA_TOPIC: 'topic' }).kafka,
+    kafkaStatus,
+    liveness,
+    log,
+    watchdog: {
+      watch: (each, onStall, life) => {
+        watched.push({ consumer: each, onStall, life });
+        return Promise.resolve();
+      },
+    },
+    writer: { write: () => Promise.resolve() },
+  });
+  return { consumer, consumers, watched, kafkaStatus, liveness, log };
+}
+
+const later = (ms = 10_000): Promise<void> => jest.advanceTimersByTimeAsync(ms);
+
+beforeEach(() => jest.useFakeTimers());
+afterEach(() => jest.useRealTimers());
+
+describe('RegistrationConsumer', () => {
+  it('is rebuilt, with a warning, when it stalls; the one before has left first', async () => {
+    const { consumer, consumers, watched, log } = setUp();
+    consumer.start();
+    await later();
+
+    watched[0]?.onStall('no sign of life');
+    await later();
+
+    expect(consumers.map(({ isConnected }) => isConnected)).toEqual([false, true]);
+    expect(watched.map(({ life }) => life.aborted)).toEqual([true, false]);
+    expect(log.lines).toEqual([
+      expect.objectContaining({ level: 'warn', message: 'consumer ended and will be rebuilt' }),
+    ]);
+    await consumer.stop();
+  });
+
+  it('tells the watchdog which partitions it was given', async () => {
+    const { consumer, consumers, watched } = setUp();
+    consumer.start();
+    await later();
+    expect(watched[0]?.consumer).toMatchObject({ partitions: [], isWriting: false });
+
+    consumers[0]?.emit('GROUP_JOIN', { payload: { memberAssignment: { topic: [1, 2] } } });
+
+    expect(watched[0]?.consumer).toMatchObject({ partitions: [1, 2] });
+    await consumer.stop();
+  });
+
+  it.each([
+    ['GROUP_JOIN', true],
+    ['FETCH', true],
+    ['HEARTBEAT', true],
+    ['END_BATCH_PROCESS', true],
+    ['CONNECT', false],
+  ])('after %s the process counts as alive: %s', async (event, isAlive) => {
+    const { consumer, consumers, liveness } = setUp();
+    consumer.start();
+    await later(60_000);
+    expect(liveness.isAlive).toBe(false);
+
+    consumers[0]?.emit(event, { payload: { memberAssignment: {} } });
+
+    expect(liveness.isAlive).toBe(isAlive);
+    await consumer.stop();
+  });
+
+  it.each<[string, boolean, (setting: ReturnType<typeof setUp>) => void]>([
+    ['stalls', false, ({ watched }) => watched.at(-1)?.onStall('no sign of life')],
+    [
+      'is refused for good',
+      false,
+      ({ consumers }) =>
+        consumers.at(-1)?.emit('CRASH', { payload: { error: new KafkaJSNonRetriableError('refused') } }),
+    ],
+    [
+      'loses the connection',
+      true,
+      ({ consumers }) => {
+        // As kafkajs wraps it when its few retries are over.
+        const cause = new KafkaJSConnectionError('lost');
+        const error = Object.assign(new KafkaJSNonRetriableError('lost'), { cause });
+        consumers.at(-1)?.emit('CRASH', { payload: { error } });
+      },
+    ],
+    [
+      'is rebuilt while Kafka is away',
+      true,
+      ({ kafkaStatus, watched }) => {
+        kafkaStatus.isAway = true;
+        watched.at(-1)?.onStall('no sign of life');
+      },
+    ],
+  ])('when each consumer %s, the process counts as alive: %s', async (_how, isAlive, end) => {
+    const setting = setUp();
+    setting.consumer.start();
+
+    for (let seconds = 0; seconds < 120; seconds += 10) {
+      await later();
+      end(setting);
+    }
+
+    expect(setting.consumers.length).toBeGreaterThan(10);
+    expect(setting.liveness.isAlive).toBe(isAlive);
+    await setting.consumer.stop();
+  });
+
+  it('waits, alive, for the first contact with Kafka', async () => {
+    const { consumer, consumers, kafkaStatus, liveness } = setUp();
+    kafkaStatus.wasReached = false;
+    consumer.start();
+    await later(120_000);
+    expect([consumers.length, liveness.isAlive]).toEqual([0, true]);
+
+    kafkaStatus.wasReached = true;
+    await later();
+
+    expect(consumers).toHaveLength(1);
+    await consumer.stop();
+  });
+});

@@ -1,0 +1,112 @@
+import { UnavailableError } from '../../../src/domain/errors';
+import type { RegistrationEvent } from '../../../src/services/ports';
+import { PendingReconciliation } from '../../../src/services/pending-reconciliation';
+import type { PendingEntry } from '../../../src/services/ports';
+import { buildEvent, buildRegistration } from '../../support/builders';
+import {
+  InMemoryCompletedUsers,
+  InMemoryPendingRegistrations,
+  InMemoryUsers,
+  RecordingTopic,
+} from '../../support/fakes';
+
+const MINUTE_MS = 60_000;
+
+function setUp(isPublishing: boolean) {
+  const users = new InMemoryUsers();
+  const completed = new InMemoryCompletedUsers();
+  const pending = new InMemoryPendingRegistrations();
+  const topic = new RecordingTopic();
+  const reconciliation = new PendingReconciliation({
+    users,
+    completed,
+    pending,
+    topic,
+    isPublishing,
+    olderThanMs: 10 * MINUTE_MS,
+    pendingTtlMs: 60 * MINUTE_MS,
+  });
+  const states = async (...entries: PendingEntry[]): Promise<string[]> =>
+    (await reconciliation.reconcile(entries)).map(({ state }) => state);
+  return { users, completed, pending, topic, states };
+}
+
+const accepted = (minutesAgo: number): RegistrationEvent =>
+  buildEvent({ acceptedAt: new Date(Date.now() - minutesAgo * MINUTE_MS).toISOString() });
+
+const entryOf = (event: RegistrationEvent): PendingEntry => ({ email: event.registration.email, event });
+
+describe('PendingReconciliation', () => {
+  it('publishes the very events that are old and have no row', async () => {
+    const { topic, states } = setUp(true);
+    const old = accepted(11);
+
+    expect(await states(entryOf(accepted(9)), entryOf(old), entryOf(accepted(59.5)))).toEqual([
+      'young',
+      'unstored',
+      'ending',
+    ]);
+
+    expect(topic.events).toEqual([old]);
+  });
+
+  it('frees e-mails that have a row, cached first', async () => {
+    const { users, pending, completed, topic, states } = setUp(true);
+    const event = accepted(11);
+    await users.insertMissing([event.registration]);
+    await pending.reserve(event);
+
+    expect(await states(entryOf(event))).toEqual(['stored']);
+
+    expect(pending.entries.size).toBe(0);
+    expect(completed.entries.size).toBe(1);
+    expect(topic.events).toEqual([]);
+  });
+
+  it('frees an e-mail with a row whose entry cannot be read', async () => {
+    const { users, pending, states } = setUp(true);
+    const event = accepted(11);
+    await users.insertMissing([event.registration]);
+    await pending.reserve(event);
+
+    expect(await states({ email: event.registration.email, event: undefined })).toEqual(['stored']);
+    expect(pending.entries.size).toBe(0);
+  });
+
+  it('reports entries that hold no event the writer would take', async () => {
+    const { topic, states } = setUp(true);
+    const event = accepted(11);
+    const registration = { ...event.registration, gender: 'x' };
+
+    expect(
+      await states(
+        { email: 'a@example.com', event: undefined },
+        { email: 'a@example.com', event },
+        entryOf({ ...event, registration }),
+        entryOf({ ...event, registration: buildRegistration({ email: 'A@example.com' }) }),
+        entryOf({ ...event, acceptedAt: 'then' }),
+      ),
+    ).toEqual(['unreadable', 'unreadable', 'unreadable', 'unreadable', 'unreadable']);
+    expect(topic.events).toEqual([]);
+  });
+
+  it('changes nothing unless it is to publish', async () => {
+    const { users, pending, completed, topic, states } = setUp(false);
+    const [stored, unstored] = [accepted(11), accepted(11)];
+    await users.insertMissing([stored.registration]);
+    await pending.reserve(stored);
+
+    expect(await states(entryOf(stored), entryOf(unstored))).toEqual(['stored', 'unstored']);
+
+    expect(pending.entries.size).toBe(1);
+    expect(completed.entries.size).toBe(0);
+    expect(topic.events).toEqual([]);
+  });
+
+  it('fails when a store is away', async () => {
+    const { users, states } = setUp(true);
+    users.isAway = true;
+
+    await expect(states(entryOf(accepted(11)))).rejects.toThrow(UnavailableError);
+  });
+});
