@@ -1,0 +1,52 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ask } from './http-client';
+import type { ServiceReplica } from './service-replica';
+
+const pollIntervalMs = 500;
+const pollTimeoutMs = 2000;
+
+/** Sends each request to the next replica that says it is ready, as a load balancer would. */
+export class Balancer {
+  private readonly ready = new Set<ServiceReplica>();
+  private readonly drained = new Set<ServiceReplica>();
+  private turn = 0;
+  private running = true;
+
+  private replicas: readonly ServiceReplica[] = [];
+
+  start(replicas: readonly ServiceReplica[]): void {
+    this.replicas = replicas;
+    void this.poll();
+  }
+
+  stop(): void {
+    this.running = false;
+  }
+
+  /** The next replica. While none is ready any of them has to do: clients do not stop asking. */
+  next(): ServiceReplica {
+    const inRotation = this.replicas.filter((each) => this.ready.has(each) && !this.drained.has(each));
+    const choice = inRotation.length > 0 ? inRotation : this.replicas;
+    return choice[this.turn++ % choice.length] as ServiceReplica;
+  }
+
+  /** Takes a replica out of the rotation, or back in once it is ready. */
+  drain(replica: ServiceReplica, isOut: boolean): void {
+    if (isOut) this.drained.add(replica);
+    else this.drained.delete(replica);
+    this.ready.delete(replica);
+  }
+
+  private async poll(): Promise<void> {
+    while (this.running) {
+      await Promise.all(this.replicas.map((replica) => this.pollOne(replica)));
+      await sleep(pollIntervalMs, undefined, { ref: false });
+    }
+  }
+
+  private async pollOne(replica: ServiceReplica): Promise<void> {
+    const { status } = await ask(`${replica.url}/api/health/ready`, pollTimeoutMs);
+    if (status === 200) this.ready.add(replica);
+    else this.ready.delete(replica);
+  }
+}

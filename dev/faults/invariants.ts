@@ -1,0 +1,153 @@
+import { isSameRegistration, type Registration } from '../../src/domain/registration';
+import type { Evidence } from './evidence';
+import type { Attempt } from './journal';
+
+const longestAnswerMs = 10_000;
+const finalStatuses = [0, 201, 409, 503];
+
+/** A promise that was not kept, and for whom. */
+export interface Violation {
+  readonly invariant: string;
+  readonly count: number;
+  readonly emails: readonly string[];
+  readonly details: readonly string[];
+}
+
+interface Finding {
+  readonly email?: string;
+  readonly detail: string;
+}
+
+type Check = (evidence: Evidence) => Iterable<Finding>;
+
+/** Every promise that a run is held to, by the sentence that is shown when it is broken. */
+const checks: Readonly<Record<string, Check>> = {
+  'each 201 is exactly one row with that payload': acceptedButNotStored,
+  'no e-mail has two rows': doubledRows,
+  'no row without a request': unaskedRows,
+  'at most one payload of an e-mail gets 201': acceptedTwice,
+  'an e-mail that is "already registered" has a row': refusedButNotStored,
+  'the only answers are 201, 409 and 503': otherAnswers,
+  'each 503 has Retry-After': withoutRetryAfter,
+  'connections are cut only when a process ends': cutConnections,
+  'no answer is later than 10 s': lateAnswers,
+  'no reservation is left of an e-mail that has a row': leftReservations,
+  'the dead letters are exactly the bad records and the conflicts': otherDeadLetters,
+  'liveness is 200 throughout': ({ livenessFailures }) => livenessFailures.map((detail) => ({ detail })),
+  'all is well again after healing': ({ recoveryFailures }) => recoveryFailures.map((detail) => ({ detail })),
+  'no id is skipped in a run without a fault': skippedIds,
+};
+
+/** The broken promises; none when all were kept. */
+export function findViolations(evidence: Evidence): Violation[] {
+  return Object.entries(checks).flatMap(([invariant, check]) => {
+    const findings = [...check(evidence)];
+    if (findings.length === 0) return [];
+    const emails = findings.flatMap(({ email }) => (email === undefined ? [] : [email]));
+    return { invariant, count: findings.length, emails, details: findings.map(({ detail }) => detail) };
+  });
+}
+
+function* acceptedButNotStored(evidence: Evidence): Iterable<Finding> {
+  const rows = new Map(evidence.rows.map((row) => [row.email, row]));
+  const conflicts = new Set(
+    evidence.deadLetters.filter(({ reason }) => reason === 'conflict').map(({ value }) => value),
+  );
+  const mayConflict = evidence.tolerates.includes('conflicts');
+  for (const registration of accepted(evidence)) {
+    const row = rows.get(registration.email);
+    if (row !== undefined && isSameRegistration(row, registration)) continue;
+    if (mayConflict && row !== undefined && conflicts.has(JSON.stringify(registration))) continue;
+    const detail =
+      row === undefined ? 'no row' : `the row says ${row.occupation}, not ${registration.occupation}`;
+    yield { email: registration.email, detail };
+  }
+}
+
+function accepted({ journal, planted }: Evidence): Registration[] {
+  const answered = [...journal].filter(({ status }) => status === 201);
+  return [...answered.map(({ registration }) => registration), ...planted.registrations];
+}
+
+function* doubledRows({ rows }: Evidence): Iterable<Finding> {
+  const seen = new Set<string>();
+  for (const { email, id } of rows) {
+    if (seen.has(email)) yield { email, detail: `row ${id} is one too many` };
+    seen.add(email);
+  }
+}
+
+function* unaskedRows({ rows, journal, planted }: Evidence): Iterable<Finding> {
+  for (const row of rows) {
+    const asked = journal.attemptsFor(row.email).map(({ registration }) => registration);
+    const isAsked = [...asked, ...planted.registrations].some((each) => isSameRegistration(each, row));
+    if (!isAsked) yield { email: row.email, detail: `row ${row.id}` };
+  }
+}
+
+function* acceptedTwice(evidence: Evidence): Iterable<Finding> {
+  if (evidence.tolerates.includes('conflicts')) return;
+  const first = new Map<string, Registration>();
+  for (const registration of accepted(evidence)) {
+    const other = first.get(registration.email);
+    if (other === undefined) first.set(registration.email, registration);
+    else if (!isSameRegistration(other, registration)) yield { email: other.email, detail: 'two payloads' };
+  }
+}
+
+function* refusedButNotStored({ journal, rows }: Evidence): Iterable<Finding> {
+  const stored = new Set(rows.map(({ email }) => email));
+  for (const attempt of journal) {
+    const { email } = attempt.registration;
+    if (attempt.error.includes('User already registered') && !stored.has(email)) yield found(attempt);
+  }
+}
+
+function* otherAnswers({ journal }: Evidence): Iterable<Finding> {
+  for (const attempt of journal) if (!finalStatuses.includes(attempt.status)) yield found(attempt);
+}
+
+function* withoutRetryAfter({ journal }: Evidence): Iterable<Finding> {
+  for (const attempt of journal) if (attempt.status === 503 && !attempt.hasRetryAfter) yield found(attempt);
+}
+
+function* cutConnections({ journal, tolerates }: Evidence): Iterable<Finding> {
+  if (tolerates.includes('cuts')) return;
+  for (const attempt of journal) if (attempt.status === 0) yield found(attempt);
+}
+
+function* lateAnswers({ journal, tolerates }: Evidence): Iterable<Finding> {
+  if (tolerates.includes('slow')) return;
+  for (const attempt of journal) if (attempt.durationMs > longestAnswerMs) yield found(attempt);
+}
+
+function* leftReservations({ pendingEmails, rows }: Evidence): Iterable<Finding> {
+  const stored = new Set(rows.map(({ email }) => email));
+  for (const email of pendingEmails) if (stored.has(email)) yield { email, detail: 'stored and reserved' };
+}
+
+function* otherDeadLetters({ deadLetters, planted, tolerates }: Evidence): Iterable<Finding> {
+  const expected = [...planted.deadLetters];
+  for (const { email, reason, value } of deadLetters) {
+    if (reason === 'conflict' && tolerates.includes('conflicts')) continue;
+    const index = expected.indexOf(value);
+    if (index === -1) yield { email, detail: `unexpected dead letter: ${reason}` };
+    else expected.splice(index, 1);
+  }
+  for (const value of expected) yield { detail: `no dead letter for ${value.slice(0, 80)}` };
+}
+
+function* skippedIds({ isWithoutFault, rows }: Evidence): Iterable<Finding> {
+  if (!isWithoutFault) return;
+  const ids = rows.map(({ id }) => id).sort((a, b) => a - b);
+  for (const [index, id] of ids.entries()) {
+    if (id === (ids[0] ?? 0) + index) continue;
+    yield { detail: `id ${id} follows ${ids[index - 1] ?? 0}` };
+    return;
+  }
+}
+
+function found({ registration, status, error, durationMs, sentAt }: Attempt): Finding {
+  const detail = `${sentAt.toISOString()} ${status} after ${Math.round(durationMs)} ms: ${error}`;
+  return { email: registration.email, detail };
+}

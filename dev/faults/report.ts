@@ -1,0 +1,74 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { localDir } from '../local-stack/paths';
+import type { Outcome } from './fault-run';
+
+const shownDetails = 3;
+const columns = [
+  'posts',
+  '201',
+  '409',
+  '503',
+  'cut',
+  'worstMs',
+  'readyMs',
+  'drainedMs',
+  'rows',
+  'deadLetters',
+];
+
+/** Where a scenario leaves its logs and its findings. */
+export function folderOf(scenario: string): string {
+  return join(localDir, 'faults', scenario);
+}
+
+/** One line that is rewritten in a terminal; elsewhere progress would only fill the log. */
+export function showProgress(line: string): void {
+  if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${line}`);
+}
+
+/** Keeps every finding with the e-mails concerned; resolves to the file's path, or undefined when all is well. */
+export async function keepViolations({ scenario, violations }: Outcome): Promise<string | undefined> {
+  if (violations.length === 0) return undefined;
+  const path = join(folderOf(scenario), 'violations.json');
+  await mkdir(folderOf(scenario), { recursive: true });
+  await writeFile(path, JSON.stringify(violations, undefined, 2));
+  return path;
+}
+
+/** What came of one scenario: one line, and the broken promises below it. */
+export function formatOutcome({ scenario, violations }: Outcome, kept: string | undefined): string {
+  const verdict = violations.length === 0 ? 'ok' : 'BROKEN';
+  const lines = violations.flatMap(({ invariant, count, details }) => [
+    `    ${count} x not so: ${invariant}`,
+    ...details.slice(0, shownDetails).map((detail) => `        ${detail}`),
+  ]);
+  const start = process.stdout.isTTY ? '\r\x1b[K' : '';
+  return [
+    `${start}${verdict.padEnd(7)} ${scenario}`,
+    ...lines,
+    ...(kept ? [`    all of them: ${kept}`] : []),
+  ].join('\n');
+}
+
+/** All scenarios with their figures. */
+export function formatTable(outcomes: readonly Outcome[]): string {
+  const rows = outcomes.map(({ scenario, violations, figures }) => [
+    scenario,
+    violations.length === 0 ? 'ok' : 'BROKEN',
+    ...columns.map((name) => String(figures[name] ?? '')),
+    figures['memoryRatio']?.toFixed(2) ?? '',
+  ]);
+  const table = [['scenario', 'result', ...columns, 'memory'], ...rows];
+  const widths = (table[0] ?? []).map((_, column) =>
+    Math.max(...table.map((row) => row[column]?.length ?? 0)),
+  );
+  const format = (row: readonly string[]): string =>
+    row
+      .map((cell, column) =>
+        column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
+      .join('  ');
+  const broken = outcomes.filter(({ violations }) => violations.length > 0).length;
+  return [...table.map(format), '', `${outcomes.length - broken} ok, ${broken} broken`].join('\n');
+}

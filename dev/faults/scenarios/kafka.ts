@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto';
+import type { Message } from 'kafkajs';
+import type { Registration } from '../../../src/domain/registration';
+import { lag, produce, withAdmin } from '../../../tests/support/kafka-tools';
+import type { Env } from '../../../tests/support/test-servers';
+import { eventually } from '../eventually';
+import { consumerGroup as groupId, inspected, topic } from '../inspect';
+import type { Scenario, Stage } from '../scenario';
+
+/** What a Kafka that runs can do to its clients. */
+export const kafkaScenarios: readonly Scenario[] = [
+  {
+    name: 'kafka-topic-deleted',
+    title: 'the topic is deleted when everything in it is stored; the service makes it anew',
+    tolerates: [],
+    isRepeatable: true,
+    async run({ bed, traffic }) {
+      await traffic.pause(30);
+      await eventually('lag is 0', 60, async () => (await lag(inspected(bed.env))) === 0);
+      await withAdmin(bed.env, (admin) => admin.deleteTopics({ topics: [topic] }));
+      await eventually('the topic is back', 30, () => isThere(bed.env));
+      traffic.start();
+    },
+  },
+  {
+    name: 'kafka-broker-killed',
+    title: 'one of three brokers is killed and comes back after 15 s (replication factor 3, min.insync 2)',
+    tolerates: [],
+    isOnCluster: true,
+    async run({ bed }) {
+      const victim = nodesOf(bed)[1];
+      await victim?.kill();
+      await bed.hold(15);
+      await victim?.restart();
+    },
+  },
+  {
+    name: 'kafka-leaders-move',
+    title: 'each of three brokers is stopped in an orderly way and started again, one after the other',
+    tolerates: [],
+    isOnCluster: true,
+    async run({ bed }) {
+      for (const node of nodesOf(bed)) {
+        await node.stop();
+        await bed.hold(3);
+        await node.restart();
+        await bed.hold(3);
+      }
+    },
+  },
+  {
+    name: 'kafka-rebalance',
+    title: 'three more replicas join the consumer group and leave it again, one by one',
+    tolerates: [],
+    async run({ bed }) {
+      const joining = [await bed.addReplica(), await bed.addReplica(), await bed.addReplica()];
+      for (const replica of joining) {
+        await replica.start();
+        await bed.hold(3);
+      }
+      for (const replica of joining) {
+        await replica.stop();
+        await bed.hold(2);
+      }
+    },
+  },
+  {
+    name: 'kafka-offsets-reset',
+    title: 'the group is stopped, its offsets are set to the beginning, and it reads everything again',
+    tolerates: [],
+    async run({ bed, traffic, untilWell }) {
+      await traffic.pause(30);
+      await Promise.all(bed.replicas.map((replica) => replica.stop()));
+      await withAdmin(bed.env, (admin) => admin.resetOffsets({ groupId, topic, earliest: true }));
+      await Promise.all(bed.replicas.map((replica) => replica.start()));
+      await untilWell();
+      traffic.start();
+    },
+  },
+  {
+    name: 'kafka-poison',
+    title: 'records that no version of the service wrote stand between good ones',
+    tolerates: [],
+    isRepeatable: true,
+    async run({ bed, planted }) {
+      for (let round = 0; round < 5; round += 1) {
+        const { bad, good } = poison();
+        await produce(inspected(bed.env), [...bad, toMessage(good)]);
+        planted.deadLetters.push(...bad.map(({ value }) => String(value)));
+        planted.registrations.push(good);
+        await bed.hold(1);
+      }
+    },
+  },
+];
+
+async function isThere(env: Env): Promise<boolean> {
+  const topics = await withAdmin(env, (admin) => admin.listTopics());
+  return topics.includes(topic);
+}
+
+function nodesOf({ cluster }: Stage['bed']) {
+  if (cluster === undefined) throw new Error('the scenario needs a cluster');
+  return cluster.nodes;
+}
+
+/** One of each kind, and a good one whose headers nobody knows. */
+function poison(): { bad: Message[]; good: Registration } {
+  const id = randomUUID();
+  const email = `poison-${id}@example.com`;
+  const good = { firstName: 'Poison', lastName: 'Doe', email, gender: 'male', sex: 'male', occupation: id };
+  const json = (fields: object): string => JSON.stringify({ ...good, ...fields });
+  const bad = [
+    { key: email, value: null },
+    { key: null, value: json({ lastName: 'No key' }) },
+    { key: email, value: `not JSON ${id}` },
+    { key: email, value: json({ firstName: 42 }) },
+    { key: email, value: json({ lastName: 'NUL \0 inside' }) },
+    { key: email, value: json({ lastName: 'x'.repeat(900_000) }) },
+    { key: `other-${email}`, value: json({ lastName: 'Other key' }) },
+  ];
+  return { bad, good };
+}
+
+function toMessage(registration: Registration): Message {
+  const headers = { 'x-unknown': 'header', 'event-id': 'no id at all' };
+  return { key: registration.email, value: JSON.stringify(registration), headers };
+}

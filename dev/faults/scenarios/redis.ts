@@ -1,0 +1,39 @@
+import { cp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import type { Scenario } from '../scenario';
+
+/** What a Redis that runs, or comes back, can have forgotten. */
+export const redisScenarios: readonly Scenario[] = [
+  {
+    name: 'redis-flushed',
+    title: 'FLUSHALL, three times in 6 s',
+    tolerates: ['conflicts'],
+    isRepeatable: true,
+    async run({ bed }) {
+      const redis = new Redis(bed.env['REDIS_URL'] ?? '');
+      for (let round = 0; round < 3; round += 1) {
+        await redis.flushall();
+        await bed.hold(2);
+      }
+      redis.disconnect();
+    },
+  },
+  {
+    name: 'redis-stale',
+    title: 'Redis is killed and comes back with the data it had 8 s ago',
+    tolerates: ['conflicts'],
+    isRepeatable: true,
+    async run({ bed }) {
+      const current = join(bed.dataDir, 'redis');
+      const stale = `${current}-stale`;
+      await cp(current, stale, { recursive: true });
+      await bed.hold(8);
+      await bed.redis.process.kill();
+      await rm(current, { recursive: true });
+      await cp(stale, current, { recursive: true });
+      await rm(stale, { recursive: true });
+      await bed.redis.process.restart();
+    },
+  },
+];

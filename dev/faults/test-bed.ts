@@ -1,0 +1,144 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Env } from '../../tests/support/test-servers';
+import { createThrowAwayFolder } from '../local-stack/folders';
+import { type KafkaCluster, startKafkaCluster } from '../local-stack/kafka-cluster';
+import { type LocalStack, type ServiceName, startLocalStack } from '../local-stack/local-stack';
+import { chooseFreePort } from '../local-stack/ports';
+import { FaultyServer } from './faulty-server';
+import type { Scenario } from './scenario';
+import { ServiceReplica } from './service-replica';
+import { TcpProxy } from './tcp-proxy';
+
+const serviceEnv = {
+  NODE_ENV: 'production',
+  RATE_LIMIT_MAX: '1000000000',
+} as const;
+
+/** Where one scenario plays: real servers behind proxies, and replicas of the service on them. */
+export class TestBed {
+  readonly replicas: ServiceReplica[] = [];
+
+  private constructor(
+    private readonly scenario: Scenario,
+    private readonly place: { readonly logs: string; readonly data: string },
+    /** The servers' own addresses, past the proxies. */
+    readonly env: Env,
+    private readonly servers: Readonly<Partial<Record<ServiceName, FaultyServer>>>,
+    readonly cluster: KafkaCluster | undefined,
+    private readonly end: () => Promise<void>,
+  ) {}
+
+  /** Starts the servers; the replicas are the caller's to start. */
+  static async start(scenario: Scenario, logs: string): Promise<TestBed> {
+    await mkdir(logs, { recursive: true });
+    const folder = await createThrowAwayFolder();
+    const options = { dataDir: folder.path, durable: true, report: () => undefined };
+    const kafkaPort = await chooseFreePort();
+    const cluster = scenario.isOnCluster ? await startKafkaCluster({ ...options, nodes: 3 }) : undefined;
+    const stack = await startLocalStack({
+      ...options,
+      services: cluster ? ['postgres', 'redis'] : ['postgres', 'redis', 'kafka'],
+      kafka: { advertisedPort: kafkaPort },
+    });
+    const end = async (): Promise<void> => {
+      await Promise.all([stack.kill(), cluster?.kill()]);
+      await folder.remove();
+    };
+    const env = { ...stack.env, ...(cluster && { KAFKA_BROKERS: cluster.brokers }) };
+    const place = { logs, data: folder.path };
+    const bed = new TestBed(scenario, place, env, withFaults(stack), cluster, end);
+    await bed.openKafka(kafkaPort);
+    return bed;
+  }
+
+  get postgres(): FaultyServer {
+    return this.server('postgres');
+  }
+
+  get redis(): FaultyServer {
+    return this.server('redis');
+  }
+
+  get kafka(): FaultyServer {
+    return this.server('kafka');
+  }
+
+  server(name: ServiceName): FaultyServer {
+    const server = this.servers[name];
+    if (server === undefined) throw new Error(`${this.scenario.name} runs without a single ${name}`);
+    return server;
+  }
+
+  /** The folder that holds the servers' data. */
+  get dataDir(): string {
+    return this.place.data;
+  }
+
+  /** One more process of the service, not started yet, on proxies of its own. */
+  async addReplica(): Promise<ServiceReplica> {
+    const name = `service-${this.replicas.length + 1}`;
+    const [postgres, redis] = await Promise.all([this.proxyFor('postgres'), this.proxyFor('redis')]);
+    const replica = new ServiceReplica({
+      name,
+      port: await chooseFreePort(),
+      log: join(this.place.logs, `${name}.log`),
+      nodeOptions: this.scenario.nodeOptions ?? [],
+      postgres,
+      redis,
+      env: this.envBehind(postgres, redis),
+    });
+    this.replicas.push(replica);
+    return replica;
+  }
+
+  /** Lets time pass, in seconds. */
+  async hold(seconds: number): Promise<void> {
+    await sleep(seconds * 1000);
+  }
+
+  /** Ends every process and removes the data. */
+  async stop(): Promise<void> {
+    await Promise.all(this.replicas.map((replica) => replica.kill()));
+    await this.end();
+  }
+
+  private async openKafka(port: number): Promise<void> {
+    const { kafka } = this.servers;
+    if (kafka === undefined) return;
+    kafka.add(await TcpProxy.start(kafka.process, port));
+    await this.refuseIfMissing('kafka');
+  }
+
+  private async proxyFor(name: ServiceName): Promise<TcpProxy> {
+    const proxy = await TcpProxy.start(this.server(name).process);
+    this.server(name).add(proxy);
+    await this.refuseIfMissing(name);
+    return proxy;
+  }
+
+  private async refuseIfMissing(name: ServiceName): Promise<void> {
+    if (this.scenario.startsWithout === name) await this.server(name).refuse();
+  }
+
+  private envBehind(postgres: TcpProxy, redis: TcpProxy): NodeJS.ProcessEnv {
+    const { PATH, HOME } = process.env;
+    const kafka = this.servers.kafka?.proxies[0];
+    return {
+      ...{ PATH, HOME },
+      ...serviceEnv,
+      LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'warn',
+      ...this.env,
+      DB_PORT: String(postgres.port),
+      REDIS_URL: `redis://${redis.host}:${redis.port}`,
+      ...(kafka && { KAFKA_BROKERS: `${kafka.host}:${kafka.port}` }),
+      ...this.scenario.env,
+    };
+  }
+}
+
+function withFaults({ servers }: LocalStack): Partial<Record<ServiceName, FaultyServer>> {
+  const entries = Object.entries(servers).map(([name, server]) => [name, new FaultyServer(server)]);
+  return Object.fromEntries(entries) as Partial<Record<ServiceName, FaultyServer>>;
+}
