@@ -24,6 +24,8 @@ const drainLimitSeconds = 60;
 const settleLimitSeconds = 15;
 const memoryMargin = 1.1;
 const memoryLimitSeconds = 30;
+// Before that a process has not reached the level that it keeps.
+const memoryWarmUpSeconds = 15;
 
 export interface FaultRunOptions {
   /** How long registrations arrive; longer when the scenario takes longer. */
@@ -201,7 +203,8 @@ class FaultRun {
 
   /** Processes that ran before and after. Node gives memory back late, hence the patience. */
   private async compareMemory(): Promise<void> {
-    if (this.scenario.startsWithout !== undefined) return;
+    const warmUpSeconds = this.options.seconds * warmUpShare;
+    if (this.scenario.startsWithout !== undefined || warmUpSeconds < memoryWarmUpSeconds) return;
     await eventually('memory is what it was', memoryLimitSeconds, async () => {
       const after = await this.measureMemory();
       const ratios = [...this.memoryBefore].flatMap(([pid, before]) => {

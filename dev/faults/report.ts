@@ -36,6 +36,11 @@ export async function keepViolations({ scenario, violations }: Outcome): Promise
   return path;
 }
 
+/** Keeps all results so far as JSON, also of a run that is ended before its table. */
+export async function keepResults(outcomes: readonly Outcome[]): Promise<void> {
+  await writeFile(join(localDir, 'faults', 'results.json'), JSON.stringify(outcomes, undefined, 2));
+}
+
 /** What came of one scenario: one line, and the broken promises below it. */
 export function formatOutcome({ scenario, violations }: Outcome, kept: string | undefined): string {
   const verdict = violations.length === 0 ? 'ok' : 'BROKEN';

@@ -3,7 +3,7 @@ import { LocalStackError } from '../local-stack/local-stack-error';
 import { onStopSignals } from '../stop-signals';
 import { runScenario, type Outcome } from './fault-run';
 import { randomScenario } from './random-scenario';
-import { formatOutcome, formatTable, keepViolations, showProgress } from './report';
+import { formatOutcome, formatTable, keepResults, keepViolations, showProgress } from './report';
 import type { Scenario } from './scenario';
 import { scenarios } from './scenarios/all';
 
@@ -36,7 +36,10 @@ async function runFaults(): Promise<void> {
   const options = readOptions();
   if (options === undefined) return;
   const outcomes: Outcome[] = [];
-  for (const scenario of options.chosen) outcomes.push(await runOne(scenario, options));
+  for (const scenario of options.chosen) {
+    outcomes.push(await runOne(scenario, options));
+    await keepResults(outcomes);
+  }
 
   console.log(options.isJson ? JSON.stringify(outcomes, undefined, 2) : `\n${formatTable(outcomes)}`);
   process.exit(outcomes.every(({ violations }) => violations.length === 0) ? 0 : 1);

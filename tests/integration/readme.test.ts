@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import dotenv from 'dotenv';
+import { scenarios } from '../../dev/faults/scenarios/all';
 import { eventually } from '../support/eventually';
 import { startService } from '../support/harness';
 import { withRedis } from '../support/test-servers';
@@ -49,6 +50,16 @@ describe('README', () => {
     const listed = Object.fromEntries(rows.map((match) => [match[1], match[2] ?? '']));
 
     expect(listed).toEqual(dotenv.parse(readFileSync('.env.example')));
+  });
+
+  it('has a line for every fault that the harness knows', () => {
+    const table = /<!-- faults -->(.*)<!-- \/faults -->/s.exec(README)?.[1] ?? '';
+    const listed = [...table.matchAll(/^\| `([a-z-]+)` \| ([^|]+) \|/gm)].map(([, name, title]) => ({
+      name,
+      title,
+    }));
+
+    expect(listed).toEqual(scenarios.map(({ name, title }) => ({ name, title })));
   });
 
   it('names only npm scripts that exist', () => {
