@@ -16,6 +16,8 @@ import { Traffic } from './traffic';
 
 const replicas = 2;
 const defaultLimitSeconds = 180;
+// Getting well, draining, settling, memory, judging: all the waits below together, and the same again to spare.
+const afterFaultLimitSeconds = 300;
 const warmUpShare = 0.25;
 const afterHealSeconds = 10;
 const clientPatienceSeconds = 30;
@@ -47,7 +49,10 @@ export async function runScenario(scenario: Scenario, options: FaultRunOptions):
   const bed = await TestBed.start(scenario, folderOf(scenario.name));
   try {
     const run = new FaultRun(scenario, bed, options);
-    return await run.play();
+    const limitSeconds =
+      options.seconds + (scenario.limitSeconds ?? defaultLimitSeconds) + afterFaultLimitSeconds;
+    const tooLong = (): Error => new Error(`${scenario.name} did not end within ${limitSeconds} s`);
+    return await withTimeout(run.play(), limitSeconds * 1000, tooLong);
   } finally {
     await bed.stop();
   }
@@ -106,6 +111,7 @@ class FaultRun {
 
     this.phase = 'fault';
     await this.attempt(() => this.runFault());
+    await bed.heal();
     this.phase = 'healed';
     await this.attempt(() => this.untilWell());
     const leftSeconds = options.seconds - (performance.now() - startedAt) / 1000;

@@ -98,6 +98,15 @@ export class TestBed {
     await sleep(seconds * 1000);
   }
 
+  /** Ends what a scenario that failed half-way has left of its fault. */
+  async heal(): Promise<void> {
+    for (const server of Object.values(this.servers)) {
+      if (server.process.isRunning) await server.process.thaw();
+      else await server.process.restart();
+      await server.heal();
+    }
+  }
+
   /** Ends every process and removes the data. */
   async stop(): Promise<void> {
     await Promise.all(this.replicas.map((replica) => replica.kill()));

@@ -36,6 +36,10 @@ export class LocalServer {
     return this.process.pid;
   }
 
+  get isRunning(): boolean {
+    return this.process.running;
+  }
+
   /** An orderly stop, of a frozen server too; killed after 15 s. Does nothing when it does not run. */
   async stop(): Promise<void> {
     await this.process.stop(this.recipe.stopSignal, stopTimeoutMs);

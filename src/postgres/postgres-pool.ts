@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import { Pool, type QueryResultRow } from 'pg';
 import type { Config } from '../config/config';
 import { UnavailableError } from '../domain/errors';
@@ -7,6 +8,7 @@ import { translatePostgresError } from './postgres-errors';
 const CONNECT_TIMEOUT_MS = 3000;
 const CHECK_TIMEOUT_MS = 3000;
 const STATEMENT_TIMEOUT_MS = 10_000;
+const LAST_ANSWERS_MS = 1000;
 
 export interface PostgresPoolDeps {
   readonly config: Config['postgres'];
@@ -21,11 +23,13 @@ export class PostgresPool {
   private readonly pool: Pool;
   // Its own connection: a pool that is busy is no outage.
   private readonly checkPool: Pool;
+  private readonly sockets = new Set<Socket>();
 
   constructor(private readonly deps: PostgresPoolDeps) {
     const { config } = deps;
     this.pool = new Pool({
       ...connectionOptions(config),
+      stream: () => this.openSocket(),
       max: config.poolMax,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       statement_timeout: STATEMENT_TIMEOUT_MS,
@@ -34,6 +38,7 @@ export class PostgresPool {
     });
     this.checkPool = new Pool({
       ...connectionOptions(config),
+      stream: () => this.openSocket(),
       max: 1,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: CHECK_TIMEOUT_MS,
@@ -48,9 +53,11 @@ export class PostgresPool {
     // Connections are made on demand.
   }
 
+  /** Waits a moment for queries that are under way; then cuts them off: a frozen server never answers. */
   async stop(): Promise<void> {
     const pools = [this.pool, this.checkPool].filter((pool) => !pool.ending);
-    await Promise.all(pools.map((pool) => pool.end()));
+    const cut = setTimeout(() => this.sockets.forEach((socket) => socket.destroy()), LAST_ANSWERS_MS);
+    await Promise.all(pools.map((pool) => pool.end())).finally(() => clearTimeout(cut));
   }
 
   /** For requests and batches. Throws UnavailableError at once while PostgreSQL is away. */
@@ -62,6 +69,12 @@ export class PostgresPool {
   /** Fails unless PostgreSQL answers and holds the schema. */
   async check(): Promise<void> {
     await run(this.checkPool, 'SELECT FROM users LIMIT 0', []);
+  }
+
+  private openSocket(): Socket {
+    const socket = new Socket();
+    this.sockets.add(socket);
+    return socket.once('close', () => this.sockets.delete(socket));
   }
 }
 

@@ -3,6 +3,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { loadConfig } from '../../src/config/config';
 import { UnavailableError } from '../../src/domain/errors';
 import { applyMigrations } from '../../src/postgres/migrations';
+import { PostgresPool } from '../../src/postgres/postgres-pool';
 import { RedisConnection } from '../../src/redis/redis-connection';
 import { eventually } from '../support/eventually';
 import { RecordingLogger } from '../support/recording-logger';
@@ -46,6 +47,33 @@ describe('a Redis that accepts connections and stays silent', () => {
 
     await expect(connection.check()).rejects.toThrow(UnavailableError);
     await eventually(() => connection.check());
+  });
+});
+
+describe('a PostgreSQL that falls silent during a query', () => {
+  it('does not hold up the stop', async () => {
+    const env = sharedServers();
+    const answers = { areLost: false, lost: 0 };
+    const port = await listen((socket) => {
+      const upstream = connect(Number(env['DB_PORT']), env['DB_HOST'] ?? '');
+      sockets.push(upstream);
+      upstream.on('data', (answer) => {
+        if (answers.areLost) answers.lost += 1;
+        else socket.write(answer);
+      });
+      socket.pipe(upstream);
+    });
+    const config = loadConfig({ ...env, DB_HOST: '127.0.0.1', DB_PORT: String(port) }).postgres;
+    const pool = new PostgresPool({ config, state: { isAway: false }, log: new RecordingLogger() });
+    await pool.query('SELECT 1', []);
+
+    answers.areLost = true;
+    const query = pool.query('SELECT 1', []).catch((error: unknown) => error);
+    await eventually(() => expect(answers.lost).toBe(1));
+    const stopping = pool.stop();
+
+    expect(await query).toBeInstanceOf(UnavailableError);
+    await stopping;
   });
 });
 
