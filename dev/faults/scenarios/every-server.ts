@@ -73,7 +73,7 @@ const tolerances: Readonly<Record<ServiceName, readonly Tolerance[]>> = {
 function scenarioOf(serverName: ServiceName, { name, title, begin, heal, ...fault }: Fault): Scenario {
   return {
     name: `${serverName}-${name}`,
-    title: `${titles[serverName]} ${title}`,
+    title: `${titles[serverName]}: ${title}`,
     tolerates: tolerances[serverName],
     async run({ bed }: Stage) {
       const server = bed.server(serverName);
