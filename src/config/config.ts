@@ -5,6 +5,14 @@ import { envSchema, SECRETS, type EnvValues } from './env-schema';
 /** The service's settings: typed, nested and frozen. Made once, by an entry point. */
 export type Config = ReturnType<typeof toConfig>;
 
+/** Lets its holder read users. Only the digest is known here. */
+export interface ApiKey {
+  /** Shown in logs. */
+  readonly name: string;
+  /** SHA-256 of the key. */
+  readonly digest: Buffer;
+}
+
 type Env = Readonly<Record<string, string | undefined>>;
 
 /** One message that names every bad variable and never shows a value. */
@@ -37,7 +45,8 @@ export function productionWarnings(config: Config): string[] {
     local.test(config.redis.url) && 'REDIS_URL points at this machine',
     local.test(config.kafka.brokers.join()) && 'KAFKA_BROKERS points at this machine',
     local.test(config.http.allowedOrigins.join()) && 'FRONTEND_URL allows an origin on localhost',
-    'GET /api/users and GET /api/users/:email are open to everyone who reaches the service',
+    config.http.apiKeys.length === 0 &&
+      'API_KEYS is not set: GET /api/users and GET /api/users/:email are open to everyone who reaches the service',
   ].filter((warning) => warning !== false);
 }
 
@@ -73,6 +82,13 @@ function validate(env: Env, problems: string[]): EnvValues {
   return result.value as EnvValues;
 }
 
+function toApiKeys(text: string | undefined): readonly ApiKey[] {
+  return (text?.split(',') ?? []).map((entry) => {
+    const [name = '', digest = ''] = entry.trim().split(':');
+    return { name, digest: Buffer.from(digest, 'hex') };
+  });
+}
+
 function toConfig(values: EnvValues, caFiles: { db: string | undefined; kafka: string | undefined }) {
   return {
     env: values.NODE_ENV,
@@ -83,6 +99,7 @@ function toConfig(values: EnvValues, caFiles: { db: string | undefined; kafka: s
       port: values.PORT,
       trustedProxyHops: values.TRUST_PROXY,
       allowedOrigins: values.FRONTEND_URL.split(',').map((origin) => origin.trim().replace(/\/$/, '')),
+      apiKeys: toApiKeys(values.API_KEYS),
       rateLimit: { max: values.RATE_LIMIT_MAX, windowMs: values.RATE_LIMIT_WINDOW_MS },
     },
     postgres: {

@@ -6,9 +6,8 @@ const count = (min: number, max: number, value: number): Joi.NumberSchema =>
   Joi.number().integer().min(min).max(max).default(value);
 
 /** Comma-separated text to a list; each item must satisfy `item`, else the message `expected` is reported. */
-const list = (item: RegExp, expected: string, value: string): Joi.StringSchema =>
+const list = (item: RegExp, expected: string): Joi.StringSchema =>
   Joi.string()
-    .default(value)
     .custom((text: string, helpers) => {
       const items = text.split(',').map((entry) => entry.trim());
       return items.every((entry) => item.test(entry)) ? text : helpers.error('list.item');
@@ -16,18 +15,17 @@ const list = (item: RegExp, expected: string, value: string): Joi.StringSchema =
     .messages({ 'list.item': `{{#label}} must be a comma-separated list of ${expected}` });
 
 /** Variables that hold a secret: each may also be given as NAME_FILE, the path of a file that holds the value. */
-export const SECRETS = ['DB_PASSWORD', 'REDIS_URL', 'KAFKA_SASL_PASSWORD'] as const;
+export const SECRETS = ['API_KEYS', 'DB_PASSWORD', 'REDIS_URL', 'KAFKA_SASL_PASSWORD'] as const;
 
 /** Every environment variable the service reads, with its rule and default. `.env.example` lists the same. */
 export const envSchema = Joi.object({
   NODE_ENV: Joi.string().valid('development', 'production', 'test').default('development'),
   PORT: port(8000),
   LOG_LEVEL: Joi.string().valid('error', 'warn', 'info', 'debug').default('info'),
-  FRONTEND_URL: list(
-    /^https?:\/\/[^/\s?#]+\/?$/,
-    'origins such as https://app.example.com',
+  FRONTEND_URL: list(/^https?:\/\/[^/\s?#]+\/?$/, 'origins such as https://app.example.com').default(
     'http://localhost:5173',
   ),
+  API_KEYS: list(/^[\w.-]{1,64}:[0-9a-f]{64}$/, 'name:sha256 (64 hexadecimal digits, lower case)'),
   TRUST_PROXY: count(0, 10, 0),
   RATE_LIMIT_MAX: count(1, 1_000_000_000, 100),
   RATE_LIMIT_WINDOW_MS: count(1000, 86_400_000, 900_000),
@@ -47,7 +45,7 @@ export const envSchema = Joi.object({
     .default('redis://localhost:6379')
     .messages({ 'string.uriCustomScheme': '{{#label}} must look like redis://host:port' }),
 
-  KAFKA_BROKERS: list(/^[^\s,:/]+:\d{1,5}$/, 'host:port', 'localhost:9092'),
+  KAFKA_BROKERS: list(/^[^\s,:/]+:\d{1,5}$/, 'host:port').default('localhost:9092'),
   KAFKA_CLIENT_ID: Joi.string().default('user-registration-backend'),
   KAFKA_GROUP_ID: Joi.string().default('user-registration-consumer'),
   KAFKA_TOPIC: Joi.string()
@@ -75,6 +73,7 @@ export interface EnvValues {
   PORT: number;
   LOG_LEVEL: string;
   FRONTEND_URL: string;
+  API_KEYS?: string;
   TRUST_PROXY: number;
   RATE_LIMIT_MAX: number;
   RATE_LIMIT_WINDOW_MS: number;

@@ -11,7 +11,7 @@ import { assignRequestId } from './middleware/request-id';
 import { createRequestLog } from './middleware/request-log';
 import { createUsersRouter, type UsersRouterDeps } from './users';
 
-export interface AppDeps extends UsersRouterDeps {
+export interface AppDeps extends Omit<UsersRouterDeps, 'apiKeys'> {
   readonly config: Config['http'];
   readonly health: HealthService;
   readonly log: Logger;
@@ -39,7 +39,7 @@ export function createApp({ config, health, log, ...users }: AppDeps): Express {
   // Routers name whole paths: the request log shows them, also when the answer is an error.
   app.use(createHealthRouter(health));
   app.use('/api', createRateLimit(config.rateLimit));
-  app.use(createUsersRouter(users));
+  app.use(createUsersRouter({ ...users, apiKeys: config.apiKeys }));
   app.use(notFound);
   app.use(createErrorHandler(log));
   return app;

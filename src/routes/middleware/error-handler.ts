@@ -28,6 +28,7 @@ const ANSWERS = new Map<unknown, Answer>([
     { status: 503, error: 'Service temporarily unavailable, please retry', retryAfterSeconds: 2 },
   ],
   [UserNotFoundError, { status: 404, error: 'User not found' }],
+  [http.UnauthorizedError, { status: 401, error: 'A valid API key is required' }],
   [http.NotFoundError, { status: 404, error: 'Not found' }],
   [http.MethodNotAllowedError, { status: 405, error: 'Method not allowed' }],
   [http.UnsupportedMediaTypeError, { status: 415, error: 'Content-Type must be application/json' }],

@@ -3,6 +3,10 @@ export class TooManyRequestsError extends Error {
   override readonly name = 'TooManyRequestsError';
 }
 
+export class UnauthorizedError extends Error {
+  override readonly name = 'UnauthorizedError';
+}
+
 export class UnsupportedMediaTypeError extends Error {
   override readonly name = 'UnsupportedMediaTypeError';
 }

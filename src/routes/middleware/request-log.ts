@@ -1,5 +1,6 @@
 import type { Request, RequestHandler } from 'express';
 import type { Logger } from '../../services/ports';
+import { apiKeyNameOf } from './api-key';
 import { requestIdOf } from './request-id';
 
 /** One line per request when its answer is out or cut off: the route's pattern, never the path (it may hold an e-mail). */
@@ -8,6 +9,7 @@ export function createRequestLog(log: Logger): RequestHandler {
     const startedAt = performance.now();
     res.once('close', () => {
       const route = routeOf(req);
+      const apiKey = apiKeyNameOf(res);
       const level = route.startsWith('/api/health') ? 'debug' : 'info';
       log[level]('request', {
         method: req.method,
@@ -15,6 +17,7 @@ export function createRequestLog(log: Logger): RequestHandler {
         status: res.statusCode,
         durationMs: Math.round((performance.now() - startedAt) * 10) / 10,
         requestId: requestIdOf(res),
+        ...(apiKey !== undefined && { apiKey }),
         ...(!res.writableFinished && { aborted: true }),
       });
     });

@@ -52,6 +52,7 @@ describe('loadConfig', () => {
       KAFKA_REPLICATION_FACTOR: '0',
       KAFKA_SASL_MECHANISM: 'plain',
       CONSUMER_ENABLED: 'maybe',
+      API_KEYS: 'crm:secret',
       DB_SSL_CA_FILE: '/nowhere/ca.pem',
     };
 
@@ -76,9 +77,21 @@ describe('loadConfig', () => {
     expect(config.kafka.brokers).toEqual(['one:9092', 'two:9092']);
   });
 
+  it('reads API keys as names and digests', () => {
+    const { apiKeys } = loadConfig({
+      API_KEYS: `crm:${'00'.repeat(32)}, back-office:${'ff'.repeat(32)}`,
+    }).http;
+
+    expect(apiKeys).toEqual([
+      { name: 'crm', digest: Buffer.alloc(32, 0) },
+      { name: 'back-office', digest: Buffer.alloc(32, 255) },
+    ]);
+  });
+
   it.each(SECRETS)('reads %s from the file that %s_FILE names', (name) => {
     const file = path.join(mkdtempSync(path.join(tmpdir(), 'config-')), 'secret');
-    writeFileSync(file, 'redis://:s3cret@cache:6379\n');
+    const value = name === 'API_KEYS' ? `crm:${'c0'.repeat(32)}` : 'redis://:s3cret@cache:6379';
+    writeFileSync(file, `${value}\n`);
 
     const config = loadConfig({
       [`${name}_FILE`]: file,
@@ -87,7 +100,8 @@ describe('loadConfig', () => {
       ...(name !== 'KAFKA_SASL_PASSWORD' && { KAFKA_SASL_PASSWORD: 'other' }),
     });
 
-    expect(JSON.stringify(config)).toContain('redis://:s3cret@cache:6379"');
+    if (name === 'API_KEYS') expect(config.http.apiKeys).toHaveLength(1);
+    else expect(JSON.stringify(config)).toContain(`${value}"`);
   });
 
   it('reports a secret file that cannot be read', () => {
@@ -144,7 +158,7 @@ describe('productionWarnings', () => {
     }
   });
 
-  it('only warns of the open reads when everything is set', () => {
+  it('only warns of the open reads when everything else is set, and of nothing with API keys', () => {
     const env = {
       NODE_ENV: 'production',
       DB_PASSWORD: 'x',
@@ -155,5 +169,6 @@ describe('productionWarnings', () => {
     };
 
     expect(productionWarnings(loadConfig(env))).toHaveLength(1);
+    expect(productionWarnings(loadConfig({ ...env, API_KEYS: `crm:${'c0'.repeat(32)}` }))).toEqual([]);
   });
 });
