@@ -20,6 +20,12 @@ const config: Config = {
       globalSetup: '<rootDir>/tests/support/global-setup.ts',
       globalTeardown: '<rootDir>/tests/support/global-teardown.ts',
     },
+    {
+      ...shared,
+      // Needs the rendered manifests: .ci/check-manifests.
+      displayName: 'deployment',
+      testMatch: ['<rootDir>/tests/deployment/**/*.test.ts'],
+    },
   ],
   maxWorkers: 2,
   testTimeout: 30_000,
