@@ -23,7 +23,7 @@ async function smokeRun(): Promise<void> {
   const port = await chooseFreePort();
   // What `npm start` runs, without npm: it would not pass SIGTERM on to the service.
   const service = spawn('sh', ['-c', `exec ${scripts.start}`], {
-    env: { ...process.env, ...stack.env, PORT: String(port), NODE_ENV: 'production' },
+    env: { ...process.env, ...stack.env, PORT: String(port), METRICS_PORT: '0', NODE_ENV: 'production' },
     stdio: 'inherit',
   });
   try {

@@ -8,6 +8,7 @@ import { checkoutDir } from './local-stack/paths';
 /** What the environment and `.env` say about a run on this machine. */
 export interface DevSettings {
   readonly port: number;
+  readonly metricsPort: number;
   readonly database: string;
   /** The servers of which neither says where they are. */
   readonly missing: readonly ServiceName[];
@@ -23,14 +24,17 @@ const locations: Readonly<Record<ServiceName, string>> = {
 export function loadDevSettings(environment: NodeJS.ProcessEnv): DevSettings {
   const file = join(checkoutDir, '.env');
   const env = { ...(existsSync(file) && parse(readFileSync(file))), ...environment };
-  const port = Number(env['PORT'] || 8000);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new LocalStackError(`PORT must be a number from 1 to 65535, not "${env['PORT'] ?? ''}"`);
-  }
   const isMissing = (name: ServiceName): boolean => !env[locations[name]] && !env[`${locations[name]}_FILE`];
   return {
-    port,
+    port: readPort(env, 'PORT', 8000),
+    metricsPort: readPort(env, 'METRICS_PORT', 9464),
     database: env['DB_NAME'] || 'userdb',
     missing: (['postgres', 'redis', 'kafka'] as const).filter(isMissing),
   };
+}
+
+function readPort(env: NodeJS.ProcessEnv, name: string, byDefault: number): number {
+  const port = Number(env[name] || byDefault);
+  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
+  throw new LocalStackError(`${name} must be a number from 1 to 65535, not "${env[name] ?? ''}"`);
 }

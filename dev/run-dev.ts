@@ -21,7 +21,8 @@ async function runDev(): Promise<void> {
   );
 
   const settings = loadDevSettings(process.env);
-  await refuseTakenPort(settings.port);
+  await refuseTakenPort('PORT', settings.port);
+  await refuseTakenPort('METRICS_PORT', settings.metricsPort);
   const stack = await startServers(settings);
   const service = await startWatchedService({ ...process.env, ...stack.env });
   const stopping = new AbortController();
@@ -38,9 +39,9 @@ async function runDev(): Promise<void> {
   process.exit(stopping.signal.aborted ? 0 : code);
 }
 
-async function refuseTakenPort(port: number): Promise<void> {
+async function refuseTakenPort(variable: string, port: number): Promise<void> {
   if (await isPortFree(port)) return;
-  const otherPort = `PORT=${port + 1} npm run dev`;
+  const otherPort = `${variable}=${port + 1} npm run dev`;
   throw new LocalStackError(
     `Port ${port} is already in use: stop the other program, or choose another port with ${otherPort}`,
   );
@@ -51,10 +52,12 @@ function startServers({ missing, database }: DevSettings): Promise<LocalStack> {
   return startLocalStack({ services: missing, dataDir, database, report: (line) => console.log(line) });
 }
 
-async function announce({ port }: DevSettings, service: OwnedProcess): Promise<void> {
+async function announce({ port, metricsPort }: DevSettings, service: OwnedProcess): Promise<void> {
   const api = `http://localhost:${port}/api`;
   if (!(await waitUntilReady(`${api}/health/ready`, service))) return;
-  console.log(`\n  API     ${api}/users\n  Health  ${api}/health\n  Stop    Ctrl-C\n`);
+  console.log(
+    `\n  API     ${api}/users\n  Health  ${api}/health\n  Metrics http://localhost:${metricsPort}/metrics\n  Stop    Ctrl-C\n`,
+  );
 }
 
 runDev().catch((error: unknown) => {

@@ -7,6 +7,7 @@ import { RecordSender } from './kafka/record-sender';
 import { RegistrationConsumer } from './kafka/registration-consumer';
 import { SendQueue } from './kafka/send-queue';
 import { StallWatchdog } from './kafka/stall-watchdog';
+import { Metrics } from './observability/metrics';
 import { Migrations } from './postgres/migrations';
 import { PostgresPool } from './postgres/postgres-pool';
 import { PostgresUsers } from './postgres/postgres-users';
@@ -16,6 +17,7 @@ import { RedisFailedRegistrations } from './redis/redis-failed-registrations';
 import { RedisPendingEntries } from './redis/redis-pending-entries';
 import { RedisPendingRegistrations } from './redis/redis-pending-registrations';
 import { createApp } from './routes/app';
+import { MetricsServer } from './routes/metrics-server';
 import { HttpServer } from './routes/server';
 import { Lifecycle } from './runtime/lifecycle';
 import { Liveness } from './runtime/liveness';
@@ -47,6 +49,7 @@ export interface Overrides {
 export interface Service {
   readonly lifecycle: Lifecycle;
   readonly server: HttpServer;
+  readonly metricsServer: MetricsServer;
 }
 
 /** Builds everything from the settings; nothing is connected or started here. */
@@ -56,6 +59,8 @@ export function compose(config: Config, log: Logger, overrides: Overrides = {}):
     postgres: new DependencyStatus('postgres'),
     kafka: new DependencyStatus('kafka'),
   };
+
+  const metrics = new Metrics();
 
   const pool = new PostgresPool({ config: config.postgres, state: status.postgres, log });
   const users = overrides.users ?? new PostgresUsers(pool);
@@ -82,7 +87,13 @@ export function compose(config: Config, log: Logger, overrides: Overrides = {}):
     onMissing: () => consumer.rebuild('a topic is missing'),
   });
   const sender = new RecordSender(kafka, log);
-  const sendQueue = new SendQueue({ topic: config.kafka.topic, sender, limits: QUEUE_LIMITS, log });
+  const sendQueue = new SendQueue({
+    topic: config.kafka.topic,
+    sender,
+    limits: QUEUE_LIMITS,
+    measurements: metrics,
+    log,
+  });
   const deadLetters = new KafkaDeadLetters({ topic: config.kafka.deadLetterTopic, sender });
 
   const queue = overrides.queue ?? sendQueue;
@@ -97,8 +108,15 @@ export function compose(config: Config, log: Logger, overrides: Overrides = {}):
     deliveryTimeoutMs,
   });
   const userQueries = new UserQueryService({ completed, users });
-  const burial = new DeadLetterBurial({ deadLetters, failed, pending, log });
-  const writer = new RegistrationWriter({ users, completed, pending, doubtfulKeys, burial });
+  const burial = new DeadLetterBurial({ deadLetters, failed, pending, measurements: metrics, log });
+  const writer = new RegistrationWriter({
+    users,
+    completed,
+    pending,
+    doubtfulKeys,
+    burial,
+    measurements: metrics,
+  });
 
   const liveness = new Liveness(config.consumerEnabled);
   const consumer = new RegistrationConsumer({
@@ -107,9 +125,14 @@ export function compose(config: Config, log: Logger, overrides: Overrides = {}):
     writer,
     liveness,
     kafkaStatus: status.kafka,
+    measurements: metrics,
     watchdog: new StallWatchdog({
       liveness,
-      readProgress: () => readGroupProgress(kafka, config.kafka),
+      readProgress: async () => {
+        const progress = await readGroupProgress(kafka, config.kafka);
+        metrics.progressed(progress);
+        return progress;
+      },
       log,
     }),
     log,
@@ -126,11 +149,28 @@ export function compose(config: Config, log: Logger, overrides: Overrides = {}):
 
   const lifecycle = new Lifecycle(log);
   const health = new HealthService({ dependencies: Object.values(status), lifecycle, liveness });
-  const app = createApp({ config: config.http, health, log, registrations, userQueries });
+  const app = createApp({
+    config: config.http,
+    health,
+    measureRequest: (...request) => metrics.answered(...request),
+    log,
+    registrations,
+    userQueries,
+  });
   const server = new HttpServer(config.http.port, app);
+  const metricsServer = new MetricsServer(config.metricsPort, metrics.registry);
+  metrics.watch({
+    sendQueue,
+    consumer,
+    liveness,
+    health,
+    dependencies: Object.values(status),
+    pool,
+  });
 
   // Started from top to bottom, stopped from bottom to top.
   lifecycle.register([
+    metricsServer, // to the end: also a stop can be watched
     pool, // last to go: everything below may still need its answer
     redis,
     topics,
@@ -142,5 +182,5 @@ export function compose(config: Config, log: Logger, overrides: Overrides = {}):
     monitor,
     server, // no request is let in before, none is left after
   ]);
-  return { lifecycle, server };
+  return { lifecycle, server, metricsServer };
 }

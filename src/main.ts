@@ -7,7 +7,7 @@ import type { Logger } from './services/ports';
 
 async function run(config: Config, log: Logger): Promise<void> {
   productionWarnings(config).forEach((warning) => log.warn(warning));
-  const { lifecycle, server } = compose(config, log);
+  const { lifecycle, server, metricsServer } = compose(config, log);
   const stop = (): Promise<boolean> => lifecycle.stop(config.shutdownTimeoutMs);
   stopOnSignal((signal) => {
     log.info('stopping', { signal });
@@ -17,19 +17,25 @@ async function run(config: Config, log: Logger): Promise<void> {
 
   try {
     await lifecycle.start();
-    log.info('listening', { port: server.address.port, env: config.env, consumer: config.consumerEnabled });
+    log.info('listening', {
+      port: server.address.port,
+      metricsPort: metricsServer.address.port,
+      env: config.env,
+      consumer: config.consumerEnabled,
+    });
   } catch (error) {
-    log.error(startProblem(error, config.http.port));
+    log.error(startProblem(error, config));
     await stop();
     process.exit(1);
   }
 }
 
-function startProblem(error: unknown, port: number): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+function startProblem(error: unknown, config: Config): string {
+  const { code, port } = error as { code?: unknown; port?: number };
+  const variable = port === config.metricsPort ? 'METRICS_PORT' : 'PORT';
   if (code === 'EADDRINUSE')
-    return `Port ${port} is already in use: stop the other program or set PORT to another one.`;
-  if (code === 'EACCES') return `Port ${port} needs more rights: set PORT to one above 1023.`;
+    return `Port ${port ?? ''} is already in use: stop the other program or set ${variable} to another one.`;
+  if (code === 'EACCES') return `Port ${port ?? ''} needs more rights: set ${variable} to one above 1023.`;
   return `Cannot start: ${error instanceof Error ? error.message : String(error)}`;
 }
 

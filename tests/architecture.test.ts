@@ -6,7 +6,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   main: ['compose', 'config', 'observability', 'runtime', 'services'],
   migrate: ['config', 'observability', 'postgres'],
   cli: ['config', 'domain', 'kafka', 'observability', 'postgres', 'redis', 'services'],
-  compose: ['config', 'kafka', 'postgres', 'redis', 'routes', 'runtime', 'services'],
+  compose: ['config', 'kafka', 'observability', 'postgres', 'redis', 'routes', 'runtime', 'services'],
   config: [],
   domain: [],
   runtime: [],
@@ -29,6 +29,7 @@ const TECHNOLOGIES = [
   'helmet',
   'cors',
   'express-rate-limit',
+  'prom-client',
 ];
 
 interface Import {

@@ -13,6 +13,7 @@ import { TcpProxy } from './tcp-proxy';
 
 const serviceEnv = {
   NODE_ENV: 'production',
+  METRICS_PORT: '0',
   RATE_LIMIT_MAX: '1000000000',
 } as const;
 

@@ -94,6 +94,7 @@ function toConfig(values: EnvValues, caFiles: { db: string | undefined; kafka: s
     env: values.NODE_ENV,
     logLevel: values.LOG_LEVEL,
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT_MS,
+    metricsPort: values.METRICS_PORT,
     consumerEnabled: values.CONSUMER_ENABLED,
     http: {
       port: values.PORT,

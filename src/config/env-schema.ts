@@ -21,6 +21,7 @@ export const SECRETS = ['API_KEYS', 'DB_PASSWORD', 'REDIS_URL', 'KAFKA_SASL_PASS
 export const envSchema = Joi.object({
   NODE_ENV: Joi.string().valid('development', 'production', 'test').default('development'),
   PORT: port(8000),
+  METRICS_PORT: port(9464),
   LOG_LEVEL: Joi.string().valid('error', 'warn', 'info', 'debug').default('info'),
   FRONTEND_URL: list(/^https?:\/\/[^/\s?#]+\/?$/, 'origins such as https://app.example.com').default(
     'http://localhost:5173',
@@ -71,6 +72,7 @@ export const envSchema = Joi.object({
 export interface EnvValues {
   NODE_ENV: 'development' | 'production' | 'test';
   PORT: number;
+  METRICS_PORT: number;
   LOG_LEVEL: string;
   FRONTEND_URL: string;
   API_KEYS?: string;

@@ -2,7 +2,7 @@ import type { EachBatchPayload, KafkaMessage } from 'kafkajs';
 import { UnavailableError } from '../domain/errors';
 import { Backoff, pause } from '../runtime/backoff';
 import type { Liveness } from '../runtime/liveness';
-import type { Logger, ReceivedRecord } from '../services/ports';
+import type { Logger, Measurements, ReceivedRecord } from '../services/ports';
 
 const BATCH_RECORDS = 500;
 const HEARTBEAT_MS = 1000;
@@ -11,12 +11,14 @@ const LONGEST_WRITE_MS = 30_000;
 export interface BatchWriterDeps {
   readonly writer: { write(records: readonly ReceivedRecord[]): Promise<void> };
   readonly liveness: Liveness;
+  readonly measurements: Pick<Measurements, 'wrote'>;
   readonly log: Logger;
 }
 
 /** Hands fetched records to the writer, up to BATCH_RECORDS at a time, and commits the offset behind each part. */
 export class BatchWriter {
-  private inHand = 0;
+  /** By partition: when the oldest record of its batch was sent, epoch milliseconds. */
+  private readonly inHand = new Map<number, number>();
 
   constructor(
     private readonly deps: BatchWriterDeps,
@@ -25,16 +27,21 @@ export class BatchWriter {
 
   /** Whether a batch is being written, or waits to be. */
   get isWriting(): boolean {
-    return this.inHand > 0;
+    return this.inHand.size > 0;
+  }
+
+  /** When the oldest record that is not written yet was sent; undefined when there is none. */
+  get oldestInHandAt(): number | undefined {
+    return this.isWriting ? Math.min(...this.inHand.values()) : undefined;
   }
 
   /** Returns early, with the rest uncommitted, when the consumer ends or the partition is no longer ours. */
   async write(payload: EachBatchPayload): Promise<void> {
-    this.inHand += 1;
+    const { partition } = payload.batch;
     try {
       await this.writeParts(payload);
     } finally {
-      this.inHand -= 1;
+      this.inHand.delete(partition);
     }
   }
 
@@ -42,6 +49,7 @@ export class BatchWriter {
     const { topic, partition, messages } = payload.batch;
     for (let start = 0; start < messages.length; start += BATCH_RECORDS) {
       const part = messages.slice(start, start + BATCH_RECORDS);
+      this.inHand.set(partition, Number(part[0]?.timestamp));
       const records = part.map((message) => toRecord(topic, partition, message));
       if (!(await this.writeUntilDone(records, payload))) return;
       // A consumer that was given up may stand on a topic that is gone. A stop, though, leaves nothing to do again.
@@ -56,7 +64,7 @@ export class BatchWriter {
     records: readonly ReceivedRecord[],
     payload: EachBatchPayload,
   ): Promise<boolean> {
-    const { writer, liveness, log } = this.deps;
+    const { writer, liveness, measurements, log } = this.deps;
     const { topic, partition } = payload.batch;
     const backoff = new Backoff({ minMs: 100, maxMs: 3000 });
     while (!this.stopping.aborted && payload.isRunning() && !payload.isStale()) {
@@ -66,7 +74,10 @@ export class BatchWriter {
       );
       await keepSession(writing, payload);
       const failure = await writing;
-      if (failure === undefined) return true;
+      if (failure === undefined) {
+        measurements.wrote(records.length);
+        return true;
+      }
       // An outage is a warning; anything else is a bug that holds the partition until someone looks.
       const level = failure.error instanceof UnavailableError ? 'warn' : 'error';
       log[level]('batch not written yet', { topic, partition, offset: records[0]?.offset, ...failure });

@@ -30,6 +30,7 @@ export class RegistrationConsumer {
   private readonly stopping = new AbortController();
   private endConsumer: (error: Error) => void = () => undefined;
   private running: Promise<void> | undefined;
+  private batches: BatchWriter | undefined;
 
   constructor(private readonly deps: RegistrationConsumerDeps) {}
 
@@ -41,6 +42,11 @@ export class RegistrationConsumer {
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.running;
+  }
+
+  /** When the oldest record that was fetched and is not written yet was sent, epoch milliseconds. */
+  get oldestInHandAt(): number | undefined {
+    return this.batches?.oldestInHandAt;
   }
 
   /** Ends the present consumer as a crash would; the next one starts where the group's offsets stand. */
@@ -80,6 +86,7 @@ export class RegistrationConsumer {
       allowAutoTopicCreation: false,
     });
     const batches = new BatchWriter(this.deps, this.stopping.signal);
+    this.batches = batches;
     const life = new AbortController();
     const ended = this.endOf(consumer, life.signal);
     for (const event of TICKS) consumer.on(consumer.events[event], () => liveness.tick());

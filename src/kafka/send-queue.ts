@@ -2,7 +2,13 @@ import type { Message } from 'kafkajs';
 import { UnavailableError } from '../domain/errors';
 import { Backoff } from '../runtime/backoff';
 import { withTimeout } from '../runtime/timeout';
-import type { Logger, QueueRoom, RegistrationEvent, RegistrationQueue } from '../services/ports';
+import type {
+  Logger,
+  Measurements,
+  QueueRoom,
+  RegistrationEvent,
+  RegistrationQueue,
+} from '../services/ports';
 import type { RecordSender } from './record-sender';
 import { toMessage } from './registration-message';
 
@@ -17,12 +23,14 @@ export interface SendQueueDeps {
   readonly topic: string;
   readonly sender: Pick<RecordSender, 'send'>;
   readonly limits: SendQueueLimits;
+  readonly measurements: Pick<Measurements, 'sent'>;
   readonly log: Logger;
 }
 
 interface Entry {
   readonly message: Message;
   readonly bytes: number;
+  readonly queuedAt: number;
   readonly confirm: () => void;
 }
 
@@ -44,6 +52,17 @@ export class SendQueue implements RegistrationQueue {
 
   start(): void {
     // The first record starts the sending.
+  }
+
+  /** Records that are not confirmed yet. */
+  get depth(): number {
+    return this.entries.length;
+  }
+
+  /** How long the oldest of them has waited; 0 when there is none. */
+  get oldestAgeMs(): number {
+    const [oldest] = this.entries;
+    return oldest === undefined ? 0 : performance.now() - oldest.queuedAt;
   }
 
   claim(): QueueRoom {
@@ -76,7 +95,7 @@ export class SendQueue implements RegistrationQueue {
     const message = toMessage(event, requestId);
     const bytes = Buffer.byteLength(message.value) + Buffer.byteLength(message.key);
     return new Promise((confirm) => {
-      this.entries.push({ message, bytes, confirm });
+      this.entries.push({ message, bytes, queuedAt: performance.now(), confirm });
       this.bytes += bytes;
       this.sending ??= this.sendAll();
     });
@@ -89,10 +108,7 @@ export class SendQueue implements RegistrationQueue {
     while (this.entries.length > 0 && !this.stopping.signal.aborted) {
       const batch = this.nextBatch();
       try {
-        await this.deps.sender.send(
-          this.deps.topic,
-          batch.map(({ message }) => message),
-        );
+        await this.send(batch);
         this.confirm(batch);
         backoff.reset();
       } catch (error) {
@@ -101,6 +117,21 @@ export class SendQueue implements RegistrationQueue {
       }
     }
     this.sending = undefined;
+  }
+
+  private async send(batch: readonly Entry[]): Promise<void> {
+    const { sender, topic, measurements } = this.deps;
+    const startedAt = performance.now();
+    let isConfirmed = false;
+    try {
+      await sender.send(
+        topic,
+        batch.map(({ message }) => message),
+      );
+      isConfirmed = true;
+    } finally {
+      measurements.sent((performance.now() - startedAt) / 1000, isConfirmed);
+    }
   }
 
   private nextBatch(): Entry[] {

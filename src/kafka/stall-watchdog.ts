@@ -14,6 +14,7 @@ const LAST_PATIENCE = 192;
 
 export interface StallWatchdogDeps {
   readonly liveness: Pick<Liveness, 'silenceMs'>;
+  /** Asked every ten seconds. */
   readonly readProgress: () => Promise<readonly PartitionProgress[]>;
   readonly log: Logger;
 }
@@ -53,13 +54,15 @@ export class StallWatchdog {
     onStall: (reason: string) => void,
     signal: AbortSignal,
   ): Promise<void> {
+    const isWriting = (): boolean => consumer.isWriting;
     let { partitions } = consumer;
     let stuck = new StuckPartitions(this.patience);
     for (;;) {
       await pause(LAG_CHECK_MS, signal);
-      const reading = consumer.isWriting ? undefined : await this.read();
+      const wasWriting = isWriting();
+      const reading = await this.read();
       if (signal.aborted) return;
-      if (reading === undefined || consumer.isWriting) continue;
+      if (reading === undefined || wasWriting || isWriting()) continue;
       if (consumer.partitions !== partitions) stuck = new StuckPartitions(this.patience);
       partitions = consumer.partitions;
       const own = reading.filter(({ partition }) => partitions.includes(partition));

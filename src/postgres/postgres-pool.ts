@@ -60,6 +60,13 @@ export class PostgresPool {
     await Promise.all(pools.map((pool) => pool.end())).finally(() => clearTimeout(cut));
   }
 
+  /** Connections, and queries that wait for one. */
+  get usage(): Record<'used' | 'idle' | 'waiting' | 'max', number> {
+    const { totalCount, idleCount, waitingCount } = this.pool;
+    const { poolMax } = this.deps.config;
+    return { used: totalCount - idleCount, idle: idleCount, waiting: waitingCount, max: poolMax };
+  }
+
   /** For requests and batches. Throws UnavailableError at once while PostgreSQL is away. */
   async query<R extends QueryResultRow>(sql: string, values: unknown[]): Promise<R[]> {
     if (this.deps.state.isAway) throw new UnavailableError('PostgreSQL is away');

@@ -8,12 +8,13 @@ import { createCors } from './middleware/cors';
 import { createErrorHandler, notFound } from './middleware/error-handler';
 import { createRateLimit } from './middleware/rate-limit';
 import { assignRequestId } from './middleware/request-id';
-import { createRequestLog } from './middleware/request-log';
+import { createRequestLog, type MeasureRequest } from './middleware/request-log';
 import { createUsersRouter, type UsersRouterDeps } from './users';
 
 export interface AppDeps extends Omit<UsersRouterDeps, 'apiKeys'> {
   readonly config: Config['http'];
   readonly health: HealthService;
+  readonly measureRequest: MeasureRequest;
   readonly log: Logger;
 }
 
@@ -24,7 +25,7 @@ const noStore: RequestHandler = (_req, res, next) => {
 };
 
 /** The whole HTTP side: what happens to a request, in this order. */
-export function createApp({ config, health, log, ...users }: AppDeps): Express {
+export function createApp({ config, health, measureRequest, log, ...users }: AppDeps): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -32,7 +33,7 @@ export function createApp({ config, health, log, ...users }: AppDeps): Express {
   app.set('trust proxy', config.trustedProxyHops);
 
   app.use(assignRequestId);
-  app.use(createRequestLog(log));
+  app.use(createRequestLog(log, measureRequest));
   app.use(helmet());
   app.use(createCors(config.allowedOrigins));
   app.use(noStore);

@@ -5,6 +5,7 @@ import type {
   DeadLetters,
   FailedRegistrations,
   Logger,
+  Measurements,
   PendingRegistrations,
   ReceivedRecord,
   DeadLetter,
@@ -15,6 +16,7 @@ export interface DeadLetterBurialDeps {
   readonly deadLetters: DeadLetters;
   readonly failed: Pick<FailedRegistrations, 'mark'>;
   readonly pending: Pick<PendingRegistrations, 'release'>;
+  readonly measurements: Pick<Measurements, 'buried'>;
   readonly log: Logger;
 }
 
@@ -36,6 +38,7 @@ export class DeadLetterBurial {
   private report({ record, reason, error }: DeadLetter): void {
     const { topic, partition, offset } = record;
     const requestId = headerText(record, REQUEST_ID_HEADER);
+    this.deps.measurements.buried(reason);
     this.deps.log.warn('dead letter', { reason, error, topic, partition, offset, requestId });
   }
 

@@ -113,6 +113,18 @@ export interface DependencyState {
   readonly isAway: boolean;
 }
 
+/** Takes in what the pipeline did; cheap, and never fails. */
+export interface Measurements {
+  /** A send to Kafka ended. */
+  sent(seconds: number, isConfirmed: boolean): void;
+  /** A batch of records was written. */
+  wrote(records: number): void;
+  /** A record has its row, this long after it was accepted. */
+  stored(seconds: number): void;
+  /** A record became a dead letter. */
+  buried(reason: DeadLetterReason): void;
+}
+
 export interface Logger {
   debug(message: string, fields?: object): unknown;
   info(message: string, fields?: object): unknown;

@@ -2,14 +2,15 @@ import { UnavailableError, UnstorableError, ValidationError } from '../domain/er
 import { isSameRegistration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/user';
 import type { DeadLetterBurial } from './dead-letter-burial';
-import type { DeadLetter, DoubtfulKeys, ReceivedRecord, Users } from './ports';
-import { readRecord, type ReadableRecord } from './registration-record';
+import type { DeadLetter, DoubtfulKeys, Measurements, ReceivedRecord, Users } from './ports';
+import { ACCEPTED_AT_HEADER, headerText, readRecord, type ReadableRecord } from './registration-record';
 import { settleKeys, type SettledStores } from './settle-keys';
 
 export interface RegistrationWriterDeps extends SettledStores {
   readonly users: Pick<Users, 'insertMissing'>;
   readonly doubtfulKeys: DoubtfulKeys;
   readonly burial: DeadLetterBurial;
+  readonly measurements: Pick<Measurements, 'stored'>;
 }
 
 /** Turns records into rows. When write() resolves, every record is a row, a known duplicate, or a dead letter. */
@@ -24,7 +25,18 @@ export class RegistrationWriter {
     const { readable, invalid } = this.read(records);
     const { stored, unstorable } = await this.store(readable);
     await this.updateCaches([...stored.values()]);
-    await this.deps.burial.bury([...invalid, ...unstorable, ...this.conflicts(readable, stored, unstorable)]);
+    const letters = [...invalid, ...unstorable, ...this.conflicts(readable, stored, unstorable)];
+    await this.deps.burial.bury(letters);
+    this.measure(readable, letters);
+  }
+
+  private measure(readable: readonly ReadableRecord[], letters: readonly DeadLetter[]): void {
+    const buried = new Set(letters.map(({ record }) => record));
+    const now = Date.now();
+    for (const { record } of readable) {
+      const acceptedAt = Date.parse(headerText(record, ACCEPTED_AT_HEADER) ?? '');
+      if (!buried.has(record) && acceptedAt <= now) this.deps.measurements.stored((now - acceptedAt) / 1000);
+    }
   }
 
   private read(records: readonly ReceivedRecord[]): { readable: ReadableRecord[]; invalid: DeadLetter[] } {

@@ -29,19 +29,21 @@ describe('start', () => {
     );
   });
 
-  it('stops with one line when its port is busy', async () => {
+  it.each(['PORT', 'METRICS_PORT'])('stops with one line when %s is busy', async (variable) => {
     const other = createServer().listen(0);
     const { port } = other.address() as AddressInfo;
 
     const { code, stdout } = await runEntryPoint('src/main.ts', {
       ...NOBODY,
-      PORT: String(port),
+      PORT: '0',
+      METRICS_PORT: '0',
+      [variable]: String(port),
       LOG_LEVEL: 'error',
     });
 
     other.close();
     expect(code).toBe(1);
-    expect(stdout).toMatch(new RegExp(`Port ${port} is already in use: stop the other program or set PORT`));
+    expect(stdout).toMatch(`Port ${port} is already in use: stop the other program or set ${variable} to`);
     expect(stdout.trim().split('\n')).toHaveLength(1);
   });
 

@@ -8,6 +8,7 @@ import type {
   DeadLetters,
   DoubtfulKeys,
   FailedRegistrations,
+  Measurements,
   PendingEntries,
   PendingEntry,
   PendingRegistrations,
@@ -195,5 +196,29 @@ export class RecordingTopic extends Dependency implements RegistrationTopic {
     this.reach();
     this.events.push(...events);
     return Promise.resolve();
+  }
+}
+
+/** Keeps every measurement. */
+export class RecordingMeasurements implements Measurements {
+  readonly sends: { readonly seconds: number; readonly isConfirmed: boolean }[] = [];
+  readonly batches: number[] = [];
+  readonly delays: number[] = [];
+  readonly reasons: DeadLetterReason[] = [];
+
+  sent(seconds: number, isConfirmed: boolean): void {
+    this.sends.push({ seconds, isConfirmed });
+  }
+
+  wrote(records: number): void {
+    this.batches.push(records);
+  }
+
+  stored(seconds: number): void {
+    this.delays.push(seconds);
+  }
+
+  buried(reason: DeadLetterReason): void {
+    this.reasons.push(reason);
   }
 }

@@ -10,6 +10,7 @@ export interface TestService {
   /** Its environment variables. */
   readonly env: Env;
   readonly url: string;
+  readonly metricsUrl: string;
   readonly log: RecordingLogger;
   readonly http: ReturnType<typeof supertest>;
   /** Whether all stopped cleanly. What a suite does not stop is stopped behind it. */
@@ -20,6 +21,7 @@ const STOP_TIMEOUT_MS = 25_000;
 const FAST_AND_QUIET: Env = {
   NODE_ENV: 'test',
   PORT: '0',
+  METRICS_PORT: '0',
   MIGRATE_ON_START: 'false',
   RATE_LIMIT_MAX: '1000000',
 };
@@ -40,10 +42,18 @@ export async function startService(variables: Env = {}, overrides: Overrides = {
 export async function startUnready(variables: Env, overrides: Overrides = {}): Promise<TestService> {
   const env = { ...FAST_AND_QUIET, ...variables };
   const log = new RecordingLogger();
-  const { lifecycle, server } = compose(loadConfig(env), log, overrides);
+  const { lifecycle, server, metricsServer } = compose(loadConfig(env), log, overrides);
   await lifecycle.start();
   const url = `http://127.0.0.1:${server.address.port}`;
-  const service = { env, url, log, http: supertest(url), stop: () => lifecycle.stop(STOP_TIMEOUT_MS) };
+  const metricsUrl = `http://127.0.0.1:${metricsServer.address.port}`;
+  const service = {
+    env,
+    url,
+    metricsUrl,
+    log,
+    http: supertest(url),
+    stop: () => lifecycle.stop(STOP_TIMEOUT_MS),
+  };
   started.push(service);
   return service;
 }

@@ -52,6 +52,7 @@ export class ServiceProcess {
     const defaults = {
       NODE_ENV: 'production',
       PORT: '0',
+      METRICS_PORT: '0',
       MIGRATE_ON_START: 'false',
       RATE_LIMIT_MAX: '1000000',
     };

@@ -3,19 +3,29 @@ import type { Logger } from '../../services/ports';
 import { apiKeyNameOf } from './api-key';
 import { requestIdOf } from './request-id';
 
-/** One line per request when its answer is out or cut off: the route's pattern, never the path (it may hold an e-mail). */
-export function createRequestLog(log: Logger): RequestHandler {
+/** Takes in one answered request: the route's pattern, how it ended, and how long it took. */
+export type MeasureRequest = (
+  method: string,
+  route: string,
+  status: number | 'aborted',
+  seconds: number,
+) => void;
+
+/** One line per request, and one measurement, when its answer is out or cut off: the route's pattern, never the path (it may hold an e-mail). */
+export function createRequestLog(log: Logger, measure: MeasureRequest): RequestHandler {
   return (req, res, next) => {
     const startedAt = performance.now();
     res.once('close', () => {
       const route = routeOf(req);
       const apiKey = apiKeyNameOf(res);
+      const durationMs = performance.now() - startedAt;
+      measure(req.method, route, res.writableFinished ? res.statusCode : 'aborted', durationMs / 1000);
       const level = route.startsWith('/api/health') ? 'debug' : 'info';
       log[level]('request', {
         method: req.method,
         route,
         status: res.statusCode,
-        durationMs: Math.round((performance.now() - startedAt) * 10) / 10,
+        durationMs: Math.round(durationMs * 10) / 10,
         requestId: requestIdOf(res),
         ...(apiKey !== undefined && { apiKey }),
         ...(!res.writableFinished && { aborted: true }),

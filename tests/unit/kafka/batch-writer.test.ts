@@ -3,6 +3,7 @@ import { UnavailableError } from '../../../src/domain/errors';
 import { BatchWriter } from '../../../src/kafka/batch-writer';
 import { Liveness } from '../../../src/runtime/liveness';
 import type { ReceivedRecord } from '../../../src/services/ports';
+import { RecordingMeasurements } from '../../support/fakes';
 import { RecordingLogger } from '../../support/recording-logger';
 
 const away = (): Promise<void> => Promise.reject(new UnavailableError('away'));
@@ -46,8 +47,9 @@ function setUp(count = 1) {
       return Promise.resolve();
     },
   } as unknown as EachBatchPayload;
-  const batches = new BatchWriter({ writer: { write }, liveness, log }, stopping.signal);
-  return { events, written, stopping, liveness, log, kafka, writer, payload, batches };
+  const measurements = new RecordingMeasurements();
+  const batches = new BatchWriter({ writer: { write }, liveness, measurements, log }, stopping.signal);
+  return { measurements, events, written, stopping, liveness, log, kafka, writer, payload, batches };
 }
 
 const commitOf = (offset: string): string =>

@@ -4,6 +4,7 @@ import { loadConfig } from '../../../src/config/config';
 import { RegistrationConsumer } from '../../../src/kafka/registration-consumer';
 import type { WatchedConsumer } from '../../../src/kafka/stall-watchdog';
 import { Liveness } from '../../../src/runtime/liveness';
+import { RecordingMeasurements } from '../../support/fakes';
 import { RecordingLogger } from '../../support/recording-logger';
 
 const EVENTS = ['CONNECT', 'GROUP_JOIN', 'FETCH', 'HEARTBEAT', 'END_BATCH_PROCESS', 'CRASH'];
@@ -35,6 +36,7 @@ function setUp() {
     config: loadConfig({ KAFKA_TOPIC: 'topic' }).kafka,
     kafkaStatus,
     liveness,
+    measurements: new RecordingMeasurements(),
     log,
     watchdog: {
       watch: (each, onStall, life) => {

@@ -4,6 +4,7 @@ import { SendQueue, type SendQueueLimits } from '../../../src/kafka/send-queue';
 import type { RegistrationEvent } from '../../../src/services/ports';
 import { buildEvent, buildRegistration } from '../../support/builders';
 import { eventually } from '../../support/eventually';
+import { RecordingMeasurements } from '../../support/fakes';
 import { RecordingLogger } from '../../support/recording-logger';
 
 /** A sender whose every send waits to be confirmed or failed by the test. */
@@ -21,9 +22,11 @@ class ScriptedSender {
 function setUp(limits: Partial<SendQueueLimits> = {}) {
   const sender = new ScriptedSender();
   const log = new RecordingLogger();
+  const measurements = new RecordingMeasurements();
   const queue = new SendQueue({
     topic: 'registrations',
     sender,
+    measurements,
     log,
     limits: { maxRecords: 10, maxBytes: 10_000, batchRecords: 5, batchBytes: 5000, ...limits },
   });
@@ -35,7 +38,7 @@ function setUp(limits: Partial<SendQueueLimits> = {}) {
       if (send === undefined) throw new Error(`no send ${n} yet`);
       return send;
     });
-  return { sender, log, queue, publish, nthSend };
+  return { sender, log, measurements, queue, publish, nthSend };
 }
 
 const keyOf = (event: RegistrationEvent): string => event.registration.email;
@@ -51,6 +54,23 @@ describe('SendQueue', () => {
     await confirmed;
 
     expect(send).toMatchObject({ topic: 'registrations', keys: events.map(keyOf) });
+  });
+
+  it('measures each send, and how long the oldest record has waited', async () => {
+    const { queue, publish, nthSend, measurements } = setUp();
+    expect([queue.depth, queue.oldestAgeMs]).toEqual([0, 0]);
+    const confirmed = Promise.all([publish(), publish()]);
+
+    (await nthSend(1)).fail();
+    const repeated = await nthSend(2);
+    expect(queue.depth).toBe(2);
+    // At least the back-off between the two.
+    expect(queue.oldestAgeMs).toBeGreaterThan(20);
+    repeated.confirm();
+    await confirmed;
+
+    expect(measurements.sends.map(({ isConfirmed }) => isConfirmed)).toEqual([false, true]);
+    expect(queue.depth).toBe(0);
   });
 
   it('keeps one send in flight; what comes meanwhile leaves together afterwards', async () => {

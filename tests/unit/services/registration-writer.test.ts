@@ -9,6 +9,7 @@ import {
   InMemoryUsers,
   RecordingDeadLetters,
   RecordingDoubtfulKeys,
+  RecordingMeasurements,
 } from '../../support/fakes';
 import { RecordingLogger } from '../../support/recording-logger';
 
@@ -20,6 +21,7 @@ function setUp() {
     failed: new InMemoryFailedRegistrations(),
     deadLetters: new RecordingDeadLetters(),
     doubtfulKeys: new RecordingDoubtfulKeys(),
+    measurements: new RecordingMeasurements(),
     log: new RecordingLogger(),
   };
   const burial = new DeadLetterBurial(deps);
@@ -40,6 +42,26 @@ describe('RegistrationWriter.write', () => {
     expect([...completed.entries.values()]).toEqual(users.rows);
     expect(pending.entries.size).toBe(0);
     expect(deadLetters.letters).toEqual([]);
+  });
+
+  it('measures how long each took from its acceptance to its row, and counts the others by reason', async () => {
+    const { writer, measurements } = setUp();
+    const first = buildRegistration();
+    const acceptedAt = (secondsAgo: number) => ({
+      'accepted-at': new Date(Date.now() - secondsAgo * 1000).toISOString(),
+    });
+
+    await writer.write([
+      buildRecord({ value: first, headers: acceptedAt(60) }),
+      buildRecord({ value: { ...first, lastName: 'Roe' }, headers: acceptedAt(60) }),
+      buildRecord({ value: buildRegistration(), headers: { 'accepted-at': 'tomorrow' } }),
+      buildRecord({ value: 'broken' }),
+    ]);
+
+    expect(measurements.delays).toHaveLength(1);
+    expect(measurements.delays[0]).toBeGreaterThanOrEqual(60);
+    expect(measurements.delays[0]).toBeLessThan(120);
+    expect(measurements.reasons.sort()).toEqual(['conflict', 'invalid']);
   });
 
   it('caches before it frees: in between the e-mail must not look unknown', async () => {

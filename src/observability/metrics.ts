@@ -1,0 +1,155 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { DeadLetterReason, Measurements } from '../services/ports';
+
+const PREFIX = 'registration_';
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS']);
+const REASONS: readonly DeadLetterReason[] = ['invalid', 'unstorable', 'conflict'];
+
+/** What is read at each scrape: from memory, never from a dependency. */
+export interface Sources {
+  readonly sendQueue: { readonly depth: number; readonly oldestAgeMs: number };
+  readonly consumer: { readonly oldestInHandAt: number | undefined };
+  readonly liveness: { readonly silenceMs: number };
+  readonly health: { isReady(): boolean };
+  readonly dependencies: readonly { readonly name: string; readonly isHealthy: boolean }[];
+  readonly pool: { readonly usage: Readonly<Record<'used' | 'idle' | 'waiting' | 'max', number>> };
+}
+
+/** Every metric of the service, each declared here and in the README. Labels take values from short, fixed lists. */
+export class Metrics implements Measurements {
+  readonly registry = new Registry();
+
+  private readonly requests = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Time until the answer was out. Route is the pattern, "unmatched" without one; status "aborted" when the client left',
+    labelNames: ['method', 'route', 'status'],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [this.registry],
+  });
+  private readonly persistDelay = new Histogram({
+    name: `${PREFIX}persist_delay_seconds`,
+    help: 'Time from accepting a registration to its row; a record that is delivered again counts again',
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600],
+    registers: [this.registry],
+  });
+  private readonly sends = new Histogram({
+    name: `${PREFIX}produce_duration_seconds`,
+    help: 'Time of one send to Kafka, by result: confirmed or failed (and repeated)',
+    labelNames: ['result'],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+    registers: [this.registry],
+  });
+  private readonly batches = new Histogram({
+    name: `${PREFIX}batch_records`,
+    help: 'Records of one batch written to PostgreSQL',
+    buckets: [1, 5, 10, 25, 50, 100, 250, 500],
+    registers: [this.registry],
+  });
+  private readonly deadLetters = new Counter({
+    name: `${PREFIX}dead_letters_total`,
+    help: 'Records that became no row, by reason',
+    labelNames: ['reason'],
+    registers: [this.registry],
+  });
+  private readonly lag = new Gauge({
+    name: `${PREFIX}consumer_lag_records`,
+    help: 'Records that the whole consumer group has still to write, by partition; read every 10 s by each consumer',
+    labelNames: ['partition'],
+    registers: [this.registry],
+  });
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+    for (const reason of REASONS) this.deadLetters.inc({ reason }, 0);
+    const { version } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as {
+      version: string;
+    };
+    this.gauge('build_info', 'Always 1; the version is the label', ['version'], (gauge) =>
+      gauge.set({ version }, 1),
+    );
+  }
+
+  /** Adds what is read at each scrape. */
+  watch({ sendQueue, consumer, liveness, health, dependencies, pool }: Sources): void {
+    this.value('send_queue_records', 'Records that wait for Kafka’s confirmation', () => sendQueue.depth);
+    this.value(
+      'send_queue_oldest_age_seconds',
+      'How long the oldest of them has waited',
+      () => sendQueue.oldestAgeMs / 1000,
+    );
+    this.value(
+      'oldest_unstored_age_seconds',
+      'Age of the oldest record that this process has fetched and not written yet; 0 without one',
+      () => (consumer.oldestInHandAt === undefined ? 0 : (Date.now() - consumer.oldestInHandAt) / 1000),
+    );
+    this.value(
+      'consumer_silence_seconds',
+      'Time since the consumer’s last sign of life; back-off counts as one',
+      () => liveness.silenceMs / 1000,
+    );
+    this.value('ready', '1 when /ready answers 200', () => Number(health.isReady()));
+    this.gauge(
+      'dependency_up',
+      '1 when the last background check found it healthy',
+      ['dependency'],
+      (gauge) => {
+        for (const { name, isHealthy } of dependencies) gauge.set({ dependency: name }, Number(isHealthy));
+      },
+    );
+    this.gauge('postgres_connections', 'Connections of the pool, by state', ['state'], (gauge) => {
+      gauge.set({ state: 'used' }, pool.usage.used);
+      gauge.set({ state: 'idle' }, pool.usage.idle);
+    });
+    this.value('postgres_connections_max', 'DB_POOL_MAX', () => pool.usage.max);
+    this.value('postgres_waiting_queries', 'Queries that wait for a connection', () => pool.usage.waiting);
+  }
+
+  answered(method: string, route: string, status: number | 'aborted', seconds: number): void {
+    this.requests.labels(METHODS.has(method) ? method : 'other', route, String(status)).observe(seconds);
+  }
+
+  sent(seconds: number, isConfirmed: boolean): void {
+    this.sends.labels(isConfirmed ? 'confirmed' : 'failed').observe(seconds);
+  }
+
+  wrote(records: number): void {
+    this.batches.observe(records);
+  }
+
+  stored(seconds: number): void {
+    this.persistDelay.observe(seconds);
+  }
+
+  buried(reason: DeadLetterReason): void {
+    this.deadLetters.inc({ reason });
+  }
+
+  /** How far the consumer group is. */
+  progressed(
+    partitions: readonly { readonly partition: number; readonly position: bigint; readonly end: bigint }[],
+  ): void {
+    for (const { partition, position, end } of partitions)
+      this.lag.set({ partition }, Number(end - position));
+  }
+
+  private value(name: string, help: string, read: () => number): void {
+    this.gauge(name, help, [], (gauge) => gauge.set(read()));
+  }
+
+  private gauge<L extends string>(
+    name: string,
+    help: string,
+    labelNames: L[],
+    read: (gauge: Gauge<L>) => void,
+  ): void {
+    const gauge: Gauge<L> = new Gauge({
+      name: `${PREFIX}${name}`,
+      help,
+      labelNames,
+      registers: [this.registry],
+      collect: () => read(gauge),
+    });
+  }
+}

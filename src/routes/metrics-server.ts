@@ -1,0 +1,53 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface MetricsText {
+  readonly contentType: string;
+  metrics(): Promise<string>;
+}
+
+/** GET /metrics for Prometheus, on a port of its own that no load balancer leads to. */
+export class MetricsServer {
+  readonly name = 'metrics server';
+  readonly stopTimeoutMs = 1000;
+  private readonly server: Server;
+
+  constructor(
+    private readonly port: number,
+    text: MetricsText,
+  ) {
+    this.server = createServer((req, res) => {
+      if (req.url !== '/metrics') {
+        res.writeHead(404).end();
+        return;
+      }
+      text.metrics().then(
+        (metrics) => res.writeHead(200, { 'Content-Type': text.contentType }).end(metrics),
+        () => res.writeHead(500).end(),
+      );
+    });
+  }
+
+  /** Rejects when the port cannot be listened on. */
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen(this.port, () => {
+        this.server.off('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  /** The port in use (the one asked for, or a free one when that was 0). */
+  get address(): AddressInfo {
+    return this.server.address() as AddressInfo;
+  }
+
+  async stop(): Promise<void> {
+    if (!this.server.listening) return;
+    const closed = new Promise((resolve) => this.server.close(resolve));
+    this.server.closeAllConnections();
+    await closed;
+  }
+}

@@ -1,0 +1,60 @@
+import { buildRegistration } from '../support/builders';
+import { eventually } from '../support/eventually';
+import { startService, type TestService } from '../support/harness';
+
+let service: TestService;
+
+beforeAll(async () => {
+  service = await startService();
+});
+
+async function scrape(): Promise<string[]> {
+  const answer = await fetch(`${service.metricsUrl}/metrics`);
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+  return (await answer.text()).split('\n');
+}
+
+describe('GET /metrics', () => {
+  it('follows a registration from the request to the row, and names nobody', async () => {
+    const registration = buildRegistration();
+    await service.http.post('/api/users').send(registration).expect(201);
+    await service.http.post('/api/users').send('{').set('Content-Type', 'application/json').expect(400);
+
+    await eventually(async () => {
+      const lines = await scrape();
+      for (const line of [
+        'http_request_duration_seconds_count{method="POST",route="/api/users",status="201"} 1',
+        'http_request_duration_seconds_count{method="POST",route="/api/users",status="400"} 1',
+        'registration_produce_duration_seconds_count{result="confirmed"} 1',
+        'registration_batch_records_sum 1',
+        'registration_persist_delay_seconds_count 1',
+        'registration_send_queue_records 0',
+        'registration_dependency_up{dependency="kafka"} 1',
+        'registration_ready 1',
+      ]) {
+        expect(lines).toContain(line);
+      }
+      for (const value of [registration.email, registration.occupation, registration.gender]) {
+        expect(lines.join('\n')).not.toContain(value);
+      }
+    });
+  });
+
+  it('never takes a path for a route', async () => {
+    await service.http.get('/api/users/nobody@example.com').expect(404);
+    await service.http.get('/somebody@example.com').expect(404);
+
+    await eventually(async () => {
+      const lines = (await scrape()).join('\n');
+      expect(lines).toContain('route="/api/users/:email",status="404"');
+      expect(lines).toContain('route="unmatched",status="404"');
+      expect(lines).not.toContain('@example.com');
+    });
+  });
+
+  it('is not on the API’s port, and nothing else is on its own', async () => {
+    await service.http.get('/metrics').expect(404);
+    expect((await fetch(`${service.metricsUrl}/api/users`)).status).toBe(404);
+  });
+});

@@ -1,0 +1,104 @@
+import { readFileSync } from 'node:fs';
+import { Metrics, type Sources } from '../../../src/observability/metrics';
+
+const sources = {
+  sendQueue: { depth: 7, oldestAgeMs: 1500 },
+  consumer: { oldestInHandAt: undefined as number | undefined },
+  liveness: { silenceMs: 250 },
+  health: { isReady: () => true },
+  dependencies: [
+    { name: 'postgres', isHealthy: true },
+    { name: 'redis', isHealthy: false },
+  ],
+  pool: { usage: { used: 3, idle: 2, waiting: 4, max: 20 } },
+} satisfies Sources;
+
+function setUp(): Metrics {
+  const metrics = new Metrics();
+  metrics.watch(sources);
+  return metrics;
+}
+
+const linesOf = async (metrics: Metrics, name: string): Promise<string[]> =>
+  (await metrics.registry.metrics()).split('\n').filter((line) => line.startsWith(name));
+
+describe('Metrics', () => {
+  it('are those of the README, with the same labels', () => {
+    const own = setUp()
+      .registry.getMetricsAsArray()
+      .filter(({ name }) => !/^(process|nodejs)_/.test(name)) as unknown as {
+      name: string;
+      labelNames: string[];
+    }[];
+    const readme = readFileSync('README.md', 'utf8');
+    const listed = [...readme.matchAll(/^\| `(http_\w+|registration_\w+)` \|([^|]*)\|/gm)].map((match) => ({
+      name: match[1],
+      labelNames: [...(match[2] ?? '').matchAll(/`(\w+)`/g)].map((label) => label[1]),
+    }));
+
+    const byName = (a: { name?: string | undefined }, b: { name?: string | undefined }): number =>
+      (a.name ?? '').localeCompare(b.name ?? '');
+    expect(listed.sort(byName)).toEqual(
+      own.map(({ name, labelNames }) => ({ name, labelNames })).sort(byName),
+    );
+  });
+
+  it('read the pipeline at each scrape', async () => {
+    const text = await setUp().registry.metrics();
+
+    for (const line of [
+      'registration_send_queue_records 7',
+      'registration_send_queue_oldest_age_seconds 1.5',
+      'registration_oldest_unstored_age_seconds 0',
+      'registration_consumer_silence_seconds 0.25',
+      'registration_ready 1',
+      'registration_dependency_up{dependency="postgres"} 1',
+      'registration_dependency_up{dependency="redis"} 0',
+      'registration_postgres_connections{state="used"} 3',
+      'registration_postgres_connections{state="idle"} 2',
+      'registration_postgres_connections_max 20',
+      'registration_postgres_waiting_queries 4',
+      'registration_dead_letters_total{reason="conflict"} 0',
+    ]) {
+      expect(text.split('\n')).toContain(line);
+    }
+  });
+
+  it('give the age of the oldest record that is not stored', async () => {
+    const metrics = new Metrics();
+    metrics.watch({ ...sources, consumer: { oldestInHandAt: Date.now() - 60_000 } });
+
+    const [line = ''] = await linesOf(metrics, 'registration_oldest_unstored_age_seconds');
+
+    expect(Number(line.split(' ')[1])).toBeGreaterThanOrEqual(60);
+  });
+
+  it('count requests by method, route and status, and bound the methods', async () => {
+    const metrics = setUp();
+
+    metrics.answered('POST', '/api/users', 201, 0.02);
+    metrics.answered('PROPFIND', 'unmatched', 404, 0.001);
+    metrics.answered('BREW', 'unmatched', 404, 0.001);
+    metrics.answered('GET', '/api/users', 'aborted', 3);
+
+    expect(await linesOf(metrics, 'http_request_duration_seconds_count')).toEqual([
+      'http_request_duration_seconds_count{method="POST",route="/api/users",status="201"} 1',
+      'http_request_duration_seconds_count{method="other",route="unmatched",status="404"} 2',
+      'http_request_duration_seconds_count{method="GET",route="/api/users",status="aborted"} 1',
+    ]);
+  });
+
+  it('give the lag by partition', async () => {
+    const metrics = setUp();
+
+    metrics.progressed([
+      { partition: 0, position: 10n, end: 10n },
+      { partition: 1, position: 10n, end: 42n },
+    ]);
+
+    expect(await linesOf(metrics, 'registration_consumer_lag_records')).toEqual([
+      'registration_consumer_lag_records{partition="0"} 0',
+      'registration_consumer_lag_records{partition="1"} 32',
+    ]);
+  });
+});
