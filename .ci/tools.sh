@@ -41,3 +41,17 @@ install_packages() {
   DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends "$@" >"$tools/apt.log" 2>&1 ||
     { tail -5 "$tools/apt.log" >&2 && return 1; }
 }
+
+# promtool, from Debian's package of Prometheus, of which nothing else is installed: prints its path.
+fetch_promtool() {
+  local dir=$tools/promtool
+  if [ ! -x "$dir/promtool" ]; then
+    need_packages apt-get=apt dpkg=dpkg
+    rm -rf "$dir" && mkdir -p "$dir/package"
+    (cd "$dir/package" && { apt-get download prometheus || { apt-get update && apt-get download prometheus; }; } &&
+      dpkg -x ./*.deb .) >&2
+    mv "$dir/package/usr/bin/promtool" "$dir/promtool"
+    rm -rf "$dir/package"
+  fi
+  echo "$dir/promtool"
+}
