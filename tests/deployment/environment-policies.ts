@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig, productionWarnings, type Config } from '../../src/config/config';
@@ -24,9 +24,15 @@ export function configOf(manifests: Manifests, env = manifests.env()): Config {
   };
   const names = manifests.all('ExternalSecret').flatMap(({ spec }) => Object.keys(spec.target.template.data));
   for (const name of names) writeFileSync(join(folder, name), values[name] ?? 'secret');
-  return loadConfig(
-    Object.fromEntries(Object.entries(env).map(([key, value]) => [key, value.replace(secretsPath, folder)])),
-  );
+  try {
+    return loadConfig(
+      Object.fromEntries(
+        Object.entries(env).map(([key, value]) => [key, value.replace(secretsPath, folder)]),
+      ),
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /**
