@@ -192,6 +192,19 @@ describe('commit-image', () => {
     expect(git(server, 'branch')).toBe('* main');
   });
 
+  it('fails when staging cannot be changed, and leaves dev alone, too', () => {
+    const { clone, server } = newClone();
+    writeFileSync(join(clone, 'k8s/overlays/staging/kustomization.yaml'), 'images: []\n');
+    git(clone, 'commit', '--quiet', '--all', '--message=Broken');
+    git(clone, 'push', '--quiet', 'origin', 'main');
+
+    const { status, stderr } = run(clone, 'commit-image', [newer]);
+
+    expect(status).toBe(1);
+    expect(stderr).toContain('staging');
+    expect(git(server, 'log', '--format=%s', 'main').split('\n')).toEqual(['Broken', 'Start']);
+  });
+
   it('fails when the image is none', () => {
     const { clone, server } = newClone();
 
