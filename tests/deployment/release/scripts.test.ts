@@ -219,7 +219,7 @@ describe('scan-verdict', () => {
 
   it.each([
     ['nothing was found', answer('COMPLETE', {}), 0],
-    ['nothing is said of findings', answer('COMPLETE'), 0],
+    ['no counts of findings', answer('COMPLETE'), 0],
     ['only lesser findings, by enhanced scanning', answer('ACTIVE', { MEDIUM: 3, LOW: 1 }), 0],
     ['a HIGH finding', answer('COMPLETE', { HIGH: 1, LOW: 7 }), 1],
     ['a CRITICAL finding', answer('ACTIVE', { CRITICAL: 1 }), 1],
@@ -227,6 +227,7 @@ describe('scan-verdict', () => {
     ['an image that cannot be scanned', answer('UNSUPPORTED_IMAGE'), 1],
     ['a scan that goes on', answer('IN_PROGRESS'), 75],
     ['a scan that waits', answer('PENDING'), 75],
+    ['a status without findings', JSON.stringify({ imageScanStatus: { status: 'ACTIVE' } }), 75],
     ['no answer yet', '', 75],
   ])('%s', (_what, input, expected) => {
     expect(run('.', 'scan-verdict', [], input).status).toBe(expected);
