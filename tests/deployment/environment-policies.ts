@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig, productionWarnings, type Config } from '../../src/config/config';
@@ -12,8 +12,8 @@ const known = new Set([
   ...SECRETS.map((name) => `${name}_FILE`),
 ]);
 
-/** What the database of each environment allows, all of it for this service. README, "Sizing". */
-const connectionBudget: Readonly<Record<string, number>> = { dev: 100, staging: 200, prod: 400 };
+/** `max_connections` of each environment's database, which is this service's alone. README, "Sizing", says the same. */
+export const connectionBudget: Readonly<Record<string, number>> = { dev: 150, staging: 150, prod: 450 };
 
 /** What the variables mean to the service itself, with secrets of the right form. */
 export function configOf(manifests: Manifests, env = manifests.env()): Config {
@@ -24,16 +24,24 @@ export function configOf(manifests: Manifests, env = manifests.env()): Config {
   };
   const names = manifests.all('ExternalSecret').flatMap(({ spec }) => Object.keys(spec.target.template.data));
   for (const name of names) writeFileSync(join(folder, name), values[name] ?? 'secret');
-  return loadConfig(
-    Object.fromEntries(Object.entries(env).map(([key, value]) => [key, value.replace(secretsPath, folder)])),
-  );
+  try {
+    return loadConfig(
+      Object.fromEntries(
+        Object.entries(env).map(([key, value]) => [key, value.replace(secretsPath, folder)]),
+      ),
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
-/** Connections while a rollout is at its peak; each process checks PostgreSQL's health on one of its own. */
+/**
+ * Connections while a rollout is at its peak: every new pod and every old one, because Kubernetes does not count those
+ * that are stopping as a surge. Each process checks PostgreSQL's health on one connection of its own.
+ */
 export function connectionsAtPeak(manifests: Manifests): number {
   const { maxReplicas } = manifests.one('HorizontalPodAutoscaler').spec;
-  const surge = parseInt(manifests.one('Deployment').spec.strategy.rollingUpdate.maxSurge, 10) / 100;
-  return (maxReplicas + Math.ceil(maxReplicas * surge)) * (configOf(manifests).postgres.poolMax + 1);
+  return 2 * maxReplicas * (configOf(manifests).postgres.poolMax + 1);
 }
 
 /** The service's settings in each environment. */

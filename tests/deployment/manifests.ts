@@ -38,8 +38,8 @@ export interface PodTemplate {
   spec: {
     restartPolicy?: string;
     serviceAccountName?: string;
-    automountServiceAccountToken: boolean;
-    enableServiceLinks: boolean;
+    automountServiceAccountToken?: boolean;
+    enableServiceLinks?: boolean;
     terminationGracePeriodSeconds: number;
     securityContext: Record<string, unknown>;
     topologySpreadConstraints: { topologyKey: string; matchLabelKeys: string[]; labelSelector: Selector }[];

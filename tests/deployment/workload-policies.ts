@@ -185,7 +185,7 @@ export const workloadPolicies: readonly Policy[] = [
     },
   },
   {
-    rule: 'nothing goes in or out but what is named: DNS, PostgreSQL, Redis, Kafka',
+    rule: 'nothing comes in but from named places, and nothing goes out but to DNS, PostgreSQL, Redis, Kafka',
     check: (manifests) => {
       const policies = manifests.all('NetworkPolicy').map(({ spec }) => spec);
       const denied = policies.some(
@@ -193,9 +193,14 @@ export const workloadPolicies: readonly Policy[] = [
           Object.keys(podSelector).length === 0 && policyTypes.length === 2 && !ingress && !egress,
       );
       const egress = policies.flatMap((policy) => policy.egress ?? []);
+      const ingress = policies.flatMap((policy) => policy.ingress ?? []);
       const ports = egress.flatMap((each) => each.ports?.map(({ port }) => port) ?? [0]);
       return [
         denied ? '' : 'no default deny',
+        ...ingress.map(({ from, ports: open }) =>
+          from?.length && open?.length ? '' : 'ingress from anywhere',
+        ),
+        JSON.stringify(policies).includes('0.0.0.0/0') ? 'the whole internet' : '',
         ...egress.map(({ to }) => (to?.length ? '' : 'egress to anywhere')),
         ...ports.map((port) => ([53, 5432, 6379, 9096].includes(port) ? '' : `egress to port ${port}`)),
       ].filter(Boolean);
@@ -212,17 +217,22 @@ export const workloadPolicies: readonly Policy[] = [
     },
   },
   {
-    rule: 'the service and the migration are the same image, from the registry, with a tag',
+    rule: 'the service and the migration are the same image, pinned by digest, or none was released yet',
     check: (manifests) => {
       const images = new Set(templates(manifests).map(({ spec }) => spec.containers[0].image));
       return [...images].filter(
         (image) =>
           images.size !== 1 ||
-          !/^[\d]+\.dkr\.ecr\.[\w-]+\.amazonaws\.com\/[\w-]+:[\w.-]+(@sha256:[0-9a-f]{64})?$/.test(image),
+          !/^\d{12}\.dkr\.ecr\.[\w-]+\.amazonaws\.com\/[\w-]+:(unreleased|sha-[0-9a-f]{40}@sha256:[0-9a-f]{64})$/.test(
+            image,
+          ),
       );
     },
     plant: (manifests) => {
-      manifests.container.image = 'user-registration-backend:latest';
+      for (const { spec } of templates(manifests)) {
+        spec.containers[0].image =
+          '123456789012.dkr.ecr.us-east-1.amazonaws.com/user-registration-backend:latest';
+      }
     },
   },
 ];
@@ -235,7 +245,12 @@ function rightsOf({ spec }: PodTemplate): string[] {
   const { containers, securityContext, volumes } = spec;
   const [container] = containers;
   return [
-    spec.automountServiceAccountToken || spec.enableServiceLinks ? 'a token or service links' : '',
+    containers.slice(1).length === 0 && !('initContainers' in spec)
+      ? ''
+      : 'a container that nobody looked at',
+    spec.automountServiceAccountToken === false && spec.enableServiceLinks === false
+      ? ''
+      : 'a token or service links',
     securityContext['runAsNonRoot'] === true && securityContext['runAsUser'] === 65532 ? '' : 'may be root',
     same(securityContext['seccompProfile'], { type: 'RuntimeDefault' }) ? '' : 'no seccomp profile',
     same(capabilitiesOf(container), { drop: ['ALL'] }) ? '' : 'capabilities',
