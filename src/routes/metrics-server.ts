@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { listen } from './listen';
 
 export interface MetricsText {
   readonly contentType: string;
@@ -30,13 +31,7 @@ export class MetricsServer {
 
   /** Rejects when the port cannot be listened on. */
   start(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.server.once('error', reject);
-      this.server.listen(this.port, () => {
-        this.server.off('error', reject);
-        resolve();
-      });
-    });
+    return listen(this.server, this.port);
   }
 
   /** The port in use (the one asked for, or a free one when that was 0). */

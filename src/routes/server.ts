@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import { answerBrokenRequest } from './broken-request';
+import { listen } from './listen';
 
 const KEEP_ALIVE_TIMEOUT_MS = 65_000; // Above the idle timeout of load balancers (60 s), so that they close first.
 const HEADERS_TIMEOUT_MS = 20_000;
@@ -41,13 +42,7 @@ export class HttpServer {
 
   /** Rejects when the port cannot be listened on. */
   start(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.server.once('error', reject);
-      this.server.listen(this.port, () => {
-        this.server.off('error', reject);
-        resolve();
-      });
-    });
+    return listen(this.server, this.port);
   }
 
   /** The port in use (the one asked for, or a free one when that was 0). */

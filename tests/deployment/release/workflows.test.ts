@@ -21,7 +21,9 @@ describe('a pull request', () => {
   it('runs all that .ci/run does; image and compose file are run by Docker instead of checked without it', () => {
     const commands = [...readFileSync('.ci/run', 'utf8').matchAll(/^step '[^']+' (.+)$/gm)];
     const byDocker = ['.ci/check-compose', '.ci/check-image'];
-    const wanted = commands.map(([, command = '']) => command).filter((command) => !byDocker.includes(command));
+    const wanted = commands
+      .map(([, command = '']) => command)
+      .filter((command) => !byDocker.includes(command));
 
     expect(wanted.length).toBeGreaterThan(8);
     expect(ranBy('test.yml')).toEqual(wanted);
