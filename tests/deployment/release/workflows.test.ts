@@ -18,12 +18,11 @@ describe.each(workflowPolicies)('$rule', ({ check, plant }) => {
 });
 
 describe('a pull request', () => {
-  it('runs all that .ci/run does; image and compose file are run by Docker instead of checked without it', () => {
+  it('runs all that .ci/run does; Docker itself stands in for the checks of image and compose file without it', () => {
     const commands = [...readFileSync('.ci/run', 'utf8').matchAll(/^step '[^']+' (.+)$/gm)];
-    const byDocker = ['.ci/check-compose', '.ci/check-image'];
     const wanted = commands
-      .map(([, command = '']) => command)
-      .filter((command) => !byDocker.includes(command));
+      .map(([, command]) => command ?? '')
+      .filter((command) => !/^\.ci\/check-(image|compose)$/.test(command));
 
     expect(wanted.length).toBeGreaterThan(8);
     expect(ranBy('test.yml')).toEqual(wanted);
