@@ -5,8 +5,9 @@ import { eventually } from './eventually';
 import type { Evidence } from './evidence';
 import { ask } from './http-client';
 import { inspected, readDeadLetters, readPendingEmails, readRows } from './inspect';
-import { findViolations, type Violation } from './invariants';
+import { findViolations } from './invariants';
 import { Journal } from './journal';
+import type { Outcome } from './outcome';
 import { Random } from './random';
 import { folderOf } from './report';
 import type { Planted, Scenario, Stage } from './scenario';
@@ -36,12 +37,6 @@ export interface FaultRunOptions {
   readonly seed: number;
   /** Gets one line every second. */
   readonly report: (line: string) => void;
-}
-
-export interface Outcome {
-  readonly scenario: string;
-  readonly violations: readonly Violation[];
-  readonly figures: Readonly<Record<string, number>>;
 }
 
 /** Runs one scenario on servers of its own, from the start to the judgement. */

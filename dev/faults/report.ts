@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { localDir } from '../local-stack/paths';
-import type { Outcome } from './fault-run';
+import type { Outcome } from './outcome';
 
 const shownDetails = 3;
 const columns = [

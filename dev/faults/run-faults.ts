@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
 import { LocalStackError } from '../local-stack/local-stack-error';
 import { onStopSignals } from '../stop-signals';
-import { runScenario, type Outcome } from './fault-run';
+import { runScenario } from './fault-run';
 import { randomScenario } from './random-scenario';
+import type { Outcome } from './outcome';
 import { formatOutcome, formatTable, keepResults, keepViolations, showProgress } from './report';
 import type { Scenario } from './scenario';
 import { scenarios } from './scenarios/all';

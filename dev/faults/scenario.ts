@@ -1,7 +1,6 @@
 import type { Registration } from '../../src/domain/registration';
-import type { ServiceName } from '../local-stack/local-stack';
 import type { Balancer } from './balancer';
-import type { TestBed } from './test-bed';
+import type { BedNeeds, TestBed } from './test-bed';
 import type { Traffic } from './traffic';
 
 /**
@@ -33,21 +32,14 @@ export interface Stage {
 }
 
 /** One fault: how it is made, how it is healed, and what may come of it. */
-export interface Scenario {
-  readonly name: string;
+export interface Scenario extends BedNeeds {
   /** One line: what happens. */
   readonly title: string;
   readonly tolerates: readonly Tolerance[];
   /** Makes the fault under load, holds it and heals it; resolves when all is as it should be again. */
   readonly run: (stage: Stage) => Promise<void>;
-  /** This server cannot be reached until run() heals it. */
-  readonly startsWithout?: ServiceName;
-  /** Kafka is a cluster of three nodes, not one node behind a proxy. */
-  readonly isOnCluster?: boolean;
   /** How long run() may take; three minutes unless it says so. */
   readonly limitSeconds?: number;
-  readonly env?: Readonly<Record<string, string>>;
-  readonly nodeOptions?: readonly string[];
   /** --random may choose it: it needs nothing special and leaves all as it was. */
   readonly isRepeatable?: boolean;
 }

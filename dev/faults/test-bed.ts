@@ -7,7 +7,6 @@ import { type KafkaCluster, startKafkaCluster } from '../local-stack/kafka-clust
 import { type LocalStack, type ServiceName, startLocalStack } from '../local-stack/local-stack';
 import { chooseFreePort } from '../local-stack/ports';
 import { FaultyServer } from './faulty-server';
-import type { Scenario } from './scenario';
 import { ServiceReplica } from './service-replica';
 import { TcpProxy } from './tcp-proxy';
 
@@ -17,12 +16,24 @@ const serviceEnv = {
   RATE_LIMIT_MAX: '1000000000',
 } as const;
 
+/** What a scenario needs of the place that it plays in. */
+export interface BedNeeds {
+  readonly name: string;
+  /** This server cannot be reached until the scenario heals it. */
+  readonly startsWithout?: ServiceName;
+  /** Kafka is a cluster of three nodes, not one node behind a proxy. */
+  readonly isOnCluster?: boolean;
+  /** Of the service. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly nodeOptions?: readonly string[];
+}
+
 /** Where one scenario plays: real servers behind proxies, and replicas of the service on them. */
 export class TestBed {
   readonly replicas: ServiceReplica[] = [];
 
   private constructor(
-    private readonly scenario: Scenario,
+    private readonly needs: BedNeeds,
     private readonly place: { readonly logs: string; readonly data: string },
     /** The servers' own addresses, past the proxies. */
     readonly env: Env,
@@ -32,12 +43,12 @@ export class TestBed {
   ) {}
 
   /** Starts the servers; the replicas are the caller's to start. */
-  static async start(scenario: Scenario, logs: string): Promise<TestBed> {
+  static async start(needs: BedNeeds, logs: string): Promise<TestBed> {
     await mkdir(logs, { recursive: true });
     const folder = await createThrowAwayFolder();
     const options = { dataDir: folder.path, durable: true, report: () => undefined };
     const kafkaPort = await chooseFreePort();
-    const cluster = scenario.isOnCluster ? await startKafkaCluster({ ...options, nodes: 3 }) : undefined;
+    const cluster = needs.isOnCluster ? await startKafkaCluster({ ...options, nodes: 3 }) : undefined;
     const stack = await startLocalStack({
       ...options,
       services: cluster ? ['postgres', 'redis'] : ['postgres', 'redis', 'kafka'],
@@ -49,7 +60,7 @@ export class TestBed {
     };
     const env = { ...stack.env, ...(cluster && { KAFKA_BROKERS: cluster.brokers }) };
     const place = { logs, data: folder.path };
-    const bed = new TestBed(scenario, place, env, withFaults(stack), cluster, end);
+    const bed = new TestBed(needs, place, env, withFaults(stack), cluster, end);
     await bed.openKafka(kafkaPort);
     return bed;
   }
@@ -68,7 +79,7 @@ export class TestBed {
 
   server(name: ServiceName): FaultyServer {
     const server = this.servers[name];
-    if (server === undefined) throw new Error(`${this.scenario.name} runs without a single ${name}`);
+    if (server === undefined) throw new Error(`${this.needs.name} runs without a single ${name}`);
     return server;
   }
 
@@ -85,7 +96,7 @@ export class TestBed {
       name,
       port: await chooseFreePort(),
       log: join(this.place.logs, `${name}.log`),
-      nodeOptions: this.scenario.nodeOptions ?? [],
+      nodeOptions: this.needs.nodeOptions ?? [],
       postgres,
       redis,
       env: this.envBehind(postgres, redis),
@@ -129,7 +140,7 @@ export class TestBed {
   }
 
   private async refuseIfMissing(name: ServiceName): Promise<void> {
-    if (this.scenario.startsWithout === name) await this.server(name).refuse();
+    if (this.needs.startsWithout === name) await this.server(name).refuse();
   }
 
   private envBehind(postgres: TcpProxy, redis: TcpProxy): NodeJS.ProcessEnv {
@@ -143,7 +154,7 @@ export class TestBed {
       DB_PORT: String(postgres.port),
       REDIS_URL: `redis://${redis.host}:${redis.port}`,
       ...(kafka && { KAFKA_BROKERS: `${kafka.host}:${kafka.port}` }),
-      ...this.scenario.env,
+      ...this.needs.env,
     };
   }
 }
