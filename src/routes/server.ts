@@ -1,6 +1,8 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
+import type { Express } from 'express';
 import { answerBrokenRequest } from './broken-request';
+import { expressClasses } from './express-classes';
 import { listen } from './listen';
 
 const KEEP_ALIVE_TIMEOUT_MS = 65_000; // Above the idle timeout of load balancers (60 s), so that they close first.
@@ -19,16 +21,17 @@ export class HttpServer {
 
   constructor(
     private readonly port: number,
-    handle: RequestListener,
+    app: Express,
   ) {
     const options = {
+      ...expressClasses(app),
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
     };
     const onRequest: RequestListener = (req, res) => {
       this.track(res);
-      handle(req, res);
+      app(req, res);
     };
     this.server = createServer(options, onRequest);
     // An Expect header that Node does not know is no reason for a bare 417.
