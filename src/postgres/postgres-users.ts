@@ -27,13 +27,15 @@ const INSERT_MISSING = `
 
 /** The users table, by parameterized statements only. */
 export class PostgresUsers implements Users {
-  // One look-up per turn of the event loop, for all requests of that turn.
+  // One look-up per turn of the event loop, for all requests of that turn. By default the loader waits only until the
+  // present callback is through, and each request comes in a callback of its own.
   private readonly registered: DataLoader<string, boolean>;
 
   constructor(private readonly pool: PostgresPool) {
     this.registered = new DataLoader((emails) => this.areRegistered(emails), {
       cache: false,
       maxBatchSize: 500,
+      batchScheduleFn: setImmediate,
     });
   }
 

@@ -42,6 +42,16 @@ describe('rate limit', () => {
     await from('2001:db8:0:100::1').expect(200);
   });
 
+  it('counts an IPv4 address as one client, however it is written', async () => {
+    for (let request = 0; request < MAX; request += 1) {
+      await from(request % 2 === 0 ? '198.51.100.9' : '::ffff:198.51.100.9').expect(200);
+    }
+
+    await from('::FFFF:198.51.100.9').expect(429);
+    await from('198.51.100.9').expect(429);
+    await from('::ffff:198.51.100.10').expect(200);
+  });
+
   it('leaves probes and preflights out', async () => {
     for (let request = 0; request <= MAX; request += 1) {
       await from('198.51.100.4', '/api/health').expect(200);
