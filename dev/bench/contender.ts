@@ -1,0 +1,94 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { sql, type Env } from '../../tests/support/test-servers';
+import { eventually } from '../faults/eventually';
+import { ask } from '../faults/http-client';
+import { OwnedProcess } from '../local-stack/owned-process';
+import { checkoutDir } from '../local-stack/paths';
+import { chooseFreePort } from '../local-stack/ports';
+import type { ContenderRecipe } from './contenders';
+
+const startLimitSeconds = 30;
+const drainLimitSeconds = 600;
+const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+
+/** A contender that runs, with a database, a Redis database and a topic of its own on the shared servers. */
+export class Contender {
+  private constructor(
+    readonly recipe: ContenderRecipe,
+    readonly url: string,
+    readonly env: Env,
+    readonly startSeconds: number,
+    private readonly running: OwnedProcess,
+  ) {}
+
+  static async start(recipe: ContenderRecipe, servers: Env, nth: number): Promise<Contender> {
+    const database = `bench_${recipe.name.replaceAll('-', '_')}`;
+    await sql(servers, `CREATE DATABASE ${database}`);
+    const port = String(await chooseFreePort());
+    const env = {
+      ...servers,
+      DB_NAME: database,
+      REDIS_URL: `${servers['REDIS_URL'] ?? ''}/${nth}`,
+      KAFKA_TOPIC: recipe.name,
+      KAFKA_GROUP_ID: recipe.name,
+      DB_POOL_MAX: '20',
+      NODE_ENV: 'production',
+      RATE_LIMIT_MAX: '1000000000',
+      METRICS_PORT: '0',
+      PORT: port,
+    };
+    migrate(env);
+    const startedAt = performance.now();
+    const args = recipe.program.endsWith('.ts') ? ['--import', 'tsx', recipe.program] : [recipe.program];
+    const command = { file: process.execPath, args, cwd: checkoutDir, env: { ...process.env, ...env } };
+    // Its log goes where production's goes: to a reader, here the one that forgets.
+    const running = await OwnedProcess.start(command, ['ignore', 'ignore', 'inherit']);
+    const url = `http://127.0.0.1:${port}`;
+    await eventually(`${recipe.name} is ready`, startLimitSeconds, async () => {
+      return (await ask(`${url}/api/health/ready`, 1000)).status === 200;
+    });
+    return new Contender(recipe, url, env, (performance.now() - startedAt) / 1000, running);
+  }
+
+  /** CPU time that the process has used so far, in microseconds. */
+  get cpuMicroseconds(): number {
+    const fields = readFileSync(`/proc/${this.running.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return ((Number(fields[11]) + Number(fields[12])) / ticksPerSecond) * 1e6;
+  }
+
+  /** Resident memory, in MB. */
+  get rssMb(): number {
+    const kb = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${this.running.pid}/status`, 'utf8'))?.[1];
+    return Math.round(Number(kb) / 1024);
+  }
+
+  async countRows(): Promise<number> {
+    const [row] = await sql(this.env, 'SELECT count(*)::int AS rows FROM users');
+    return Number(row?.['rows']);
+  }
+
+  /** Resolves when the table holds that many rows. */
+  async untilStored(rows: number): Promise<void> {
+    await eventually(`${rows} rows`, drainLimitSeconds, async () => (await this.countRows()) >= rows);
+  }
+
+  /** Keeps it from consuming. */
+  freeze(): void {
+    process.kill(this.running.pid, 'SIGSTOP');
+  }
+
+  thaw(): void {
+    process.kill(this.running.pid, 'SIGCONT');
+  }
+
+  async stop(): Promise<void> {
+    await this.running.kill();
+  }
+}
+
+function migrate(env: Env): void {
+  const program = join(checkoutDir, 'dist/migrate.js');
+  execFileSync(process.execPath, [program], { env: { ...process.env, ...env }, stdio: 'ignore' });
+}

@@ -1,0 +1,31 @@
+/** What is measured side by side. All have the same validation, headers, log line and limiter, and a pool of 20. */
+export interface ContenderRecipe {
+  readonly name: string;
+  readonly title: string;
+  /** What node runs, from the checkout. */
+  readonly program: string;
+  /** Whether a 201 is stored later, by a consumer. */
+  readonly isPipeline: boolean;
+}
+
+export const contenders: readonly ContenderRecipe[] = [
+  { name: 'service', title: 'this service', program: 'dist/main.js', isPipeline: true },
+  {
+    name: 'plain-pipeline',
+    title: 'the same pipeline, plainly built',
+    program: 'dev/bench/baselines/plain-pipeline.ts',
+    isPipeline: true,
+  },
+  {
+    name: 'express-insert',
+    title: 'Express, INSERT in the handler',
+    program: 'dev/bench/baselines/express-insert.ts',
+    isPipeline: false,
+  },
+  {
+    name: 'fastify-insert',
+    title: 'Fastify, INSERT in the handler',
+    program: 'dev/bench/baselines/fastify-insert.ts',
+    isPipeline: false,
+  },
+];

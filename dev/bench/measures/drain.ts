@@ -1,0 +1,46 @@
+import { Kafka, logLevel } from 'kafkajs';
+import type { Contender } from '../contender';
+
+const batch = 5000;
+let series = 0;
+
+/** How fast a consumer that was away writes what has gathered meanwhile. For pipelines. */
+export async function measureDrain(contender: Contender, records: number): Promise<Record<string, number>> {
+  const rows = await contender.countRows();
+  contender.freeze();
+  try {
+    await produce(contender, records);
+  } finally {
+    contender.thaw();
+  }
+  const startedAt = performance.now();
+  await contender.untilStored(rows + records);
+  return { 'drain, rows/s': records / ((performance.now() - startedAt) / 1000) };
+}
+
+async function produce({ env }: Contender, records: number): Promise<void> {
+  const topic = env['KAFKA_TOPIC'] ?? '';
+  const kafka = new Kafka({ brokers: [env['KAFKA_BROKERS'] ?? ''], logLevel: logLevel.ERROR });
+  const producer = kafka.producer();
+  await producer.connect();
+  const prefix = `drain-${(series += 1)}`;
+  for (let sent = 0; sent < records; sent += batch) {
+    const messages = Array.from({ length: Math.min(batch, records - sent) }, (_, index) =>
+      recordOf(`${prefix}-${sent + index}@example.com`),
+    );
+    await producer.send({ topic, messages });
+  }
+  await producer.disconnect();
+}
+
+function recordOf(email: string): { key: string; value: string } {
+  const registration = {
+    firstName: 'John',
+    lastName: 'Doe',
+    email,
+    gender: 'male',
+    sex: 'male',
+    occupation: 'Drain',
+  };
+  return { key: email, value: JSON.stringify(registration) };
+}

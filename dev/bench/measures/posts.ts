@@ -1,0 +1,43 @@
+import type { Contender } from '../contender';
+import { runLoad } from '../run-load';
+
+export const connections = 64;
+
+let series = 0;
+
+/**
+ * POST of new e-mails by 64 connections that never pause. The CPU time is that of the server process until every
+ * accepted registration is a row: a pipeline is not cheaper for doing half of its work later.
+ */
+export async function measurePosts(contender: Contender, seconds: number): Promise<Record<string, number>> {
+  const rows = await contender.countRows();
+  const cpu = contender.cpuMicroseconds;
+  const result = await runLoad({
+    url: `${contender.url}/api/users`,
+    seconds,
+    connections,
+    emailPrefix: `full-${(series += 1)}`,
+  });
+  await contender.untilStored(rows + result.good);
+  return {
+    'POST requests/s': result.requestsPerSecond,
+    'POST p50, ms': result.p50Ms,
+    'POST p99, ms': result.p99Ms,
+    'CPU per POST, µs': (contender.cpuMicroseconds - cpu) / result.good,
+    'POSTs not 2xx': result.bad,
+  };
+}
+
+/** POST at a rate that every contender can take: how long an answer takes when there is room. */
+export async function measureHalfLoad(
+  contender: Contender,
+  seconds: number,
+  rate: number,
+): Promise<Record<string, number>> {
+  const rows = await contender.countRows();
+  const emailPrefix = `half-${(series += 1)}`;
+  const url = `${contender.url}/api/users`;
+  const result = await runLoad({ url, seconds, connections, rate, emailPrefix });
+  await contender.untilStored(rows + result.good);
+  return { 'POST p50 at half load, ms': result.p50Ms, 'POST p99 at half load, ms': result.p99Ms };
+}

@@ -1,0 +1,23 @@
+import { median, spread } from '../../../dev/bench/statistics';
+
+describe('median', () => {
+  it.each([
+    [[3], 3],
+    [[1, 10, 2], 2],
+    [[4, 1, 3, 2], 2.5],
+    [[10, 9, 100, 11], 10.5],
+  ])('of %j is %d', (values, expected) => expect(median(values)).toBe(expected));
+
+  it('of nothing is no number', () => expect(median([])).toBeNaN());
+
+  it('leaves its input in order', () => {
+    const values = [3, 1, 2];
+    median(values);
+    expect(values).toEqual([3, 1, 2]);
+  });
+});
+
+describe('spread', () => {
+  it('is half the range as a share of the median', () => expect(spread([90, 100, 110])).toBeCloseTo(0.1));
+  it('of equal values is 0', () => expect(spread([5, 5, 5])).toBe(0));
+});
