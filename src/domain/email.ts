@@ -1,7 +1,7 @@
 import { domainToASCII } from 'node:url';
 import Joi from 'joi';
 import { printableText } from './text';
-import { validate } from './validation';
+import { validator } from './validation';
 
 const INVISIBLE_OR_BLANK = /[\p{Default_Ignorable_Code_Point}\p{Cf}\s]/u;
 const PLAIN_DOMAIN = /^[A-Za-z0-9.-]*$/;
@@ -34,6 +34,4 @@ export const emailSchema = printableText()
   .label('email');
 
 /** The canonical form of an address. Throws ValidationError when it is none. */
-export function parseEmail(address: unknown): string {
-  return validate<string>(emailSchema, address);
-}
+export const parseEmail = validator<string>(emailSchema);

@@ -1,7 +1,7 @@
 import Joi from 'joi';
 import { emailSchema } from './email';
 import { codePointsBetween, printableText } from './text';
-import { validate } from './validation';
+import { validator } from './validation';
 
 /** What a person submits, validated, trimmed and with a canonical e-mail. */
 export interface Registration {
@@ -16,22 +16,22 @@ export interface Registration {
 const MIN_LENGTH = 2;
 
 function sizedText(maxCodePoints: number): Joi.StringSchema {
-  return printableText()
-    .custom(codePointsBetween(MIN_LENGTH, maxCodePoints))
-    .messages({ 'string.empty': `{{#label}} length must be at least ${MIN_LENGTH} characters long` });
+  return printableText().custom(codePointsBetween(MIN_LENGTH, maxCodePoints));
 }
 
 // The keys stand in the order of the README's rules: the first failing one is reported.
 const registrationSchema = Joi.object<Registration>({
   firstName: sizedText(100),
   lastName: sizedText(100),
-  email: emailSchema,
+  email: emailSchema.messages({ 'string.empty': '{{#label}} is not allowed to be empty' }),
   gender: Joi.string().trim().required().valid('male', 'female', 'non-binary', 'prefer-not-to-say'),
   sex: Joi.string().trim().required().valid('male', 'female', 'intersex'),
   occupation: sizedText(255),
 })
   .required()
-  .label('body');
+  .label('body')
+  .messages({ 'string.empty': `{{#label}} length must be at least ${MIN_LENGTH} characters long` });
+const validate = validator(registrationSchema);
 
 /**
  * Validates a submission from any source (HTTP body, Kafka record): unknown fields are dropped, nothing is coerced.
@@ -40,7 +40,7 @@ const registrationSchema = Joi.object<Registration>({
 export function parseRegistration(input: unknown): Registration {
   // Joi would parse a string that looks like JSON; a JSON string is not a registration.
   const candidate = typeof input === 'string' ? 0 : input;
-  return validate(registrationSchema, candidate);
+  return validate(candidate);
 }
 
 /** Whether two submissions say the same in all six fields. */

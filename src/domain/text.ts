@@ -5,6 +5,14 @@ const CONTROL = /\p{Cc}/u;
 const BIDI_OVERRIDE = /[\u202A-\u202E\u2066-\u2069]/u;
 const VISIBLE = /[^\p{Default_Ignorable_Code_Point}\p{Cf}\p{Z}]/u;
 
+/** What refuseUnprintable's errors say. */
+export const TEXT_MESSAGES = {
+  'text.surrogate': '{{#label}} must not contain a lone surrogate',
+  'text.control': '{{#label}} must not contain a NUL or control character',
+  'text.bidi': '{{#label}} must not contain a bidirectional override character',
+  'text.invisible': '{{#label}} must contain a visible character',
+};
+
 const refuseUnprintable: Joi.CustomValidator<string> = (value, helpers) => {
   if (LONE_SURROGATE.test(value)) return helpers.error('text.surrogate');
   if (CONTROL.test(value)) return helpers.error('text.control');
@@ -15,12 +23,7 @@ const refuseUnprintable: Joi.CustomValidator<string> = (value, helpers) => {
 
 /** A trimmed, required string that every store and terminal can hold and show; the first rule of each text field. */
 export function printableText(): Joi.StringSchema {
-  return Joi.string().trim().required().custom(refuseUnprintable).messages({
-    'text.surrogate': '{{#label}} must not contain a lone surrogate',
-    'text.control': '{{#label}} must not contain a NUL or control character',
-    'text.bidi': '{{#label}} must not contain a bidirectional override character',
-    'text.invisible': '{{#label}} must contain a visible character',
-  });
+  return Joi.string().trim().required().custom(refuseUnprintable);
 }
 
 /** Refuses text outside `min`–`max` Unicode code points (Joi's own rules count UTF-16 units), in Joi's words. */

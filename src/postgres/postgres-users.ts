@@ -27,15 +27,14 @@ const INSERT_MISSING = `
 
 /** The users table, by parameterized statements only. */
 export class PostgresUsers implements Users {
-  // One look-up per turn of the event loop, for all requests of that turn. By default the loader waits only until the
-  // present callback is through, and each request comes in a callback of its own.
   private readonly registered: DataLoader<string, boolean>;
+  private readonly lookUps = new OneByOne();
 
   constructor(private readonly pool: PostgresPool) {
     this.registered = new DataLoader((emails) => this.areRegistered(emails), {
       cache: false,
       maxBatchSize: 500,
-      batchScheduleFn: setImmediate,
+      batchScheduleFn: (lookUp) => this.lookUps.schedule(lookUp),
     });
   }
 
@@ -77,10 +76,10 @@ export class PostgresUsers implements Users {
   }
 
   private async areRegistered(emails: readonly string[]): Promise<boolean[]> {
-    const rows = await this.pool.query<{ email: string }>(
-      'SELECT email FROM users WHERE email = ANY($1::text[])',
-      [emails],
-    );
+    const sql = 'SELECT email FROM users WHERE email = ANY($1::text[])';
+    const asking = this.pool.query<{ email: string }>(sql, [emails]);
+    // One that nobody waits for any more must not hold up the next.
+    const rows = await within(LOOK_UP_TIMEOUT_MS, asking).finally(() => this.lookUps.endOne());
     const found = new Set(rows.map(({ email }) => email));
     return emails.map((email) => found.has(email));
   }
@@ -101,4 +100,28 @@ function toColumns(registrations: readonly Registration[]): string[][] {
     registrations.map((each) => each.sex),
     registrations.map((each) => each.occupation),
   ];
+}
+
+/**
+ * Schedules DataLoader's batches: the first one when this turn of the event loop is through (each request comes in a
+ * callback of its own), the next one when the one before has ended, with all that has gathered meanwhile.
+ */
+class OneByOne {
+  private isBusy = false;
+  private readonly waiting: (() => void)[] = [];
+
+  schedule(run: () => void): void {
+    if (this.isBusy) {
+      this.waiting.push(run);
+      return;
+    }
+    this.isBusy = true;
+    setImmediate(run);
+  }
+
+  endOne(): void {
+    const next = this.waiting.shift();
+    if (next === undefined) this.isBusy = false;
+    else next();
+  }
 }

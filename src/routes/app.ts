@@ -1,9 +1,9 @@
-import express, { type Express, type RequestHandler } from 'express';
-import helmet from 'helmet';
+import express, { type Express } from 'express';
 import type { Config } from '../config/config';
 import type { HealthService } from '../services/health-service';
 import type { Logger } from '../services/ports';
 import { createHealthRouter } from './health';
+import { createConstantHeaders } from './middleware/constant-headers';
 import { createCors } from './middleware/cors';
 import { createErrorHandler, notFound } from './middleware/error-handler';
 import { createRateLimit } from './middleware/rate-limit';
@@ -18,12 +18,6 @@ export interface AppDeps extends Omit<UsersRouterDeps, 'apiKeys'> {
   readonly log: Logger;
 }
 
-// The answers hold personal data or the state of the moment.
-const noStore: RequestHandler = (_req, res, next) => {
-  res.setHeader('Cache-Control', 'no-store');
-  next();
-};
-
 /** The whole HTTP side: what happens to a request, in this order. */
 export function createApp({ config, health, measureRequest, log, ...users }: AppDeps): Express {
   const app = express();
@@ -34,9 +28,8 @@ export function createApp({ config, health, measureRequest, log, ...users }: App
 
   app.use(assignRequestId);
   app.use(createRequestLog(log, measureRequest));
-  app.use(helmet());
+  app.use(createConstantHeaders());
   app.use(createCors(config.allowedOrigins));
-  app.use(noStore);
   // Routers name whole paths: the request log shows them, also when the answer is an error.
   app.use(createHealthRouter(health));
   app.use('/api', createRateLimit(config.rateLimit));

@@ -1,5 +1,5 @@
 import Joi from 'joi';
-import { validate } from '../domain/validation';
+import { validator } from '../domain/validation';
 
 const MAX_LIMIT = 1000;
 const MAX_OFFSET = 2_147_483_647;
@@ -26,6 +26,4 @@ const pageSchema = Joi.object<{ limit: number; offset: number }>({
 });
 
 /** The page a list query asks for. Throws ValidationError. */
-export function parsePage(query: unknown): { limit: number; offset: number } {
-  return validate(pageSchema, query);
-}
+export const parsePage = validator(pageSchema);

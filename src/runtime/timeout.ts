@@ -17,6 +17,16 @@ export function withTimeout<T>(work: Promise<T>, timeoutMs: number, onTimeout: (
       }, timeoutMs / STEPS);
     };
     pass(1);
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
+    work.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever the work failed with
+        reject(error);
+      },
+    );
   });
 }

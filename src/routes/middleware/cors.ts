@@ -22,7 +22,7 @@ export function createCors(allowedOrigins: readonly string[]): RequestHandler[] 
   });
   // The package varies only answers that allow an origin; a cache must tell all of them apart.
   const vary: RequestHandler = (_req, res, next) => {
-    res.vary('Origin');
+    res.setHeader('Vary', 'Origin');
     next();
   };
   return [vary, forListed];
