@@ -9,6 +9,8 @@ import { checkoutDir } from '../local-stack/paths';
 import { chooseFreePort } from '../local-stack/ports';
 import type { ContenderRecipe } from './contenders';
 
+// As `npm start` and the image have them, for all contenders alike.
+const nodeOptions = ['--enable-source-maps', '--max-semi-space-size=32'];
 const startLimitSeconds = 30;
 const drainLimitSeconds = 600;
 const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
@@ -41,7 +43,8 @@ export class Contender {
     };
     migrate(env);
     const startedAt = performance.now();
-    const args = recipe.program.endsWith('.ts') ? ['--import', 'tsx', recipe.program] : [recipe.program];
+    const loader = recipe.program.endsWith('.ts') ? ['--import', 'tsx'] : [];
+    const args = [...nodeOptions, ...loader, recipe.program];
     const command = { file: process.execPath, args, cwd: checkoutDir, env: { ...process.env, ...env } };
     // Its log goes where production's goes: to a reader, here the one that forgets.
     const running = await OwnedProcess.start(command, ['ignore', 'ignore', 'inherit']);

@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import { Pool, type QueryResultRow } from 'pg';
+import { Pool, type QueryConfig, type QueryResultRow } from 'pg';
 import type { Config } from '../config/config';
 import { UnavailableError } from '../domain/errors';
 import type { DependencyState, Logger } from '../services/ports';
@@ -67,15 +67,18 @@ export class PostgresPool {
     return { used: totalCount - idleCount, idle: idleCount, waiting: waitingCount, max: poolMax };
   }
 
-  /** For requests and batches. Throws UnavailableError at once while PostgreSQL is away. */
-  async query<R extends QueryResultRow>(sql: string, values: unknown[]): Promise<R[]> {
+  /**
+   * For requests and batches; a query with a name is parsed once per connection.
+   * Throws UnavailableError at once while PostgreSQL is away.
+   */
+  async query<R extends QueryResultRow>(sql: string, values: unknown[], name?: string): Promise<R[]> {
     if (this.deps.state.isAway) throw new UnavailableError('PostgreSQL is away');
-    return run<R>(this.pool, sql, values);
+    return run<R>(this.pool, { text: sql, values, ...(name !== undefined && { name }) });
   }
 
   /** Fails unless PostgreSQL answers and holds the schema. */
   async check(): Promise<void> {
-    await run(this.checkPool, 'SELECT FROM users LIMIT 0', []);
+    await run(this.checkPool, { text: 'SELECT FROM users LIMIT 0' });
   }
 
   private openSocket(): Socket {
@@ -85,9 +88,9 @@ export class PostgresPool {
   }
 }
 
-async function run<R extends QueryResultRow>(pool: Pool, sql: string, values: unknown[]): Promise<R[]> {
+async function run<R extends QueryResultRow>(pool: Pool, query: QueryConfig): Promise<R[]> {
   try {
-    const { rows } = await pool.query<R>(sql, values);
+    const { rows } = await pool.query<R>(query);
     return rows;
   } catch (error) {
     throw translatePostgresError(error);
