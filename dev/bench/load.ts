@@ -9,6 +9,8 @@ export interface LoadOptions {
   readonly rate?: number;
   /** New e-mails begin with this. Without it the requests are GETs. */
   readonly emailPrefix?: string;
+  /** GETs of `<prefix>-0@example.com` and so on below the URL, each in its turn. */
+  readonly emails?: { readonly prefix: string; readonly count: number };
 }
 
 /** What came back: one JSON line on stdout. */
@@ -22,31 +24,15 @@ export interface LoadResult {
   readonly bad: number;
 }
 
-async function load({ url, seconds, connections, rate, emailPrefix }: LoadOptions): Promise<LoadResult> {
-  let number = 0;
-  const body = (): string =>
-    JSON.stringify({
-      firstName: 'John',
-      lastName: 'Doe',
-      email: `${emailPrefix ?? ''}-${(number += 1)}@example.com`,
-      gender: 'male',
-      sex: 'male',
-      occupation: 'Software Engineer',
-    });
+async function load(options: LoadOptions): Promise<LoadResult> {
+  const { url, seconds, connections, rate } = options;
+  const request = requestOf(options);
   const result = await autocannon({
     url,
     connections,
     duration: seconds,
     ...(rate !== undefined && { overallRate: rate }),
-    ...(emailPrefix !== undefined && {
-      requests: [
-        {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          setupRequest: (request: autocannon.Request) => ({ ...request, body: body() }),
-        },
-      ],
-    }),
+    ...(request !== undefined && { requests: [request] }),
   });
   return {
     requestsPerSecond: result.requests.average,
@@ -56,6 +42,36 @@ async function load({ url, seconds, connections, rate, emailPrefix }: LoadOption
     good: result['2xx'],
     bad: result.non2xx + result.errors,
   };
+}
+
+/** Each request is another one; undefined when all are a GET of the URL. */
+function requestOf({ url, emailPrefix, emails }: LoadOptions): autocannon.Request | undefined {
+  let number = 0;
+  if (emailPrefix !== undefined) {
+    return {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      setupRequest: (request) => ({
+        ...request,
+        body: bodyOf(`${emailPrefix}-${(number += 1)}@example.com`),
+      }),
+    };
+  }
+  if (emails === undefined) return undefined;
+  const { pathname } = new URL(url);
+  const path = (nth: number): string => `${pathname}/${emails.prefix}-${nth}@example.com`;
+  return { setupRequest: (request) => ({ ...request, path: path((number += 1) % emails.count) }) };
+}
+
+function bodyOf(email: string): string {
+  return JSON.stringify({
+    firstName: 'John',
+    lastName: 'Doe',
+    email,
+    gender: 'male',
+    sex: 'male',
+    occupation: 'Software Engineer',
+  });
 }
 
 void load(JSON.parse(process.argv[2] ?? '{}') as LoadOptions).then((result) => {

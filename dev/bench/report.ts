@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cpus } from 'node:os';
 import { localDir } from '../local-stack/paths';
+import { drawChart } from './chart';
 import { contenders } from './contenders';
 import { median, spread } from './statistics';
 
@@ -32,13 +33,14 @@ export class Results {
     return [head, rule, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
   }
 
-  /** Keeps every value and the circumstances; resolves to the file's path. */
+  /** Keeps every value and the circumstances, and the chart beside them; resolves to the values' path. */
   async keep(): Promise<string> {
     const path = join(localDir, 'bench', 'results.json');
     await mkdir(join(localDir, 'bench'), { recursive: true });
     const measures = Object.fromEntries(
       [...this.values].map(([measure, byContender]) => [measure, Object.fromEntries(byContender)]),
     );
+    await writeFile(join(localDir, 'bench', 'chart.svg'), drawChart(this));
     await writeFile(path, JSON.stringify({ ...circumstances(), measures }, undefined, 2));
     return path;
   }

@@ -5,6 +5,7 @@ import { onStopSignals } from '../stop-signals';
 import { Contender } from './contender';
 import { contenders, type ContenderRecipe } from './contenders';
 import { measureDrain } from './measures/drain';
+import { measureIdle } from './measures/idle';
 import { measureHalfLoad, measurePosts } from './measures/posts';
 import { measureReads } from './measures/reads';
 import { circumstances, Results } from './report';
@@ -72,6 +73,7 @@ async function measureAll(running: readonly Contender[], plan: Plan, results: Re
       if (!what.startsWith('warm-up')) results.add(contender.recipe.name, measured);
     }
   };
+  await each('idle', measureIdle);
   await each('warm-up', (contender) => measurePosts(contender, warmUpSeconds));
   for (let round = 1; round <= rounds; round += 1) {
     await each(`round ${round}, POST`, (contender) => measurePosts(contender, seconds));

@@ -1,5 +1,6 @@
 import type { Contender } from '../contender';
 import { runLoad } from '../run-load';
+import { measureRowDelay } from './row-delay';
 
 export const connections = 64;
 
@@ -28,7 +29,7 @@ export async function measurePosts(contender: Contender, seconds: number): Promi
   };
 }
 
-/** POST at a rate that every contender can take: how long an answer takes when there is room. */
+/** POST at a rate that every contender can take: how long an answer takes when there is room, and a row. */
 export async function measureHalfLoad(
   contender: Contender,
   seconds: number,
@@ -37,7 +38,13 @@ export async function measureHalfLoad(
   const rows = await contender.countRows();
   const emailPrefix = `half-${(series += 1)}`;
   const url = `${contender.url}/api/users`;
-  const result = await runLoad({ url, seconds, connections, rate, emailPrefix });
+  const load = runLoad({ url, seconds, connections, rate, emailPrefix });
+  const delays = await measureRowDelay(contender, load);
+  const result = await load;
   await contender.untilStored(rows + result.good);
-  return { 'POST p50 at half load, ms': result.p50Ms, 'POST p99 at half load, ms': result.p99Ms };
+  return {
+    'POST p50 at half load, ms': result.p50Ms,
+    'POST p99 at half load, ms': result.p99Ms,
+    ...(contender.recipe.isPipeline && delays),
+  };
 }

@@ -1,4 +1,4 @@
-import { median, spread } from '../../../dev/bench/statistics';
+import { median, quantile, spread } from '../../../dev/bench/statistics';
 
 describe('median', () => {
   it.each([
@@ -20,4 +20,16 @@ describe('median', () => {
 describe('spread', () => {
   it('is half the range as a share of the median', () => expect(spread([90, 100, 110])).toBeCloseTo(0.1));
   it('of equal values is 0', () => expect(spread([5, 5, 5])).toBe(0));
+});
+
+describe('quantile', () => {
+  const hundred = Array.from({ length: 100 }, (_, index) => 100 - index);
+  it.each([
+    [0.5, 50],
+    [0.99, 99],
+    [1, 100],
+    [0, 1],
+  ])('%d of 1 to 100 is %d', (share, expected) => expect(quantile(hundred, share)).toBe(expected));
+
+  it('of nothing is no number', () => expect(quantile([], 0.5)).toBeNaN());
 });

@@ -1,0 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Contender } from '../contender';
+
+const idleMs = 5000;
+
+/** What a process costs that nobody asks anything. */
+export async function measureIdle(contender: Contender): Promise<Record<string, number>> {
+  const cpu = contender.cpuMicroseconds;
+  const startedAt = performance.now();
+  await sleep(idleMs);
+  const elapsedMs = performance.now() - startedAt;
+  return { 'CPU when idle, %': (contender.cpuMicroseconds - cpu) / 10 / elapsedMs };
+}

@@ -1,0 +1,56 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'pg';
+import { loadConfig } from '../../../src/config/config';
+import { connectionOptions } from '../../../src/postgres/postgres-pool';
+import { ask } from '../../faults/http-client';
+import type { Contender } from '../contender';
+import { quantile } from '../statistics';
+
+const pauseMs = 20;
+const pollMs = 2;
+const rowLimitMs = 60_000;
+const answerLimitMs = 5000;
+
+let series = 0;
+
+/** The time from a 201 to its row, for one registration after the other until `load` is over. */
+export async function measureRowDelay(
+  contender: Contender,
+  load: Promise<unknown>,
+): Promise<Record<string, number>> {
+  const progress = { isOver: false };
+  const end = load.finally(() => (progress.isOver = true));
+  const database = new Client(connectionOptions(loadConfig(contender.env).postgres));
+  await database.connect();
+  const delays: number[] = [];
+  try {
+    while (!progress.isOver) {
+      delays.push(await delayOfOne(contender, database));
+      await sleep(pauseMs);
+    }
+  } finally {
+    await database.end();
+    await end;
+  }
+  return { '201 to row p50, ms': quantile(delays, 0.5), '201 to row p99, ms': quantile(delays, 0.99) };
+}
+
+async function delayOfOne(contender: Contender, database: Client): Promise<number> {
+  const email = `delay-${(series += 1)}@example.com`;
+  const fields = {
+    firstName: 'John',
+    lastName: 'Doe',
+    gender: 'male',
+    sex: 'male',
+    occupation: 'Software Engineer',
+  };
+  const { status } = await ask(`${contender.url}/api/users`, answerLimitMs, { ...fields, email });
+  if (status !== 201) throw new Error(`${contender.recipe.name} answered ${status} at half load`);
+  const answeredAt = performance.now();
+  while (performance.now() - answeredAt < rowLimitMs) {
+    const { rowCount } = await database.query('SELECT FROM users WHERE email = $1', [email]);
+    if (rowCount === 1) return performance.now() - answeredAt;
+    await sleep(pollMs);
+  }
+  throw new Error(`${contender.recipe.name}: no row ${rowLimitMs} ms after its 201`);
+}
