@@ -22,4 +22,54 @@ describe('PostgresUsers.isRegistered', () => {
     expect(await Promise.all(answers)).toEqual([false, true, false]);
     expect(asked).toEqual([[['a@example.com', 'b@example.com', 'c@example.com']]]);
   });
+
+  it('asks for all that has gathered while a look-up was under way, also when that one failed', async () => {
+    const asked: { emails: unknown; end: (error?: Error) => void }[] = [];
+    const pool = {
+      query: (_sql: string, [emails]: unknown[]) =>
+        new Promise((resolve, reject) => {
+          asked.push({ emails, end: (error) => (error === undefined ? resolve([]) : reject(error)) });
+        }),
+    } as unknown as PostgresPool;
+    const users = new PostgresUsers(pool);
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+    const first = users.isRegistered('a@example.com');
+    await turn();
+    const second = users.isRegistered('b@example.com');
+    await turn();
+    const third = users.isRegistered('c@example.com');
+    await turn();
+    expect(asked).toHaveLength(1);
+
+    asked[0]?.end(new Error('connection lost'));
+    await expect(first).rejects.toThrow('connection lost');
+    await turn();
+    expect(asked.map(({ emails }) => emails)).toEqual([
+      ['a@example.com'],
+      ['b@example.com', 'c@example.com'],
+    ]);
+    asked[1]?.end();
+    expect(await Promise.all([second, third])).toEqual([false, false]);
+
+    const fourth = users.isRegistered('d@example.com');
+    await turn();
+    expect(asked).toHaveLength(3);
+    asked[2]?.end();
+    expect(await fourth).toBe(false);
+  });
+
+  it('does not hold up the others by a look-up that never ends', async () => {
+    const asked: unknown[] = [];
+    const pool = {
+      query: (_sql: string, [emails]: unknown[]) => {
+        asked.push(emails);
+        return asked.length === 1 ? new Promise(() => undefined) : Promise.resolve([]);
+      },
+    } as unknown as PostgresPool;
+    const users = new PostgresUsers(pool);
+
+    await expect(users.isRegistered('a@example.com')).rejects.toThrow('did not answer');
+    expect(await users.isRegistered('b@example.com')).toBe(false);
+  });
 });
