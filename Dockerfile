@@ -26,7 +26,7 @@ COPY --from=build /app/dist ./dist
 # By number, so that Kubernetes can check runAsNonRoot.
 USER 65532:65532
 
-# A roomy young generation: what a request allocates dies there, and collecting it costs an eighth of the CPU less.
+# A roomy young generation, where nearly all that a request allocates dies: it saves an eighth of the CPU of a POST.
 ENV NODE_ENV=production \
     NODE_OPTIONS="--enable-source-maps --max-semi-space-size=32"
 EXPOSE 8000

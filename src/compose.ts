@@ -17,10 +17,13 @@ import { RedisFailedRegistrations } from './redis/redis-failed-registrations';
 import { RedisPendingEntries } from './redis/redis-pending-entries';
 import { RedisPendingRegistrations } from './redis/redis-pending-registrations';
 import { createApp } from './routes/app';
+import type { MeasureRequest } from './routes/middleware/request-log';
 import { MetricsServer } from './routes/metrics-server';
+import { createRefusal } from './routes/refusal';
 import { HttpServer } from './routes/server';
 import { Lifecycle } from './runtime/lifecycle';
 import { Liveness } from './runtime/liveness';
+import { LoadShedder } from './runtime/load-shedder';
 import { DeadLetterBurial } from './services/dead-letter-burial';
 import { DependencyMonitor } from './services/dependency-monitor';
 import { DependencyStatus } from './services/dependency-status';
@@ -149,15 +152,21 @@ export function compose(config: Config, log: Logger, overrides: Overrides = {}):
 
   const lifecycle = new Lifecycle(log);
   const health = new HealthService({ dependencies: Object.values(status), lifecycle, liveness });
+  const shedder = new LoadShedder(log);
+  const measureRequest: MeasureRequest = (...request) => metrics.answered(...request);
   const app = createApp({
     config: config.http,
     health,
-    measureRequest: (...request) => metrics.answered(...request),
+    measureRequest,
     log,
     registrations,
     userQueries,
   });
-  const server = new HttpServer(config.http.port, app);
+  const server = new HttpServer(config.http.port, app, {
+    isFull: (underWay) => shedder.isFull(underWay),
+    answered: () => shedder.answered(),
+    refuse: createRefusal(config.http.allowedOrigins, measureRequest),
+  });
   const metricsServer = new MetricsServer(config.metricsPort, metrics.registry);
   metrics.watch({
     sendQueue,
@@ -180,6 +189,7 @@ export function compose(config: Config, log: Logger, overrides: Overrides = {}):
     new Migrations({ config: config.postgres, log }),
     ...(config.consumerEnabled ? [consumer] : []),
     monitor,
+    shedder,
     server, // no request is let in before, none is left after
   ]);
   return { lifecycle, server, metricsServer };

@@ -1,4 +1,5 @@
 import autocannon from 'autocannon';
+import { quantile } from './statistics';
 
 /** What to send: one JSON argument of this program. */
 export interface LoadOptions {
@@ -18,28 +19,40 @@ export interface LoadResult {
   readonly requestsPerSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
-  readonly sent: number;
   /** Answers of 2xx. */
   readonly good: number;
+  /** Of the answers of 2xx alone, from their own requests on. */
+  readonly goodP50Ms: number;
+  readonly goodP99Ms: number;
   readonly bad: number;
 }
 
 async function load(options: LoadOptions): Promise<LoadResult> {
   const { url, seconds, connections, rate } = options;
   const request = requestOf(options);
-  const result = await autocannon({
-    url,
-    connections,
-    duration: seconds,
-    ...(rate !== undefined && { overallRate: rate }),
-    ...(request !== undefined && { requests: [request] }),
+  const goodMs: number[] = [];
+  const result = await new Promise<autocannon.Result>((resolve, reject) => {
+    const running = autocannon(
+      {
+        url,
+        connections,
+        duration: seconds,
+        ...(rate !== undefined && { overallRate: rate }),
+        ...(request !== undefined && { requests: [request] }),
+      },
+      (error: Error | null, all) => (error ? reject(error) : resolve(all)),
+    );
+    running.on('response', (_client, status, _bytes, milliseconds) => {
+      if (status < 300) goodMs.push(milliseconds);
+    });
   });
   return {
     requestsPerSecond: result.requests.average,
     p50Ms: result.latency.p50,
     p99Ms: result.latency.p99,
-    sent: result.requests.sent,
     good: result['2xx'],
+    goodP50Ms: quantile(goodMs, 0.5),
+    goodP99Ms: quantile(goodMs, 0.99),
     bad: result.non2xx + result.errors,
   };
 }

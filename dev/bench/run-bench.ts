@@ -6,13 +6,17 @@ import { Contender } from './contender';
 import { contenders, type ContenderRecipe } from './contenders';
 import { measureDrain } from './measures/drain';
 import { measureIdle } from './measures/idle';
+import { measureOverload } from './measures/overload';
 import { measureHalfLoad, measurePosts } from './measures/posts';
 import { measureReads } from './measures/reads';
+import { measureSoak } from './measures/soak';
 import { circumstances, Results } from './report';
 
 const usage = `npm run bench [-- options]: this service beside what people would build instead, on the same servers
 
   --quick           three short rounds instead of five long ones
+  --overload        three times the load that it can take, instead
+  --soak            ten minutes of load (--quick: two), instead: memory
   --only <names>    ${contenders.map(({ name }) => name).join(', ')}; comma-separated`;
 
 // As production would run it, not as tests do: room, and the JIT's last stage.
@@ -24,6 +28,13 @@ interface Plan {
   readonly rounds: number;
   readonly seconds: number;
   readonly drainRecords: number;
+  /** Instead of the comparison. */
+  readonly specials: readonly Special[];
+}
+
+interface Special {
+  readonly title: string;
+  readonly measure: (contender: Contender) => Promise<Record<string, number>>;
 }
 
 class UsageError extends Error {}
@@ -75,6 +86,13 @@ async function measureAll(running: readonly Contender[], plan: Plan, results: Re
   };
   await each('idle', measureIdle);
   await each('warm-up', (contender) => measurePosts(contender, warmUpSeconds));
+  for (const { title, measure } of plan.specials) {
+    for (const contender of running) {
+      console.log(`${title}: ${contender.recipe.title}`);
+      results.add(contender.recipe.name, await measure(contender));
+    }
+  }
+  if (plan.specials.length > 0) return;
   for (let round = 1; round <= rounds; round += 1) {
     await each(`round ${round}, POST`, (contender) => measurePosts(contender, seconds));
   }
@@ -96,7 +114,7 @@ async function measureAll(running: readonly Contender[], plan: Plan, results: Re
 
 /** Undefined when there is nothing to run. */
 function readPlan(): Plan | undefined {
-  const { help, quick, only } = parse();
+  const { help, quick, only, overload, soak } = parse();
   if (help) {
     console.log(usage);
     return undefined;
@@ -110,7 +128,14 @@ function readPlan(): Plan | undefined {
   const size = quick
     ? { rounds: 3, seconds: 5, drainRecords: 20_000 }
     : { rounds: 5, seconds: 20, drainRecords: 100_000 };
-  return { chosen, ...size };
+  const specials: Special[] = [];
+  if (overload)
+    specials.push({
+      title: 'overload',
+      measure: (contender) => measureOverload(contender, size.seconds * 2),
+    });
+  if (soak) specials.push({ title: 'soak', measure: (contender) => measureSoak(contender, quick ? 2 : 10) });
+  return { chosen, specials, ...size };
 }
 
 function parse() {
@@ -119,6 +144,8 @@ function parse() {
       options: {
         help: { type: 'boolean', default: false },
         quick: { type: 'boolean', default: false },
+        overload: { type: 'boolean', default: false },
+        soak: { type: 'boolean', default: false },
         only: { type: 'string' },
       },
     }).values;

@@ -23,6 +23,7 @@ function sizedText(maxCodePoints: number): Joi.StringSchema {
 const registrationSchema = Joi.object<Registration>({
   firstName: sizedText(100),
   lastName: sizedText(100),
+  // The message for empty text below speaks of a length, which an e-mail has no rule for.
   email: emailSchema.messages({ 'string.empty': '{{#label}} is not allowed to be empty' }),
   gender: Joi.string().trim().required().valid('male', 'female', 'non-binary', 'prefer-not-to-say'),
   sex: Joi.string().trim().required().valid('male', 'female', 'intersex'),

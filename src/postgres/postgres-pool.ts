@@ -67,13 +67,10 @@ export class PostgresPool {
     return { used: totalCount - idleCount, idle: idleCount, waiting: waitingCount, max: poolMax };
   }
 
-  /**
-   * For requests and batches; a query with a name is parsed once per connection.
-   * Throws UnavailableError at once while PostgreSQL is away.
-   */
-  async query<R extends QueryResultRow>(sql: string, values: unknown[], name?: string): Promise<R[]> {
+  /** For requests and batches. Throws UnavailableError at once while PostgreSQL is away. */
+  async query<R extends QueryResultRow>(sql: string, values: unknown[]): Promise<R[]> {
     if (this.deps.state.isAway) throw new UnavailableError('PostgreSQL is away');
-    return run<R>(this.pool, { text: sql, values, ...(name !== undefined && { name }) });
+    return run<R>(this.pool, { text: sql, values });
   }
 
   /** Fails unless PostgreSQL answers and holds the schema. */

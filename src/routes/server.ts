@@ -1,4 +1,10 @@
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import type { Express } from 'express';
 import { answerBrokenRequest } from './broken-request';
@@ -11,6 +17,14 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const IDLE_GRACE_MS = 300;
 const DRAIN_TIMEOUT_MS = 7000;
 
+/** Says whether one more request would be too many, and answers it then. */
+export interface Admission {
+  isFull(underWay: number): boolean;
+  /** One that was let in is through. */
+  answered(): void;
+  readonly refuse: RequestListener;
+}
+
 /** The listener. Stops by finishing what is under way and telling every client to close its connection. */
 export class HttpServer {
   readonly name = 'http server';
@@ -22,6 +36,7 @@ export class HttpServer {
   constructor(
     private readonly port: number,
     app: Express,
+    private readonly admission: Admission,
   ) {
     const options = {
       ...expressClasses(app),
@@ -30,8 +45,12 @@ export class HttpServer {
       requestTimeout: REQUEST_TIMEOUT_MS,
     };
     const onRequest: RequestListener = (req, res) => {
-      this.track(res);
-      app(req, res);
+      // A false shouldKeepAlive makes Node answer `Connection: close` and close behind the answer.
+      if (!this.server.listening) res.shouldKeepAlive = false;
+      if (!admission.isFull(this.underWay.size) || isProbe(req)) {
+        this.track(res);
+        app(req, res);
+      } else admission.refuse(req, res);
     };
     this.server = createServer(options, onRequest);
     // An Expect header that Node does not know is no reason for a bare 417.
@@ -73,9 +92,15 @@ export class HttpServer {
   }
 
   private track(res: ServerResponse): void {
-    // A false shouldKeepAlive makes Node answer `Connection: close` and close behind the answer.
-    if (!this.server.listening) res.shouldKeepAlive = false;
     this.underWay.add(res);
-    res.once('close', () => this.underWay.delete(res));
+    res.once('close', () => {
+      this.underWay.delete(res);
+      this.admission.answered();
+    });
   }
+}
+
+// Kubernetes has to learn that the process is busy, not dead.
+function isProbe(req: IncomingMessage): boolean {
+  return req.url?.startsWith('/api/health') === true;
 }

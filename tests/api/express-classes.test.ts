@@ -26,7 +26,11 @@ async function startApp() {
     else res.status(500).json({ error: error.message });
   }) satisfies express.ErrorRequestHandler);
 
-  const server = new HttpServer(0, app);
+  const server = new HttpServer(0, app, {
+    isFull: () => false,
+    answered: () => undefined,
+    refuse: () => undefined,
+  });
   await server.start();
   return { http: supertest(`http://127.0.0.1:${server.address.port}`), prototypes, server };
 }

@@ -4,6 +4,7 @@ import { PostgresPool } from '../../src/postgres/postgres-pool';
 import { PostgresUsers } from '../../src/postgres/postgres-users';
 import type { Users } from '../../src/services/ports';
 import { buildRegistration, uniqueEmail } from '../support/builders';
+import { eventually } from '../support/eventually';
 import { InMemoryUsers } from '../support/fakes';
 import { RecordingLogger } from '../support/recording-logger';
 import { isolatedServers, sql, type Env } from '../support/test-servers';
@@ -21,6 +22,33 @@ beforeAll(async () => {
 });
 
 afterAll(() => pool.stop());
+
+it('looks up by the index also when the table was empty at first', async () => {
+  const ofItsOwn = await isolatedServers();
+  const config = loadConfig(ofItsOwn).postgres;
+  const ownPool = new PostgresPool({ config, state: { isAway: false }, log: new RecordingLogger() });
+  const users = new PostgresUsers(ownPool);
+  const indexScans = async (): Promise<number> => {
+    const [row] = await sql(
+      ofItsOwn,
+      "SELECT sum(idx_scan)::int AS scans FROM pg_stat_user_indexes WHERE relname = 'users'",
+    );
+    return Number(row?.['scans']);
+  };
+  try {
+    // PostgreSQL settles on one plan for a prepared statement after five executions.
+    for (let nth = 0; nth < 10; nth += 1) await users.isRegistered(uniqueEmail());
+    await users.insertMissing(Array.from({ length: 5000 }, () => buildRegistration()));
+    const before = await indexScans();
+
+    for (let nth = 0; nth < 10; nth += 1) await users.isRegistered(uniqueEmail());
+
+    await ownPool.stop(); // A connection that ends hands in its statistics.
+    await eventually(async () => expect(await indexScans()).toBeGreaterThanOrEqual(before + 10));
+  } finally {
+    await ownPool.stop();
+  }
+});
 
 describe.each<[string, () => Users]>([
   ['InMemoryUsers', () => new InMemoryUsers()],

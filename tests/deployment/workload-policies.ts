@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { selects, type Container, type Labels, type Manifests, type PodTemplate } from './manifests';
 import type { Policy } from './policy';
 
 const heapShare = 0.75;
+/** V8's young generation is as large as this many semi-spaces. */
+const semiSpaces = 3;
 const spareSeconds = 10;
 
 /** How the pods run, and that the objects fit together. */
@@ -17,7 +20,9 @@ export const workloadPolicies: readonly Policy[] = [
     rule: 'memory is reserved and limited, CPU only reserved; the heap leaves room below the limit',
     check: (manifests) => {
       const { args, resources } = manifests.container;
-      const heap = Number(/--max-old-space-size=(\d+)/.exec(args.join(' '))?.[1]);
+      const old = Number(/--max-old-space-size=(\d+)/.exec(args.join(' '))?.[1]);
+      const semiSpace = Number(/--max-semi-space-size=(\d+)/.exec(readFileSync('Dockerfile', 'utf8'))?.[1]);
+      const heap = old + semiSpaces * semiSpace;
       const limit = parseInt(resources.limits['memory'] ?? '', 10);
       return [
         resources.limits['memory'] === resources.requests['memory'] ? '' : 'memory may be evicted',

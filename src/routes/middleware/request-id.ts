@@ -5,12 +5,16 @@ const SANE = /^[\w.:-]{1,128}$/;
 
 /** Names the request: the caller's `X-Request-Id` when sane, else a new one; the answer carries it. */
 export const assignRequestId: RequestHandler = (req, res, next) => {
-  const given = req.get('x-request-id');
-  const id = given !== undefined && SANE.test(given) ? given : randomUUID();
+  const id = chooseRequestId(req.headers['x-request-id']);
   res.locals['requestId'] = id;
   res.setHeader('X-Request-Id', id);
   next();
 };
+
+/** The given one when sane, else a new one. */
+export function chooseRequestId(given: string | string[] | undefined): string {
+  return typeof given === 'string' && SANE.test(given) ? given : randomUUID();
+}
 
 /** The id that assignRequestId gave. */
 export function requestIdOf(res: Response): string {

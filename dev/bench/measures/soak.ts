@@ -1,0 +1,34 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Contender } from '../contender';
+import { runLoad } from '../run-load';
+import { slope } from '../statistics';
+
+const rate = 2000;
+const connections = 64;
+const sampleMs = 5000;
+/** The first part of the time, in which caches and the JIT still fill. */
+const settling = 0.2;
+
+/** Memory under a steady load: at its end, and how it grows. */
+export async function measureSoak(contender: Contender, minutes: number): Promise<Record<string, number>> {
+  const seconds = minutes * 60;
+  const url = `${contender.url}/api/users`;
+  const progress = { isOver: false };
+  const load = runLoad({ url, seconds, connections, rate, emailPrefix: 'soak' }).finally(() => {
+    progress.isOver = true;
+  });
+  const samples: [minute: number, rssMb: number][] = [];
+  const startedAt = performance.now();
+  while (!progress.isOver) {
+    const minute = (performance.now() - startedAt) / 60_000;
+    if (minute >= minutes * settling) samples.push([minute, contender.rssMb]);
+    await sleep(sampleMs);
+  }
+  const { good, bad } = await load;
+  return {
+    'soak: POST/s': good / seconds,
+    'soak: POSTs not 2xx': bad,
+    'soak: memory at the end, MB': contender.rssMb,
+    'soak: growth of memory, MB/min': slope(samples),
+  };
+}

@@ -1,0 +1,86 @@
+import { performance, type EventLoopUtilization } from 'node:perf_hooks';
+
+const WINDOW_MS = 50;
+/** A request that is let in finds at most so many milliseconds of other requests' work in front of it. */
+const WORK_AHEAD_MS = 150;
+/** Always let in: a burst that comes after silence tells nothing about what can be done in a second. */
+const ALWAYS = 100;
+const SATURATED = 0.98;
+const SMOOTHING = 0.1;
+const REPORT_INTERVAL_MS = 10_000;
+
+interface Logger {
+  warn(message: string, fields: object): unknown;
+}
+
+/**
+ * Knows how many requests this process can have under way without making them wait: as many as it finishes in
+ * WORK_AHEAD_MS (Little's law). Applied only while the event loop never rests; a slow dependency alone makes requests
+ * wait too, but refusing others would not help those.
+ */
+export class LoadShedder {
+  readonly name = 'load shedder';
+  readonly stopTimeoutMs = 1000;
+  private timer: NodeJS.Timeout | undefined;
+  private limit = Infinity;
+  private finished = 0;
+  private refused = 0;
+  private reportedAt = -Infinity;
+  private finishedPerWindow = 0;
+  private wasSaturated = false;
+
+  constructor(private readonly log: Logger) {}
+
+  start(): void {
+    let before: EventLoopUtilization = performance.eventLoopUtilization();
+    let at = performance.now();
+    this.timer = setInterval(() => {
+      const now = performance.eventLoopUtilization();
+      const { utilization } = performance.eventLoopUtilization(now, before);
+      this.observe(utilization, performance.now() - at);
+      before = now;
+      at = performance.now();
+    }, WINDOW_MS);
+    this.timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+    this.limit = Infinity;
+  }
+
+  /** Whether one more, beside those under way, would be too many. */
+  isFull(underWay: number): boolean {
+    if (underWay < this.limit) return false;
+    this.refused += 1;
+    return true;
+  }
+
+  /** One that was let in is through. */
+  answered(): void {
+    this.finished += 1;
+  }
+
+  /** Takes in one window: the share of it that the event loop was busy. */
+  observe(utilization: number, elapsedMs: number): void {
+    const finished = (this.finished / elapsedMs) * WINDOW_MS;
+    this.finished = 0;
+    this.finishedPerWindow += (finished - this.finishedPerWindow) * SMOOTHING;
+    // Two windows in a row: a collection of garbage fills one.
+    const isSaturated = utilization >= SATURATED;
+    const work = this.finishedPerWindow * (WORK_AHEAD_MS / WINDOW_MS);
+    this.limit = isSaturated && this.wasSaturated ? Math.max(ALWAYS, work) : Infinity;
+    this.wasSaturated = isSaturated;
+    this.report();
+  }
+
+  private report(): void {
+    if (this.refused === 0 || performance.now() - this.reportedAt < REPORT_INTERVAL_MS) return;
+    this.log.warn('more requests than this process can take: some are refused', {
+      refused: this.refused,
+      limit: Math.round(this.limit),
+    });
+    this.reportedAt = performance.now();
+    this.refused = 0;
+  }
+}

@@ -1,0 +1,71 @@
+import { LoadShedder } from '../../../src/runtime/load-shedder';
+import { RecordingLogger } from '../../support/recording-logger';
+
+const WINDOW_MS = 50;
+const BUSY = 1;
+
+/** A shedder that has finished so many requests in each of many windows. */
+function steady(perWindow: number, utilization: number): { shedder: LoadShedder; log: RecordingLogger } {
+  const log = new RecordingLogger();
+  const shedder = new LoadShedder(log);
+  for (let window = 0; window < 200; window += 1) pass(shedder, perWindow, utilization);
+  return { shedder, log };
+}
+
+function pass(shedder: LoadShedder, finished: number, utilization: number): void {
+  for (let nth = 0; nth < finished; nth += 1) shedder.answered();
+  shedder.observe(utilization, WINDOW_MS);
+}
+
+describe('LoadShedder', () => {
+  it('lets everything in while the event loop has time to rest, however much waits for a dependency', () => {
+    const { shedder } = steady(10, 0.9);
+
+    expect(shedder.isFull(9999)).toBe(false);
+  });
+
+  it('lets in what is done in 150 ms while the event loop never rests', () => {
+    const { shedder } = steady(200, BUSY);
+
+    expect(shedder.isFull(590)).toBe(false);
+    expect(shedder.isFull(600)).toBe(true);
+  });
+
+  it('lets a hundred in whatever it has finished so far', () => {
+    const { shedder } = steady(0, BUSY);
+
+    expect(shedder.isFull(99)).toBe(false);
+    expect(shedder.isFull(100)).toBe(true);
+  });
+
+  it('takes one busy window for a pause of the garbage collector', () => {
+    const { shedder } = steady(200, 0.5);
+
+    pass(shedder, 0, BUSY);
+    expect(shedder.isFull(9999)).toBe(false);
+
+    pass(shedder, 0, BUSY);
+    expect(shedder.isFull(9999)).toBe(true);
+  });
+
+  it('lets everything in again as soon as the event loop rests', () => {
+    const { shedder } = steady(200, BUSY);
+
+    pass(shedder, 200, 0.8);
+
+    expect(shedder.isFull(9999)).toBe(false);
+  });
+
+  it('says in the log how many it refused, not each time', () => {
+    const { shedder, log } = steady(200, BUSY);
+
+    for (let nth = 0; nth < 5; nth += 1) shedder.isFull(9999);
+    pass(shedder, 200, BUSY);
+    shedder.isFull(9999);
+    pass(shedder, 200, BUSY);
+
+    expect(log.lines.filter(({ level }) => level === 'warn')).toEqual([
+      expect.objectContaining({ refused: 5, limit: 600 }),
+    ]);
+  });
+});
