@@ -31,6 +31,7 @@ import { DoubtfulKeysRepair } from './services/doubtful-keys-repair';
 import { HealthService } from './services/health-service';
 import type { Logger, RegistrationQueue, Users } from './services/ports';
 import { RegistrationService } from './services/registration-service';
+import { RegistrationStatusService } from './services/registration-status-service';
 import { RegistrationWriter } from './services/registration-writer';
 import { UserQueryService } from './services/user-query-service';
 
@@ -111,6 +112,7 @@ export function compose(config: Config, log: Logger, overrides: Overrides = {}):
     deliveryTimeoutMs,
   });
   const userQueries = new UserQueryService({ completed, users });
+  const registrationStatus = new RegistrationStatusService({ completed, users, pending, failed });
   const burial = new DeadLetterBurial({ deadLetters, failed, pending, measurements: metrics, log });
   const writer = new RegistrationWriter({
     users,
@@ -160,6 +162,7 @@ export function compose(config: Config, log: Logger, overrides: Overrides = {}):
     measureRequest,
     log,
     registrations,
+    registrationStatus,
     userQueries,
   });
   const server = new HttpServer(config.http.port, app, {

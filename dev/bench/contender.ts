@@ -17,13 +17,17 @@ const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: '
 
 /** A contender that runs, with a database, a Redis database and a topic of its own on the shared servers. */
 export class Contender {
+  private readonly replicas: OwnedProcess[];
+
   private constructor(
     readonly recipe: ContenderRecipe,
     readonly url: string,
     readonly env: Env,
     readonly startSeconds: number,
     private readonly running: OwnedProcess,
-  ) {}
+  ) {
+    this.replicas = [running];
+  }
 
   static async start(recipe: ContenderRecipe, servers: Env, nth: number): Promise<Contender> {
     const database = `bench_${recipe.name.replaceAll('-', '_')}`;
@@ -43,16 +47,15 @@ export class Contender {
     };
     migrate(env);
     const startedAt = performance.now();
-    const loader = recipe.program.endsWith('.ts') ? ['--import', 'tsx'] : [];
-    const args = [...nodeOptions, ...loader, recipe.program];
-    const command = { file: process.execPath, args, cwd: checkoutDir, env: { ...process.env, ...env } };
-    // Its log goes where production's goes: to a reader, here the one that forgets.
-    const running = await OwnedProcess.start(command, ['ignore', 'ignore', 'inherit']);
-    const url = `http://127.0.0.1:${port}`;
-    await eventually(`${recipe.name} is ready`, startLimitSeconds, async () => {
-      return (await ask(`${url}/api/health/ready`, 1000)).status === 200;
-    });
-    return new Contender(recipe, url, env, (performance.now() - startedAt) / 1000, running);
+    const running = await startProcess(recipe, env);
+    const seconds = (performance.now() - startedAt) / 1000;
+    return new Contender(recipe, `http://127.0.0.1:${port}`, env, seconds, running);
+  }
+
+  /** One more process, that shares the work of the consumer. */
+  async addReplica(): Promise<void> {
+    const port = String(await chooseFreePort());
+    this.replicas.push(await startProcess(this.recipe, { ...this.env, PORT: port }));
   }
 
   /** CPU time that the process has used so far, in microseconds. */
@@ -79,16 +82,29 @@ export class Contender {
 
   /** Keeps it from consuming. */
   freeze(): void {
-    process.kill(this.running.pid, 'SIGSTOP');
+    for (const { pid } of this.replicas) process.kill(pid, 'SIGSTOP');
   }
 
   thaw(): void {
-    process.kill(this.running.pid, 'SIGCONT');
+    for (const { pid } of this.replicas) process.kill(pid, 'SIGCONT');
   }
 
   async stop(): Promise<void> {
-    await this.running.kill();
+    await Promise.all(this.replicas.map((replica) => replica.kill()));
   }
+}
+
+/** Resolves when it is ready. */
+async function startProcess(recipe: ContenderRecipe, env: Env): Promise<OwnedProcess> {
+  const loader = recipe.program.endsWith('.ts') ? ['--import', 'tsx'] : [];
+  const args = [...nodeOptions, ...loader, recipe.program];
+  const command = { file: process.execPath, args, cwd: checkoutDir, env: { ...process.env, ...env } };
+  // Its log goes where production's goes: to a reader, here the one that forgets.
+  const running = await OwnedProcess.start(command, ['ignore', 'ignore', 'inherit']);
+  await eventually(`${recipe.name} is ready`, startLimitSeconds, async () => {
+    return (await ask(`http://127.0.0.1:${env['PORT'] ?? ''}/api/health/ready`, 1000)).status === 200;
+  });
+  return running;
 }
 
 function migrate(env: Env): void {

@@ -5,10 +5,12 @@ import { onStopSignals } from '../stop-signals';
 import { Contender } from './contender';
 import { contenders, type ContenderRecipe } from './contenders';
 import { measureDrain } from './measures/drain';
+import { measureGrowth } from './measures/growth';
 import { measureIdle } from './measures/idle';
 import { measureOverload } from './measures/overload';
 import { measureHalfLoad, measurePosts } from './measures/posts';
 import { measureReads } from './measures/reads';
+import { measureReplicas } from './measures/replicas';
 import { measureSoak } from './measures/soak';
 import { circumstances, Results } from './report';
 
@@ -17,6 +19,7 @@ const usage = `npm run bench [-- options]: this service beside what people would
   --quick           three short rounds instead of five long ones
   --overload        three times the load that it can take, instead
   --soak            ten minutes of load (--quick: two), instead: memory
+  --growth          a table of 1,000 and of 5,000,000 rows, and drains by one to three processes, instead
   --only <names>    ${contenders.map(({ name }) => name).join(', ')}; comma-separated`;
 
 // As production would run it, not as tests do: room, and the JIT's last stage.
@@ -114,7 +117,7 @@ async function measureAll(running: readonly Contender[], plan: Plan, results: Re
 
 /** Undefined when there is nothing to run. */
 function readPlan(): Plan | undefined {
-  const { help, quick, only, overload, soak } = parse();
+  const { help, quick, only, overload, soak, growth } = parse();
   if (help) {
     console.log(usage);
     return undefined;
@@ -135,6 +138,13 @@ function readPlan(): Plan | undefined {
       measure: (contender) => measureOverload(contender, size.seconds * 2),
     });
   if (soak) specials.push({ title: 'soak', measure: (contender) => measureSoak(contender, quick ? 2 : 10) });
+  if (growth) {
+    specials.push({ title: 'growth', measure: measureGrowth });
+    specials.push({
+      title: 'replicas',
+      measure: (contender) => measureReplicas(contender, size.drainRecords),
+    });
+  }
   return { chosen, specials, ...size };
 }
 
@@ -145,6 +155,7 @@ function parse() {
         help: { type: 'boolean', default: false },
         quick: { type: 'boolean', default: false },
         overload: { type: 'boolean', default: false },
+        growth: { type: 'boolean', default: false },
         soak: { type: 'boolean', default: false },
         only: { type: 'string' },
       },

@@ -2,6 +2,9 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { LoadOptions, LoadResult } from './load';
 
+/** Of all loads but that of too many clients. */
+export const connections = 64;
+
 /** Sends the load from a process of its own, so that it does not share an event loop with the measuring. */
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const args = ['--import', 'tsx', 'dev/bench/load.ts', JSON.stringify(options)];

@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { DeadLetterReason, Measurements } from '../services/ports';
+import { DEAD_LETTER_REASONS, type DeadLetterReason, type Measurements } from '../services/ports';
 
 const PREFIX = 'registration_';
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS']);
-const REASONS: readonly DeadLetterReason[] = ['invalid', 'unstorable', 'conflict'];
 
 /** What is read at each scrape: from memory, never from a dependency. */
 export interface Sources {
@@ -62,7 +61,7 @@ export class Metrics implements Measurements {
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
-    for (const reason of REASONS) this.deadLetters.inc({ reason }, 0);
+    for (const reason of DEAD_LETTER_REASONS) this.deadLetters.inc({ reason }, 0);
     const { version } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as {
       version: string;
     };

@@ -1,4 +1,4 @@
-import type { DeadLetterReason, FailedRegistrations } from '../services/ports';
+import { DEAD_LETTER_REASONS, type DeadLetterReason, type FailedRegistrations } from '../services/ports';
 import { REQUEST_TIMEOUT_MS, type RedisConnection } from './redis-connection';
 import { FAILED_TTL_SECONDS, failedKey } from './redis-keys';
 
@@ -13,7 +13,22 @@ export class RedisFailedRegistrations implements FailedRegistrations {
     );
   }
 
+  async find(email: string): Promise<DeadLetterReason | undefined> {
+    const entry = await this.connection.run(REQUEST_TIMEOUT_MS, (redis) => redis.get(failedKey(email)));
+    return entry === null ? undefined : parseReason(entry);
+  }
+
   async clear(email: string): Promise<void> {
     await this.connection.run(REQUEST_TIMEOUT_MS, (redis) => redis.del(failedKey(email)));
+  }
+}
+
+// An entry that cannot be read counts as absent.
+function parseReason(entry: string): DeadLetterReason | undefined {
+  try {
+    const mark = JSON.parse(entry) as { reason?: unknown } | null;
+    return DEAD_LETTER_REASONS.find((reason) => reason === mark?.reason);
+  } catch {
+    return undefined;
   }
 }

@@ -23,6 +23,11 @@ export class RedisPendingRegistrations implements PendingRegistrations {
     return before === null ? candidate : parseEvent(before);
   }
 
+  async isReserved(email: string): Promise<boolean> {
+    const found = await this.connection.run(REQUEST_TIMEOUT_MS, (redis) => redis.exists(pendingKey(email)));
+    return found === 1;
+  }
+
   async release(email: string, eventId: string): Promise<void> {
     await this.connection.run(REQUEST_TIMEOUT_MS, (redis) =>
       redis.eval(RELEASE_IF_OWN, 1, pendingKey(email), eventId),

@@ -1,8 +1,10 @@
 import Joi from 'joi';
 import { validator } from '../domain/validation';
+import type { PagePosition, PageRequest } from '../services/ports';
 
 const MAX_LIMIT = 1000;
-const MAX_OFFSET = 2_147_483_647;
+const MAX_INTEGER = 2_147_483_647;
+const CURSOR = /^(-?\d{1,16}),(\d{1,10})$/;
 
 // Decimal digits only: Number() would also take 1e3, 0x10 and blanks.
 function decimal(min: number, max: number): Joi.CustomValidator<string, number> {
@@ -20,10 +22,32 @@ function parameter(min: number, max: number, value: number): Joi.Schema {
     .messages({ 'page.range': message, 'string.base': message, 'string.empty': message });
 }
 
-const pageSchema = Joi.object<{ limit: number; offset: number }>({
-  limit: parameter(1, MAX_LIMIT, 100),
-  offset: parameter(0, MAX_OFFSET, 0),
-});
+const position: Joi.CustomValidator<string, PagePosition> = (text, helpers) => {
+  const [, micros, id] = CURSOR.exec(Buffer.from(text, 'base64url').toString()) ?? [];
+  const after = { createdAtMicros: Number(micros), id: Number(id) };
+  const isOurs = Number.isSafeInteger(after.createdAtMicros) && after.id <= MAX_INTEGER;
+  return isOurs ? after : helpers.error('page.cursor');
+};
 
-/** The page a list query asks for. Throws ValidationError. */
-export const parsePage = validator(pageSchema);
+const cursorMessage = '{{#label}} must be one that a Link header of this list gave';
+
+const pageSchema = Joi.object<{ limit: number; offset: number; cursor?: PagePosition }>({
+  limit: parameter(1, MAX_LIMIT, 100),
+  offset: parameter(0, MAX_INTEGER, 0),
+  cursor: Joi.string()
+    .custom(position)
+    .messages({ 'page.cursor': cursorMessage, 'string.base': cursorMessage, 'string.empty': cursorMessage }),
+});
+const validate = validator(pageSchema);
+
+/** The page a list query asks for: the rows behind `cursor`, or else those behind the first `offset`. Throws ValidationError. */
+export function parsePage(query: unknown): PageRequest {
+  const { cursor, ...page } = validate(query);
+  return cursor === undefined ? page : { ...page, after: cursor };
+}
+
+/** The Link header's value (RFC 8288) that leads on behind this position. */
+export function nextLink(limit: number, { createdAtMicros, id }: PagePosition): string {
+  const cursor = Buffer.from(`${createdAtMicros},${id}`).toString('base64url');
+  return `</api/users?limit=${limit}&cursor=${cursor}>; rel="next"`;
+}

@@ -1,39 +1,40 @@
-import { Router } from 'express';
+import { Router, type RequestHandler } from 'express';
 import { parseEmail } from '../domain/email';
 import { parseRegistration } from '../domain/registration';
 import type { RegistrationService } from '../services/registration-service';
+import type { RegistrationStatusService } from '../services/registration-status-service';
 import type { UserQueryService } from '../services/user-query-service';
 import type { ApiKey } from '../config/config';
 import { requireApiKey } from './middleware/api-key';
 import { allowOnly } from './middleware/error-handler';
 import { parseJson, requireJson } from './middleware/json-body';
 import { requestIdOf } from './middleware/request-id';
-import { parsePage } from './page';
+import { nextLink, parsePage } from './page';
 
 export interface UsersRouterDeps {
   readonly apiKeys: readonly ApiKey[];
   readonly registrations: Pick<RegistrationService, 'register'>;
+  readonly registrationStatus: Pick<RegistrationStatusService, 'find'>;
   readonly userQueries: Pick<UserQueryService, 'list' | 'findByEmail'>;
 }
 
 /** /api/users */
-export function createUsersRouter({ apiKeys, registrations, userQueries }: UsersRouterDeps): Router {
+export function createUsersRouter({
+  apiKeys,
+  registrations,
+  registrationStatus,
+  userQueries,
+}: UsersRouterDeps): Router {
   const router = Router();
   const mayRead = requireApiKey(apiKeys);
 
   router
     .route('/api/users')
-    .post(requireJson, parseJson, async (req, res) => {
-      const registration = parseRegistration(req.body);
-      await registrations.register(registration, requestIdOf(res));
-      const { email } = registration;
-      res
-        .status(201)
-        .setHeader('Location', `/api/users/${encodeURIComponent(email)}`)
-        .json({ success: true, message: 'User registration submitted successfully', data: { email } });
-    })
+    .post(requireJson, parseJson, register(registrations))
     .get(mayRead, async (req, res) => {
-      const users = await userQueries.list(parsePage(req.query));
+      const page = parsePage(req.query);
+      const { users, next } = await userQueries.list(page);
+      if (next !== undefined) res.setHeader('Link', nextLink(page.limit, next));
       res.json({ success: true, count: users.length, data: users });
     })
     .all(allowOnly('GET', 'HEAD', 'POST'));
@@ -46,5 +47,26 @@ export function createUsersRouter({ apiKeys, registrations, userQueries }: Users
     })
     .all(allowOnly('GET', 'HEAD'));
 
+  // Open also when reading needs a key: whoever has registered waits for it.
+  router
+    .route('/api/users/:email/status')
+    .get(async (req, res) => {
+      const email = parseEmail(req.params.email);
+      res.json({ success: true, data: { email, ...(await registrationStatus.find(email)) } });
+    })
+    .all(allowOnly('GET', 'HEAD'));
+
   return router;
+}
+
+function register(registrations: UsersRouterDeps['registrations']): RequestHandler {
+  return async (req, res) => {
+    const registration = parseRegistration(req.body);
+    await registrations.register(registration, requestIdOf(res));
+    const { email } = registration;
+    res
+      .status(201)
+      .setHeader('Location', `/api/users/${encodeURIComponent(email)}`)
+      .json({ success: true, message: 'User registration submitted successfully', data: { email } });
+  };
 }

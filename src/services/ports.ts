@@ -17,6 +17,8 @@ export interface PendingRegistrations {
    * undefined when the holder's entry cannot be read.
    */
   reserve(candidate: RegistrationEvent): Promise<RegistrationEvent | undefined>;
+  /** Whether anybody holds the e-mail. */
+  isReserved(email: string): Promise<boolean>;
   /** Deletes the reservation if it belongs to this event. */
   release(email: string, eventId: string): Promise<void>;
   /** Deletes the reservations of e-mails that have a row, whoever holds them. */
@@ -45,8 +47,30 @@ export interface CompletedUsers {
 /** Marks of registrations that could not be stored (24 hours). Every method throws UnavailableError. */
 export interface FailedRegistrations {
   mark(email: string, reason: DeadLetterReason): Promise<void>;
+  /** Why the e-mail's last registration was not stored; undefined without a mark. */
+  find(email: string): Promise<DeadLetterReason | undefined>;
   /** Forgets the mark: a new reservation was made. */
   clear(email: string): Promise<void>;
+}
+
+/** A place in the list of users, which is ordered by these two, descending. */
+export interface PagePosition {
+  /** Microseconds since 1970: PostgreSQL tells rows of one millisecond apart. */
+  readonly createdAtMicros: number;
+  readonly id: number;
+}
+
+/** With `after`, the rows behind that position, of which the first `offset` are skipped. */
+export interface PageRequest {
+  readonly limit: number;
+  readonly offset: number;
+  readonly after?: PagePosition;
+}
+
+export interface UsersPage {
+  readonly users: User[];
+  /** Of the last user; undefined when there is nobody behind it. */
+  readonly next: PagePosition | undefined;
 }
 
 /** The users table. Every method throws UnavailableError when the database is away or too slow. */
@@ -55,8 +79,8 @@ export interface Users {
   isRegistered(email: string): Promise<boolean>;
   findByEmail(email: string): Promise<User | undefined>;
   findByEmails(emails: readonly string[]): Promise<User[]>;
-  /** Newest first. */
-  list(page: { readonly limit: number; readonly offset: number }): Promise<User[]>;
+  /** Newest first. Going from `next` to `next` skips and repeats nobody, whoever is inserted meanwhile. */
+  list(page: PageRequest): Promise<UsersPage>;
   /**
    * Inserts those whose e-mail has no row (each e-mail at most once) and commits; never changes a row.
    * Resolves to the stored row of every e-mail. Throws UnstorableError when the database refuses the data for good.
@@ -78,7 +102,8 @@ export interface QueueRoom {
   release(): void;
 }
 
-export type DeadLetterReason = 'invalid' | 'unstorable' | 'conflict';
+export const DEAD_LETTER_REASONS = ['invalid', 'unstorable', 'conflict'] as const;
+export type DeadLetterReason = (typeof DEAD_LETTER_REASONS)[number];
 
 /** A record as Kafka delivered it. */
 export interface ReceivedRecord {

@@ -1,6 +1,6 @@
 import { UnavailableError, UserNotFoundError } from '../domain/errors';
 import type { User } from '../domain/user';
-import type { CompletedUsers, Users } from './ports';
+import type { CompletedUsers, PageRequest, Users, UsersPage } from './ports';
 
 export interface UserQueryServiceDeps {
   readonly completed: CompletedUsers;
@@ -11,7 +11,7 @@ export interface UserQueryServiceDeps {
 export class UserQueryService {
   constructor(private readonly deps: UserQueryServiceDeps) {}
 
-  list(page: { readonly limit: number; readonly offset: number }): Promise<User[]> {
+  list(page: PageRequest): Promise<UsersPage> {
     return this.deps.users.list(page);
   }
 

@@ -63,9 +63,11 @@ describe.each<[string, () => PendingRegistrations]>([
     const pending = create();
     const holder = buildEvent();
     const { email } = holder.registration;
+    expect(await pending.isReserved(email)).toBe(false);
     await pending.reserve(holder);
 
     await pending.release(email, 'another event');
+    expect(await pending.isReserved(email)).toBe(true);
     expect(await pending.reserve(buildEvent({ registration: holder.registration }))).toEqual(holder);
 
     await pending.release(email, holder.eventId);
@@ -115,13 +117,16 @@ describe.each<[string, () => FailedRegistrations & { entries?: unknown }]>([
   ['InMemoryFailedRegistrations', () => new InMemoryFailedRegistrations()],
   ['RedisFailedRegistrations', () => new RedisFailedRegistrations(connection)],
 ])('FailedRegistrations: %s', (_name, create) => {
-  it('marks and clears', async () => {
+  it('tells the mark until it is cleared', async () => {
     const failed = create();
     const email = uniqueEmail();
 
+    expect(await failed.find(email)).toBeUndefined();
     await failed.mark(email, 'unstorable');
+    expect(await failed.find(email)).toBe('unstorable');
     await failed.clear(email);
     await failed.clear(uniqueEmail());
+    expect(await failed.find(email)).toBeUndefined();
   });
 });
 
@@ -165,6 +170,16 @@ describe('keys in Redis', () => {
     await failed.clear(email);
     expect((await read(`user:failed:${email}`)).value).toBeNull();
   });
+
+  it.each(['text', '{}', 'null', '[]', '{"reason":"other"}'])(
+    'a mark that holds %s is none',
+    async (entry) => {
+      const email = uniqueEmail();
+      await withRedis(env, (redis) => redis.set(`user:failed:${email}`, entry));
+
+      expect(await new RedisFailedRegistrations(connection).find(email)).toBeUndefined();
+    },
+  );
 
   it.each(['text', '{}', 'null', '[]', '{"eventId":"x"}'])(
     'a reservation that holds %s has no known holder',

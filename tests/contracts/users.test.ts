@@ -96,7 +96,22 @@ describe.each<[string, () => Users]>([
 
     const page = await users.list({ limit: 2, offset: 1 });
 
-    expect(page.map(({ email }) => email)).toEqual([batch[1]?.email, batch[0]?.email]);
+    expect(page.users.map(({ email }) => email)).toEqual([batch[1]?.email, batch[0]?.email]);
+  });
+
+  it('goes on behind the last row of a page, until there is none', async () => {
+    const users = create();
+    const batch = Array.from({ length: 5 }, () => buildRegistration());
+    await users.insertMissing(batch);
+
+    const first = await users.list({ limit: 3, offset: 0 });
+    await users.insertMissing([buildRegistration()]);
+    const second = await users.list({ limit: 1, offset: 0, ...(first.next && { after: first.next }) });
+    const third = await users.list({ limit: 1000, offset: 0, ...(second.next && { after: second.next }) });
+
+    const seen = [first, second, third].flatMap((page) => page.users.map(({ email }) => email));
+    expect(seen.slice(0, 5)).toEqual(batch.map(({ email }) => email).reverse());
+    expect(third.next).toBeUndefined();
   });
 
   it('takes an empty batch', async () => {

@@ -9,6 +9,7 @@ import type {
   DoubtfulKeys,
   FailedRegistrations,
   Measurements,
+  PageRequest,
   PendingEntries,
   PendingEntry,
   PendingRegistrations,
@@ -16,6 +17,7 @@ import type {
   RegistrationEvent,
   RegistrationQueue,
   Users,
+  UsersPage,
 } from '../../src/services/ports';
 import type { OutgoingRecord, RegistrationTopic } from '../../src/services/tool-ports';
 import { buildUser } from './builders';
@@ -37,6 +39,11 @@ export class InMemoryPendingRegistrations extends Dependency implements PendingR
     const { email } = candidate.registration;
     if (!this.entries.has(email)) this.entries.set(email, candidate);
     return Promise.resolve(this.entries.get(email));
+  }
+
+  async isReserved(email: string): Promise<boolean> {
+    this.reach();
+    return Promise.resolve(this.entries.has(email));
   }
 
   async release(email: string, eventId: string): Promise<void> {
@@ -76,6 +83,11 @@ export class InMemoryFailedRegistrations extends Dependency implements FailedReg
     return Promise.resolve();
   }
 
+  async find(email: string): Promise<DeadLetterReason | undefined> {
+    this.reach();
+    return Promise.resolve(this.entries.get(email));
+  }
+
   async clear(email: string): Promise<void> {
     this.reach();
     this.entries.delete(email);
@@ -104,9 +116,15 @@ export class InMemoryUsers extends Dependency implements Users {
     return Promise.resolve(this.rows.filter(({ email }) => emails.includes(email)));
   }
 
-  async list({ limit, offset }: { readonly limit: number; readonly offset: number }): Promise<User[]> {
+  async list({ limit, offset, after }: PageRequest): Promise<UsersPage> {
     this.reach();
-    return Promise.resolve(this.rows.toReversed().slice(offset, offset + limit));
+    const newestFirst = this.rows.toReversed().filter(({ id }) => after === undefined || id < after.id);
+    const users = newestFirst.slice(offset, offset + limit);
+    const last = newestFirst.length > offset + limit ? users.at(-1) : undefined;
+    return Promise.resolve({
+      users,
+      next: last && { createdAtMicros: Date.parse(last.created_at) * 1000, id: last.id },
+    });
   }
 
   async insertMissing(registrations: readonly Registration[]): Promise<Map<string, User>> {

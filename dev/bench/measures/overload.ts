@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Contender } from '../contender';
-import { runLoad } from '../run-load';
+import { connections, runLoad } from '../run-load';
 
-const connections = 64;
 const manyConnections = 2000;
 const times = 3;
 const recoverySeconds = 5;

@@ -1,8 +1,6 @@
 import type { Contender } from '../contender';
-import { runLoad } from '../run-load';
+import { connections, runLoad } from '../run-load';
 import { measureRowDelay } from './row-delay';
-
-export const connections = 64;
 
 let series = 0;
 

@@ -2,9 +2,8 @@ import { sql } from '../../../tests/support/test-servers';
 import { eventually } from '../../faults/eventually';
 import { ask } from '../../faults/http-client';
 import type { Contender } from '../contender';
-import { runLoad } from '../run-load';
+import { connections, runLoad } from '../run-load';
 
-const connections = 64;
 // More than are read in one round.
 const uncachedCount = 200_000;
 

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Contender } from '../contender';
-import { runLoad } from '../run-load';
+import { connections, runLoad } from '../run-load';
 import { slope } from '../statistics';
 
 const rate = 2000;
-const connections = 64;
 const sampleMs = 5000;
 /** The first part of the time, in which caches and the JIT still fill. */
 const settling = 0.2;

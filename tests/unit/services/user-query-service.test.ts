@@ -64,6 +64,6 @@ describe('UserQueryService.list', () => {
     const { service, users } = await setUp();
     await users.insertMissing([buildRegistration(), buildRegistration()]);
 
-    expect(await service.list({ limit: 1, offset: 1 })).toEqual([users.rows[1]]);
+    expect(await service.list({ limit: 1, offset: 1 })).toMatchObject({ users: [users.rows[1]] });
   });
 });

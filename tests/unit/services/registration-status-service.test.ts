@@ -1,0 +1,81 @@
+import { UnavailableError, UserNotFoundError } from '../../../src/domain/errors';
+import { RegistrationStatusService } from '../../../src/services/registration-status-service';
+import { buildEvent, buildUser, uniqueEmail } from '../../support/builders';
+import {
+  InMemoryCompletedUsers,
+  InMemoryFailedRegistrations,
+  InMemoryPendingRegistrations,
+  InMemoryUsers,
+} from '../../support/fakes';
+
+function setUp() {
+  const stores = {
+    completed: new InMemoryCompletedUsers(),
+    users: new InMemoryUsers(),
+    pending: new InMemoryPendingRegistrations(),
+    failed: new InMemoryFailedRegistrations(),
+  };
+  const event = buildEvent();
+  const { email } = event.registration;
+  const knownTo = {
+    completed: () => stores.completed.put([buildUser(event.registration)]),
+    users: () => stores.users.insertMissing([event.registration]),
+    pending: () => stores.pending.reserve(event),
+    failed: () => stores.failed.mark(email, 'unstorable'),
+  };
+  return { ...stores, knownTo, email, service: new RegistrationStatusService(stores) };
+}
+
+type Store = 'completed' | 'users' | 'pending' | 'failed';
+
+describe('RegistrationStatusService', () => {
+  it.each<[Store[], object]>([
+    [['completed'], { status: 'completed' }],
+    [['users'], { status: 'completed' }],
+    [['pending'], { status: 'pending' }],
+    [['failed'], { status: 'failed', reason: 'unstorable' }],
+    [['completed', 'pending', 'failed'], { status: 'completed' }],
+    [['users', 'pending', 'failed'], { status: 'completed' }],
+    [['pending', 'failed'], { status: 'pending' }],
+  ])('known to %j: %j', async (stores, expected) => {
+    const { service, email, knownTo } = setUp();
+    for (const store of stores) await knownTo[store]();
+
+    expect(await service.find(email)).toEqual(expected);
+  });
+
+  it('knows nothing of an e-mail that no source knows', async () => {
+    await expect(setUp().service.find(uniqueEmail())).rejects.toThrow(UserNotFoundError);
+  });
+
+  it.each<Store>(['completed', 'users', 'pending', 'failed'])(
+    'calls nobody unknown while %s is away',
+    async (away) => {
+      const all = setUp();
+      all[away].isAway = true;
+
+      await expect(all.service.find(all.email)).rejects.toThrow(UnavailableError);
+    },
+  );
+
+  it.each<[Store, Store, string]>([
+    ['completed', 'users', 'completed'],
+    ['users', 'completed', 'completed'],
+    ['pending', 'users', 'pending'],
+    ['pending', 'completed', 'pending'],
+  ])('tells what %s knows while %s is away: %s', async (known, away, status) => {
+    const all = setUp();
+    await all.knownTo[known]();
+    all[away].isAway = true;
+
+    expect(await all.service.find(all.email)).toEqual({ status });
+  });
+
+  it('calls nobody failed while PostgreSQL, which may hold the winner, is away', async () => {
+    const { service, email, knownTo, users } = setUp();
+    await knownTo.failed();
+    users.isAway = true;
+
+    await expect(service.find(email)).rejects.toThrow(UnavailableError);
+  });
+});
