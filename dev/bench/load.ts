@@ -10,8 +10,8 @@ export interface LoadOptions {
   readonly rate?: number;
   /** New e-mails begin with this. Without it the requests are GETs. */
   readonly emailPrefix?: string;
-  /** GETs of `<prefix>-0@example.com` and so on below the URL, each in its turn. */
-  readonly emails?: { readonly prefix: string; readonly count: number };
+  /** GETs of `<prefix>-0@example.com` and so on below the URL, each in its turn, with this behind each. */
+  readonly emails?: { readonly prefix: string; readonly count: number; readonly path?: string };
 }
 
 /** What came back: one JSON line on stdout. */
@@ -72,7 +72,7 @@ function requestOf({ url, emailPrefix, emails }: LoadOptions): autocannon.Reques
   }
   if (emails === undefined) return undefined;
   const { pathname } = new URL(url);
-  const path = (nth: number): string => `${pathname}/${emails.prefix}-${nth}@example.com`;
+  const path = (nth: number): string => `${pathname}/${emails.prefix}-${nth}@example.com${emails.path ?? ''}`;
   return { setupRequest: (request) => ({ ...request, path: path((number += 1) % emails.count) }) };
 }
 
