@@ -17,6 +17,7 @@ import { RedisFailedRegistrations } from './redis/redis-failed-registrations';
 import { RedisPendingEntries } from './redis/redis-pending-entries';
 import { RedisPendingRegistrations } from './redis/redis-pending-registrations';
 import { createApp } from './routes/app';
+import type { HttpLimits } from './routes/http-limits';
 import type { MeasureRequest } from './routes/middleware/request-log';
 import { MetricsServer } from './routes/metrics-server';
 import { createRefusal } from './routes/refusal';
@@ -43,10 +44,11 @@ const QUEUE_LIMITS = {
 };
 const CHECK_INTERVAL_MS = 1000;
 
-/** Ports a test may replace; everything else is what production runs. */
+/** What a test may replace: ports, and limits it cannot wait for; everything else is what production runs. */
 export interface Overrides {
   readonly users?: Users;
   readonly queue?: RegistrationQueue;
+  readonly httpLimits?: Partial<HttpLimits>;
 }
 
 /** The service, wired: start and stop it by its lifecycle. */
@@ -165,10 +167,16 @@ export function compose(config: Config, log: Logger, overrides: Overrides = {}):
     registrationStatus,
     userQueries,
   });
-  const server = new HttpServer(config.http.port, app, {
-    isFull: (underWay) => shedder.isFull(underWay),
-    answered: () => shedder.answered(),
-    refuse: createRefusal(config.http.allowedOrigins, measureRequest),
+  const server = new HttpServer({
+    port: config.http.port,
+    app,
+    admission: {
+      isFull: (underWay) => shedder.isFull(underWay),
+      answered: () => shedder.answered(),
+      refuse: createRefusal(config.http.allowedOrigins, measureRequest),
+    },
+    log,
+    limits: overrides.httpLimits,
   });
   const metricsServer = new MetricsServer(config.metricsPort, metrics.registry);
   metrics.watch({

@@ -5,6 +5,9 @@ import { validator } from './validation';
 
 const INVISIBLE_OR_BLANK = /[\p{Default_Ignorable_Code_Point}\p{Cf}\s]/u;
 const PLAIN_DOMAIN = /^[A-Za-z0-9.-]*$/;
+// NFC makes at most one character of four, so a longer text ends above 254. Checked first, because NFC and Punycode take
+// quadratic time: 16 kB of combining marks in the wrong order cost 25 ms, 16 kB of Chinese 30 ms.
+const MAX_RAW_LENGTH = 4 * 254;
 const NON_DOMAIN_ASCII = /[^A-Za-z0-9.\u0080-\u{10FFFF}-]/u;
 
 // The URL parser behind domainToASCII would cut "example.com/x" or decode "ex%41mple.com", so such domains stop here.
@@ -15,6 +18,7 @@ function canonicalDomain(domain: string): string {
 }
 
 const canonicalise: Joi.CustomValidator<string> = (value, helpers) => {
+  if (value.length > MAX_RAW_LENGTH) return helpers.error('string.email');
   const address = value.normalize('NFC');
   const at = address.lastIndexOf('@');
   const domain = canonicalDomain(address.slice(at + 1));

@@ -7,6 +7,7 @@ import { createConstantHeaders } from './middleware/constant-headers';
 import { createCors } from './middleware/cors';
 import { createErrorHandler, notFound } from './middleware/error-handler';
 import { createRateLimit } from './middleware/rate-limit';
+import { refuseAmbiguous } from './middleware/refuse-ambiguous';
 import { assignRequestId } from './middleware/request-id';
 import { createRequestLog, type MeasureRequest } from './middleware/request-log';
 import { createUsersRouter, type UsersRouterDeps } from './users';
@@ -30,6 +31,7 @@ export function createApp({ config, health, measureRequest, log, ...users }: App
   app.use(createRequestLog(log, measureRequest));
   app.use(createConstantHeaders());
   app.use(createCors(config.allowedOrigins));
+  app.use(refuseAmbiguous);
   // Routers name whole paths: the request log shows them, also when the answer is an error.
   app.use(createHealthRouter(health));
   app.use('/api', createRateLimit(config.rateLimit));

@@ -6,7 +6,13 @@ const ANSWERS: Readonly<Record<string, readonly [status: string, error: string]>
 };
 const NOT_HTTP = ['400 Bad Request', 'Request is not valid HTTP'] as const;
 
-/** Answers what Node cannot read as HTTP in the API's shape. Without a readable Origin there is no CORS header to give. */
+// Time for the answer to arrive before the connection is cut under a client that goes on sending, or never closes.
+const LINGER_MS = 1000;
+
+/**
+ * Answers what Node cannot read as HTTP in the API's shape, and closes the connection. Without a readable Origin there
+ * is no CORS header to give.
+ */
 export function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
@@ -21,4 +27,5 @@ export function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex
     'Connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }

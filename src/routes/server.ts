@@ -6,14 +6,16 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Express } from 'express';
+import type { Logger } from '../services/ports';
 import { answerBrokenRequest } from './broken-request';
+import { Connection } from './connection';
 import { expressClasses } from './express-classes';
+import { HTTP_LIMITS, type HttpLimits } from './http-limits';
 import { listen } from './listen';
+import { MAX_HEADERS } from './middleware/refuse-ambiguous';
 
-const KEEP_ALIVE_TIMEOUT_MS = 65_000; // Above the idle timeout of load balancers (60 s), so that they close first.
-const HEADERS_TIMEOUT_MS = 20_000;
-const REQUEST_TIMEOUT_MS = 30_000;
 const IDLE_GRACE_MS = 300;
 const DRAIN_TIMEOUT_MS = 7000;
 
@@ -25,46 +27,73 @@ export interface Admission {
   readonly refuse: RequestListener;
 }
 
+export interface HttpServerDeps {
+  readonly port: number;
+  readonly app: Express;
+  readonly admission: Admission;
+  readonly log: Logger;
+  /** Those of production unless a test needs others. */
+  readonly limits?: Partial<HttpLimits> | undefined;
+}
+
 /** The listener. Stops by finishing what is under way and telling every client to close its connection. */
 export class HttpServer {
   readonly name = 'http server';
   readonly stopTimeoutMs = DRAIN_TIMEOUT_MS + 1000;
+  private readonly port: number;
+  private readonly admission: Admission;
+  private readonly log: Logger;
+  private readonly limits: HttpLimits;
   private readonly server: Server;
-  private readonly underWay = new Set<ServerResponse>();
-  private readonly sockets = new Set<Socket>();
+  private readonly connections = new Map<Duplex, Connection>();
+  private underWay = 0;
+  private refused = 0;
+  private checkTimer: NodeJS.Timeout | undefined;
 
-  constructor(
-    private readonly port: number,
-    app: Express,
-    private readonly admission: Admission,
-  ) {
+  constructor({ port, app, admission, log, limits }: HttpServerDeps) {
+    this.port = port;
+    this.admission = admission;
+    this.log = log;
+    this.limits = { ...HTTP_LIMITS, ...limits };
     const options = {
       ...expressClasses(app),
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: this.limits.keepAliveTimeoutMs,
+      headersTimeout: this.limits.headersTimeoutMs,
+      requestTimeout: this.limits.requestTimeoutMs,
+      connectionsCheckingInterval: this.limits.checkIntervalMs,
+      maxHeaderSize: this.limits.maxHeaderBytes,
+      // Node's own 400 for it has no body; refuseAmbiguous answers.
+      requireHostHeader: false,
     };
     const onRequest: RequestListener = (req, res) => {
-      // A false shouldKeepAlive makes Node answer `Connection: close` and close behind the answer.
+      // The server is closed to new connections already, the request came on an old one.
       if (!this.server.listening) res.shouldKeepAlive = false;
-      if (!admission.isFull(this.underWay.size) || isProbe(req)) {
-        this.track(res);
+      this.connections.get(req.socket)?.track(res);
+      if (!admission.isFull(this.underWay) || isProbe(req)) {
+        this.count(res);
         app(req, res);
       } else admission.refuse(req, res);
     };
     this.server = createServer(options, onRequest);
+    this.server.maxConnections = this.limits.maxConnections;
+    // Node drops the headers behind so many; one more than allowed is left to be counted.
+    this.server.maxHeadersCount = MAX_HEADERS + 1;
     // An Expect header that Node does not know is no reason for a bare 417.
     this.server.on('checkExpectation', onRequest);
-    this.server.on('clientError', answerBrokenRequest);
+    this.server.on('clientError', (error, socket) => this.answerBroken(error, socket));
+    // Node would cut the connection without a word.
+    this.server.on('connect', (_req, socket) => this.answerBroken(new Error('CONNECT'), socket));
     this.server.on('connection', (socket: Socket) => {
-      this.sockets.add(socket);
-      socket.once('close', () => this.sockets.delete(socket));
+      this.connections.set(socket, new Connection(socket));
+      socket.once('close', () => this.connections.delete(socket));
     });
+    this.server.on('drop', () => (this.refused += 1));
   }
 
   /** Rejects when the port cannot be listened on. */
-  start(): Promise<void> {
-    return listen(this.server, this.port);
+  async start(): Promise<void> {
+    await listen(this.server, this.port);
+    this.checkTimer = setInterval(() => this.check(), this.limits.checkIntervalMs);
   }
 
   /** The port in use (the one asked for, or a free one when that was 0). */
@@ -76,27 +105,42 @@ export class HttpServer {
     if (!this.server.listening) return;
     // Not http's own close(): that cuts idle connections at once, also one whose first request is on its way.
     const closed = new Promise((resolve) => NetServer.prototype.close.call(this.server, resolve));
-    for (const res of this.underWay) res.shouldKeepAlive = false;
+    for (const connection of this.connections.values()) connection.closeAfterAnswers();
     const timers = [
       setTimeout(() => this.closeIdleConnections(), IDLE_GRACE_MS),
       setTimeout(() => this.server.closeAllConnections(), DRAIN_TIMEOUT_MS),
     ];
     await closed;
     timers.forEach((timer) => clearTimeout(timer));
+    clearInterval(this.checkTimer);
   }
 
   // Node counts a connection that never sent anything (a browser's spare one) as busy.
   private closeIdleConnections(): void {
     this.server.closeIdleConnections();
-    for (const socket of this.sockets) if (socket.bytesRead === 0) socket.destroy();
+    for (const connection of this.connections.values()) if (connection.isUnused) connection.cut();
   }
 
-  private track(res: ServerResponse): void {
-    this.underWay.add(res);
+  private count(res: ServerResponse): void {
+    this.underWay += 1;
     res.once('close', () => {
-      this.underWay.delete(res);
+      this.underWay -= 1;
       this.admission.answered();
     });
+  }
+
+  private answerBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
+    const end = this.connections.get(socket)?.endUnreadable() ?? 'cut';
+    if (end === 'answer') answerBrokenRequest(error, socket);
+    if (end === 'cut') socket.destroy();
+  }
+
+  private check(): void {
+    const oldest = performance.now() - this.limits.answerTimeoutMs;
+    for (const connection of this.connections.values()) connection.cutIfOlderThan(oldest);
+    if (this.refused === 0) return;
+    this.log.warn('connections refused', { refused: this.refused, limit: this.limits.maxConnections });
+    this.refused = 0;
   }
 }
 

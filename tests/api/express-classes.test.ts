@@ -1,6 +1,7 @@
 import express from 'express';
 import supertest from 'supertest';
 import { HttpServer } from '../../src/routes/server';
+import { RecordingLogger } from '../support/recording-logger';
 
 /** An app that uses what Express adds to requests and responses, behind the server that gives them their classes. */
 async function startApp() {
@@ -26,10 +27,11 @@ async function startApp() {
     else res.status(500).json({ error: error.message });
   }) satisfies express.ErrorRequestHandler);
 
-  const server = new HttpServer(0, app, {
-    isFull: () => false,
-    answered: () => undefined,
-    refuse: () => undefined,
+  const server = new HttpServer({
+    port: 0,
+    app,
+    admission: { isFull: () => false, answered: () => undefined, refuse: () => undefined },
+    log: new RecordingLogger(),
   });
   await server.start();
   return { http: supertest(`http://127.0.0.1:${server.address.port}`), prototypes, server };

@@ -2,6 +2,7 @@ import express from 'express';
 import supertest from 'supertest';
 import { createRefusal } from '../../src/routes/refusal';
 import { HttpServer } from '../../src/routes/server';
+import { RecordingLogger } from '../support/recording-logger';
 
 const ORIGIN = 'https://app.example.com';
 
@@ -11,10 +12,15 @@ async function startFull() {
   const app = express().use((_req, res) => {
     res.json({ success: true });
   });
-  const server = new HttpServer(0, app, {
-    isFull: () => true,
-    answered: () => undefined,
-    refuse: createRefusal([ORIGIN], (...request) => measured.push(request)),
+  const server = new HttpServer({
+    port: 0,
+    app,
+    admission: {
+      isFull: () => true,
+      answered: () => undefined,
+      refuse: createRefusal([ORIGIN], (...request) => measured.push(request)),
+    },
+    log: new RecordingLogger(),
   });
   await server.start();
   return { http: supertest(`http://127.0.0.1:${server.address.port}`), measured, server };

@@ -33,6 +33,8 @@ const ANSWERS = new Map<unknown, Answer>([
   [http.MethodNotAllowedError, { status: 405, error: 'Method not allowed' }],
   [http.UnsupportedMediaTypeError, { status: 415, error: 'Content-Type must be application/json' }],
   [http.MalformedBodyError, { status: 400, error: 'Request body is not valid JSON' }],
+  [http.AmbiguousRequestError, { status: 400, error: 'Request is not valid HTTP' }],
+  [http.TooManyHeadersError, { status: 431, error: 'Request headers are too large' }],
   [http.TooManyRequestsError, { status: 429, error: 'Too many requests, please try again later' }],
 ]);
 

@@ -22,3 +22,11 @@ export class NotFoundError extends Error {
 export class MethodNotAllowedError extends Error {
   override readonly name = 'MethodNotAllowedError';
 }
+
+export class AmbiguousRequestError extends Error {
+  override readonly name = 'AmbiguousRequestError';
+}
+
+export class TooManyHeadersError extends Error {
+  override readonly name = 'TooManyHeadersError';
+}

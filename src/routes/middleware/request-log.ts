@@ -15,11 +15,14 @@ export type MeasureRequest = (
 export function createRequestLog(log: Logger, measure: MeasureRequest): RequestHandler {
   return (req, res, next) => {
     const startedAt = performance.now();
+    // A cut connection finishes what was to be written on it, too.
+    let isOut = false;
+    res.once('finish', () => (isOut = !req.socket.destroyed));
     res.once('close', () => {
       const route = routeOf(req);
       const apiKey = apiKeyNameOf(res);
       const durationMs = performance.now() - startedAt;
-      measure(req.method, route, res.writableFinished ? res.statusCode : 'aborted', durationMs / 1000);
+      measure(req.method, route, isOut ? res.statusCode : 'aborted', durationMs / 1000);
       const level = route.startsWith('/api/health') ? 'debug' : 'info';
       log[level]('request', {
         method: req.method,
@@ -28,7 +31,7 @@ export function createRequestLog(log: Logger, measure: MeasureRequest): RequestH
         durationMs: Math.round(durationMs * 10) / 10,
         requestId: requestIdOf(res),
         ...(apiKey !== undefined && { apiKey }),
-        ...(!res.writableFinished && { aborted: true }),
+        ...(!isOut && { aborted: true }),
       });
     });
     next();

@@ -1,0 +1,57 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** One client's connection, and its answers that are under way. */
+export class Connection {
+  private readonly answers = new Map<ServerResponse, number>();
+  private latest: ServerResponse | undefined;
+
+  constructor(private readonly socket: Socket) {
+    // Node tells nothing of an answer that waits behind another one when the client leaves.
+    socket.once('close', () => {
+      for (const res of this.answers.keys()) if (res.socket === null) res.emit('close');
+    });
+  }
+
+  /** Follows an answer until it is out or cut off. */
+  track(res: ServerResponse): void {
+    this.latest = res;
+    this.answers.set(res, performance.now());
+    res.once('close', () => this.answers.delete(res));
+  }
+
+  /**
+   * What becomes of the connection when something on it cannot be read. `answer`: the client would take an answer for
+   * the one to this very thing. `finish`: an answer to an earlier request is still to come, and closes the connection.
+   * `cut`: anything written now would be taken for the answer to something else.
+   */
+  endUnreadable(): 'answer' | 'finish' | 'cut' {
+    const { latest } = this;
+    if (!latest) return 'answer';
+    if (!latest.req.complete) return latest.headersSent || latest.socket === null ? 'cut' : 'answer';
+    if (latest.writableFinished && latest.shouldKeepAlive) return 'answer';
+    if (latest.headersSent && latest.shouldKeepAlive) return 'cut';
+    latest.shouldKeepAlive = false;
+    return 'finish';
+  }
+
+  /** Nothing was ever sent on it: a browser's spare one. */
+  get isUnused(): boolean {
+    return this.socket.bytesRead === 0;
+  }
+
+  /** A false shouldKeepAlive makes Node answer `Connection: close` and close behind the answer. */
+  closeAfterAnswers(): void {
+    for (const res of this.answers.keys()) res.shouldKeepAlive = false;
+  }
+
+  /** Cuts it when an answer has been under way since before `time` (of performance.now()). */
+  cutIfOlderThan(time: number): void {
+    const [since = Infinity] = this.answers.values();
+    if (since < time) this.cut();
+  }
+
+  cut(): void {
+    this.socket.destroy();
+  }
+}

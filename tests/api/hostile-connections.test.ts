@@ -1,0 +1,207 @@
+import type { User } from '../../src/domain/user';
+import { buildRegistration, buildUser } from '../support/builders';
+import { eventually } from '../support/eventually';
+import { InMemoryUsers } from '../support/fakes';
+import { startService, type TestService } from '../support/harness';
+import { RawConnection } from '../support/raw-connection';
+
+const GET = 'GET /api/users HTTP/1.1\r\nHost: service\r\n';
+const POST = 'POST /api/users HTTP/1.1\r\nHost: service\r\nContent-Type: application/json\r\n';
+const TOO_SLOW = { success: false, error: 'Request took too long' };
+
+const users = new InMemoryUsers();
+
+const start = (httpLimits: object): Promise<TestService> =>
+  startService({ CONSUMER_ENABLED: 'false' }, { users, httpLimits });
+
+/** Makes list requests wait until the returned function is called. */
+function holdListRequests(rows: User[] = []): { waiting: () => number; letGo: () => void } {
+  let letGo = (): void => undefined;
+  const gate = new Promise<void>((resolve) => (letGo = resolve));
+  const list = jest.spyOn(users, 'list').mockImplementation(() => gate.then(() => rows));
+  return { waiting: () => list.mock.calls.length, letGo: () => letGo() };
+}
+
+const requestLines = (service: TestService): unknown[] =>
+  service.log.lines.filter(({ message, route }) => message === 'request' && route === '/api/users');
+
+afterEach(() => jest.restoreAllMocks());
+
+describe('slow clients', () => {
+  let service: TestService;
+
+  beforeAll(async () => {
+    service = await start({
+      headersTimeoutMs: 300,
+      requestTimeoutMs: 600,
+      answerTimeoutMs: 1500,
+      checkIntervalMs: 20,
+    });
+  });
+
+  it('who send a header now and then get 408 and are cut off, while others are served', async () => {
+    const slow = await Promise.all(Array.from({ length: 50 }, () => RawConnection.open(service.url)));
+    for (const connection of slow) {
+      connection.send(GET);
+      connection.trickle('X-Later: 1\r\n');
+    }
+
+    await service.http.get('/api/users').expect(200);
+    await Promise.all(slow.map(({ closed }) => closed));
+
+    for (const { statuses, body } of slow) expect([statuses, body]).toEqual([[408], TOO_SLOW]);
+  });
+
+  it('who send nothing at all are cut off, too', async () => {
+    const silent = await RawConnection.open(service.url);
+
+    await silent.closed;
+
+    expect(silent.statuses).toEqual([408]);
+  });
+
+  it('who send a body byte by byte get 408 and are cut off', async () => {
+    const slow = await RawConnection.open(service.url);
+    slow.send(`${POST}Content-Length: 16000\r\n\r\n{`);
+    slow.trickle(' ');
+
+    await slow.closed;
+
+    expect([slow.statuses, slow.body]).toEqual([[408], TOO_SLOW]);
+  });
+
+  it('who do not read their answer are cut off, and the log says so', async () => {
+    // More than the kernel keeps on both sides.
+    const row = buildUser(buildRegistration({ occupation: 'x'.repeat(10_000) }));
+    jest.spyOn(users, 'list').mockResolvedValue(Array<User>(3000).fill(row));
+    const slow = await RawConnection.open(service.url);
+    slow.socket.pause();
+    slow.send(`${GET}X-Request-Id: slow-reader\r\n\r\n`);
+
+    const line = await eventually(() => {
+      const found = service.log.lines.find(({ requestId }) => requestId === 'slow-reader');
+      expect(found).toBeDefined();
+      return found;
+    });
+
+    slow.socket.destroy();
+    expect(line).toMatchObject({ status: 200, aborted: true });
+  });
+});
+
+describe('clients that never hang up', () => {
+  it('make room for others when their broken request is answered', async () => {
+    const service = await start({ maxConnections: 1 });
+    const stubborn = await RawConnection.open(service.url, { allowHalfOpen: true });
+
+    stubborn.send('hello\r\n\r\n');
+
+    // Refused while the first one is still there.
+    await eventually(() => service.http.get('/api/health/live').expect(200));
+    expect(stubborn.statuses).toEqual([400]);
+    stubborn.socket.destroy();
+    await service.stop();
+  });
+});
+
+describe('more connections than allowed', () => {
+  it('are closed at once; those that are there are served; one that goes makes room; the log says so', async () => {
+    const service = await start({ maxConnections: 3, checkIntervalMs: 20 });
+    const served = await Promise.all([1, 2, 3].map(() => RawConnection.open(service.url)));
+    for (const connection of served) connection.send(`${GET}\r\n`);
+    await eventually(() => expect(served.flatMap(({ statuses }) => statuses)).toEqual([200, 200, 200]));
+
+    const fourth = await RawConnection.open(service.url);
+    await fourth.closed;
+
+    expect(fourth.received).toBe('');
+    await eventually(() =>
+      expect(service.log.lines).toContainEqual({
+        level: 'warn',
+        message: 'connections refused',
+        refused: 1,
+        limit: 3,
+      }),
+    );
+    served[0]?.send(`${GET}\r\n`);
+    await eventually(() => expect(served[0]?.statuses).toEqual([200, 200]));
+    served[1]?.socket.destroy();
+    await eventually(() => service.http.get('/api/users').expect(200));
+    await service.stop();
+  });
+});
+
+describe('what cannot be read behind a request on the same connection', () => {
+  let service: TestService;
+
+  beforeAll(async () => {
+    service = await start({});
+  });
+
+  it.each([
+    ['nonsense', 'hello\r\n\r\n'],
+    ['CONNECT', 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n'],
+  ])('does not take the place of its answer (%s)', async (_what, behind) => {
+    const { waiting, letGo } = holdListRequests();
+    const connection = await RawConnection.open(service.url);
+    connection.send(`${GET}\r\n`);
+    await eventually(() => expect(waiting()).toBe(1));
+
+    connection.send(behind);
+    // A request of another client proves that the service has read it.
+    await service.http.get('/api/health/live').expect(200);
+    letGo();
+    await connection.closed;
+
+    expect(connection.statuses).toEqual([200]);
+    expect(connection.received).toMatch(/\r\nConnection: close\r\n/i);
+  });
+
+  it('is answered when the request is', async () => {
+    const connection = await RawConnection.open(service.url);
+    connection.send(`${GET}\r\n`);
+    await eventually(() => expect(connection.statuses).toEqual([200]));
+
+    connection.send('hello\r\n\r\n');
+    await connection.closed;
+
+    expect(connection.statuses).toEqual([200, 400]);
+  });
+
+  it('gets no second answer when it is the rest of a body', async () => {
+    const connection = await RawConnection.open(service.url);
+    connection.send('POST /api/nothing HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n');
+    await eventually(() => expect(connection.statuses).toEqual([404]));
+
+    connection.send('nonsense\r\n');
+    await connection.closed;
+
+    expect(connection.statuses).toEqual([404]);
+  });
+
+  it('gets no second answer when the first one said close', async () => {
+    const connection = await RawConnection.exchange(
+      service.url,
+      `${GET}Connection: close\r\n\r\n${GET}\r\nhello\r\n\r\n`,
+    );
+
+    expect(connection.statuses).toEqual([200]);
+  });
+});
+
+describe('requests in a row whose client leaves', () => {
+  it('are all logged as aborted, the waiting ones too', async () => {
+    const service = await start({});
+    const { waiting, letGo } = holdListRequests();
+    const connection = await RawConnection.open(service.url);
+    connection.send(`${GET}\r\n`.repeat(3));
+    await eventually(() => expect(waiting()).toBe(3));
+
+    connection.socket.destroy();
+
+    await eventually(() => expect(requestLines(service)).toHaveLength(3));
+    letGo();
+    for (const line of requestLines(service)) expect(line).toMatchObject({ aborted: true });
+    await service.stop();
+  });
+});
