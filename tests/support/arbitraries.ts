@@ -1,0 +1,21 @@
+import fc from 'fast-check';
+
+const LETTERS = fc.constantFrom(...Array.from('abcxyz0189éöñçłžйжщλοπ漢字かな한글अबกข'));
+const LABEL = fc.string({ unit: LETTERS, minLength: 1, maxLength: 12 });
+const LOCAL = fc.string({
+  unit: fc.oneof(LETTERS, fc.constantFrom(...Array.from(".+_'=-"))),
+  minLength: 1,
+  maxLength: 15,
+});
+
+/** Addresses that a person may have, of many scripts; not all of them are valid. */
+export const addresses: fc.Arbitrary<string> = fc
+  .tuple(LOCAL, fc.array(LABEL, { minLength: 1, maxLength: 3 }), fc.constantFrom('com', 'org', 'de', 'рф'))
+  .map(([local, labels, tld]) => `${local}@${[...labels, tld].join('.')}`);
+
+/** Text of any code points and code units, lone surrogates and controls included. */
+export const anyText: fc.Arbitrary<string> = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.string({ unit: 'grapheme' }),
+  fc.array(fc.integer({ min: 0, max: 0xffff })).map((units) => String.fromCharCode(...units)),
+);

@@ -1,0 +1,91 @@
+import fc from 'fast-check';
+import { ValidationError } from '../../../src/domain/errors';
+import { parseRegistration, type Registration } from '../../../src/domain/registration';
+import { addresses, anyText } from '../../support/arbitraries';
+import { buildRegistration } from '../../support/builders';
+
+const RUNS = { numRuns: 300 };
+const FIELDS = Object.keys(buildRegistration()) as (keyof Registration)[];
+
+function parse(input: unknown): Registration | ValidationError {
+  try {
+    return parseRegistration(input);
+  } catch (error) {
+    if (error instanceof ValidationError) return error;
+    throw error;
+  }
+}
+
+/** Text that almost passes: the edges of the lengths, and everything that Unicode has. */
+const text = fc.oneof(
+  anyText,
+  fc.string({ minLength: 1, maxLength: 300 }),
+  fc.string({ unit: 'grapheme', minLength: 90, maxLength: 110 }),
+);
+
+describe('parseRegistration', () => {
+  it('throws ValidationError or nothing, whatever it gets', () => {
+    fc.assert(
+      fc.property(fc.anything({ withNullPrototype: true, withBigInt: true, withDate: true }), (input) => {
+        expect(parse(input)).toBeInstanceOf(ValidationError);
+      }),
+      RUNS,
+    );
+  });
+
+  it('throws ValidationError or nothing, whatever a field is', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...FIELDS), fc.anything({ withBigInt: true }), (field, value) => {
+        parse({ ...buildRegistration(), [field]: value });
+      }),
+      RUNS,
+    );
+  });
+
+  it('lets only what keeps every rule pass', () => {
+    const submissions = fc.record({ firstName: text, lastName: text, occupation: text, email: addresses });
+
+    fc.assert(
+      fc.property(submissions, (fields) => {
+        const result = parse({ ...buildRegistration(), ...fields });
+        if (result instanceof ValidationError) return;
+        expect(Object.keys(result).sort()).toEqual([...FIELDS].sort());
+        for (const [field, max] of [
+          ['firstName', 100],
+          ['lastName', 100],
+          ['occupation', 255],
+        ] as const) {
+          const value = result[field];
+          const { length } = Array.from(value);
+          expect(length >= 2 && length <= max).toBe(true);
+          expect(value).toBe(fields[field].trim());
+          expect(value).not.toMatch(/[\p{Cs}\p{Cc}\u202A-\u202E\u2066-\u2069]/u);
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  it('changes nothing that it has let pass once', () => {
+    fc.assert(
+      fc.property(text, text, addresses, (firstName, occupation, email) => {
+        const result = parse({ ...buildRegistration(), firstName, occupation, email });
+        if (!(result instanceof ValidationError)) expect(parse(result)).toEqual(result);
+      }),
+      RUNS,
+    );
+  });
+
+  it('never quotes what was submitted', () => {
+    const marked = fc.tuple(anyText, anyText).map(([before, behind]) => `${before}Zq7wJ${behind}`);
+    const value = fc.oneof(marked, fc.array(marked, { minLength: 1 }), fc.dictionary(marked, marked));
+
+    fc.assert(
+      fc.property(fc.constantFrom(...FIELDS), value, marked, (field, bad, unknown) => {
+        const result = parse({ ...buildRegistration(), [field]: bad, [unknown]: bad });
+        if (result instanceof ValidationError) expect(result.message).not.toContain('Zq7wJ');
+      }),
+      RUNS,
+    );
+  });
+});
