@@ -110,9 +110,10 @@ describe.each(HOSTILE_CLASSES)('$name', ({ text, strings }) => {
         expectRefusal(answer, strings[Math.floor(index / 2)] ?? '');
         continue;
       }
-      const at = email.trim().lastIndexOf('@');
-      const local = email.trim().slice(0, at).normalize('NFC').toLowerCase().normalize('NFC');
-      const canonical = `${local}@${domainToASCII(email.trim().slice(at + 1))}`;
+      const address = email.trim().normalize('NFC');
+      const at = address.lastIndexOf('@');
+      const local = address.slice(0, at).toLowerCase().normalize('NFC');
+      const canonical = `${local}@${domainToASCII(address.slice(at + 1))}`;
       expect(JSON.parse(answer.body)).toMatchObject({ data: { email: canonical } });
       accepted.push(canonical);
     }

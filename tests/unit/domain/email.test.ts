@@ -42,6 +42,11 @@ describe('parseEmail', () => {
     ['65 bytes before the @', `${'x'.repeat(65)}@example.com`],
     ['255 characters', `a@${`${'b'.repeat(61)}.`.repeat(4)}com12`],
     ['broken punycode', 'a@xn--a.com'],
+    ['punycode of nothing', 'a@xn--.com'],
+    ['punycode of ASCII', 'a@xn--a-.com'],
+    ['punycode of an upper-case letter', 'a@xn--u-ccb.com'],
+    ['broken punycode beside a good label', 'a@xn--abc.xn--mnchen-3ya.de'],
+    ['more than any address has before NFC', `a${'\u0301'.repeat(1016)}@example.com`],
   ])('refuses %s', (_what, address) => {
     expect(() => parseEmail(address)).toThrow('Validation error: email must be a valid email');
   });
