@@ -40,7 +40,7 @@ export const openapiDocument = {
       RequestId: {
         name: 'X-Request-Id',
         in: 'header',
-        description: 'Names the request in the log; any may have it',
+        description: 'A name for the request in the log',
         schema: headers.RequestId.schema,
       },
     },

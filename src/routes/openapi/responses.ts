@@ -9,8 +9,10 @@ import {
   WWW_AUTHENTICATE,
 } from './headers';
 
+type Examples = Readonly<Record<string, { readonly summary?: string; readonly value: unknown }>>;
+
 /** An answer with a JSON body. */
-export function json(description: string, headers: object, schema: object, examples?: object) {
+export function json(description: string, headers: object, schema: object, examples?: Examples) {
   return {
     description,
     headers,
@@ -70,7 +72,7 @@ export const responses = {
   TooManyRequests: failure({ ...COUNTED, ...RETRY_AFTER }, 'tooMany'),
   // As with 408: mostly answered by Node.
   HeadersTooLarge: failure({}, 'largeHeaders'),
-  Crash: failure(ALWAYS, 'crash'),
+  Crash: failure(COUNTED, 'crash'),
   Unavailable: failure({ ...COUNTED, ...RETRY_AFTER }, 'unavailable'),
 };
 

@@ -129,9 +129,11 @@ const status = {
   },
 };
 
+const requestId = { $ref: '#/components/parameters/RequestId' };
+
 /** /api/users */
 export const userPaths = {
-  '/api/users': { post: submit, get: list },
-  '/api/users/{email}': { parameters: [emailInPath], get: find },
-  '/api/users/{email}/status': { parameters: [emailInPath], get: status },
+  '/api/users': { parameters: [requestId], post: submit, get: list },
+  '/api/users/{email}': { parameters: [emailInPath, requestId], get: find },
+  '/api/users/{email}/status': { parameters: [emailInPath, requestId], get: status },
 };
