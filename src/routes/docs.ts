@@ -19,9 +19,8 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join(';');
 
-const setHeaders: RequestHandler = (_req, res, next) => {
-  // Nothing here is about anybody: it may be kept, if asked whether it is still the same.
-  res.setHeader('Cache-Control', 'no-cache').setHeader('Content-Security-Policy', POLICY);
+const setPolicy: RequestHandler = (_req, res, next) => {
+  res.setHeader('Content-Security-Policy', POLICY);
   next();
 };
 
@@ -30,7 +29,7 @@ export function createDocsRouter(): Router {
   const root = dirname(require.resolve('swagger-ui-dist/package.json'));
   const router = Router();
   const answer = (path: string, handler: RequestHandler) =>
-    router.route(path).get(setHeaders, handler).all(allowOnly('GET', 'HEAD'));
+    router.route(path).get(setPolicy, handler).all(allowOnly('GET', 'HEAD'));
 
   answer('/api/openapi.json', (_req, res) => res.json(openapiDocument));
   answer('/api/docs', (_req, res) => res.type('html').send(PAGE));

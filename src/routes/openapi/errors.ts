@@ -36,7 +36,7 @@ export const ERRORS = {
   userNotFound: {
     status: 404,
     error: 'User not found',
-    when: 'the e-mail has no row (also while its registration is pending)',
+    when: 'nobody has this e-mail; GET by e-mail says so while the registration is pending, too',
   },
   notFound: { status: 404, error: 'Not found', when: 'there is nothing at this path' },
   methodNotAllowed: {

@@ -39,7 +39,7 @@ export const headers = {
   Link: {
     description: 'The next page, while there is one.',
     schema: { type: 'string', pattern: '^<[^>]+>; rel="next"$' },
-    example: '</api/users?limit=100&cursor=MTc5NTQ2OTAwOTUzMDAwMC40Mg>; rel="next"',
+    example: '</api/users?limit=100&cursor=MTc5NTQ2OTAwOTUzMDAwMCw0Mg>; rel="next"',
   },
   Allow: {
     description: 'The methods that the path has.',

@@ -1,3 +1,5 @@
+import { DEAD_LETTER_REASONS } from '../../services/ports';
+
 const JOHN = {
   firstName: 'John',
   lastName: 'Doe',
@@ -107,7 +109,7 @@ export const schemas = {
         status: { type: 'string', enum: ['pending', 'completed', 'failed'] },
         reason: {
           type: 'string',
-          enum: ['invalid', 'unstorable', 'conflict'],
+          enum: DEAD_LETTER_REASONS,
           description: 'Why it failed; only then',
         },
       },

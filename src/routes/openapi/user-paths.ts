@@ -68,13 +68,16 @@ const list = {
     {
       name: 'offset',
       in: 'query',
-      description: 'Users to leave out. Rows inserted meanwhile shift the pages; a cursor is not concerned.',
+      description:
+        'Users to skip, from the newest or from the cursor. What is inserted meanwhile shifts such pages.',
       schema: { type: 'integer', minimum: 0, maximum: 2_147_483_647, default: 0 },
     },
     {
       name: 'cursor',
       in: 'query',
-      description: 'Where the page begins: opaque, from the `Link` header of the page before.',
+      description:
+        'Where the page begins, from the `Link` header of the page before; take it as it is. Going from `Link` to `Link` ' +
+        'neither skips nor repeats a user, whoever is inserted meanwhile.',
       schema: { type: 'string' },
     },
   ],
@@ -106,7 +109,8 @@ const status = {
   tags,
   operationId: 'getRegistrationStatus',
   summary: 'What became of the registration of an e-mail',
-  description: 'It speaks of the e-mail, not of one submission. Open to everyone.',
+  description:
+    'It speaks of the e-mail, not of one submission. Open to everyone: whoever has registered waits for it.',
   responses: {
     200: json(
       'pending: on its way; completed: there is a row; failed: it could not be stored',
