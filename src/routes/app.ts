@@ -2,6 +2,7 @@ import express, { type Express } from 'express';
 import type { Config } from '../config/config';
 import type { HealthService } from '../services/health-service';
 import type { Logger } from '../services/ports';
+import { createDocsRouter } from './docs';
 import { createHealthRouter } from './health';
 import { createConstantHeaders } from './middleware/constant-headers';
 import { createCors } from './middleware/cors';
@@ -34,6 +35,7 @@ export function createApp({ config, health, measureRequest, log, ...users }: App
   app.use(refuseAmbiguous);
   // Routers name whole paths: the request log shows them, also when the answer is an error.
   app.use(createHealthRouter(health));
+  app.use(createDocsRouter());
   app.use('/api', createRateLimit(config.rateLimit));
   app.use(createUsersRouter({ ...users, apiKeys: config.apiKeys }));
   app.use(notFound);

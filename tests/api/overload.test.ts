@@ -2,6 +2,7 @@ import express from 'express';
 import supertest from 'supertest';
 import { createRefusal } from '../../src/routes/refusal';
 import { HttpServer } from '../../src/routes/server';
+import { undescribed } from '../support/api-document';
 import { RecordingLogger } from '../support/recording-logger';
 
 const ORIGIN = 'https://app.example.com';
@@ -55,6 +56,8 @@ describe('a process that has too much to do', () => {
       'x-request-id': 'mine',
       vary: 'Origin',
     });
+    const { status, headers, text: body } = response;
+    expect(undescribed({ method: 'POST', path: '/api/users', status, headers, body })).toEqual([]);
   });
 
   it('tells other origins nothing, and makes up for a request id that is not sane', async () => {

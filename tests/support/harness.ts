@@ -4,8 +4,9 @@ import { loadConfig } from '../../src/config/config';
 import { eventually } from './eventually';
 import { RecordingLogger } from './recording-logger';
 import { isolatedServers, type Env } from './test-servers';
+import { watchAnswers } from './watch-answers';
 
-/** The production service in this process, on real servers of its own. */
+/** The production service in this process, on real servers of its own; all its answers are held against the OpenAPI document. */
 export interface TestService {
   /** Its environment variables. */
   readonly env: Env;
@@ -44,6 +45,7 @@ export async function startUnready(variables: Env, overrides: Overrides = {}): P
   const log = new RecordingLogger();
   const { lifecycle, server, metricsServer } = compose(loadConfig(env), log, overrides);
   await lifecycle.start();
+  watchAnswers(server.address.port);
   const url = `http://127.0.0.1:${server.address.port}`;
   const metricsUrl = `http://127.0.0.1:${metricsServer.address.port}`;
   const service = {

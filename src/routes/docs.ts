@@ -1,0 +1,39 @@
+import { dirname } from 'node:path';
+import { Router, type RequestHandler } from 'express';
+import { PAGE, START } from './docs-page';
+import { allowOnly } from './middleware/error-handler';
+import { openapiDocument } from './openapi/document';
+
+const FILES = ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'];
+
+// As strict as Swagger UI allows. Unlike Helmet's own it upgrades no request to HTTPS: the page has to work where there
+// is none, too.
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join(';');
+
+const setPolicy: RequestHandler = (_req, res, next) => {
+  res.setHeader('Content-Security-Policy', POLICY);
+  next();
+};
+
+/** /api/openapi.json, and /api/docs: Swagger UI, which shows it and tries it out. Open to everyone, not limited. */
+export function createDocsRouter(): Router {
+  const root = dirname(require.resolve('swagger-ui-dist/package.json'));
+  const router = Router();
+  const answer = (path: string, handler: RequestHandler) =>
+    router.route(path).get(setPolicy, handler).all(allowOnly('GET', 'HEAD'));
+
+  answer('/api/openapi.json', (_req, res) => res.json(openapiDocument));
+  answer('/api/docs', (_req, res) => res.type('html').send(PAGE));
+  answer('/api/docs/start.js', (_req, res) => res.type('js').send(START));
+  for (const file of FILES) answer(`/api/docs/${file}`, (_req, res) => res.sendFile(file, { root }));
+  return router;
+}
