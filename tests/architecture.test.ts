@@ -10,7 +10,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   config: [],
   domain: [],
   runtime: [],
-  observability: ['services'],
+  observability: ['runtime', 'services'],
   services: ['domain', 'runtime'],
   routes: ['domain', 'services'],
   kafka: ['domain', 'runtime', 'services'],
