@@ -13,6 +13,8 @@ import { TraceCollector } from '../support/trace-collector';
 const MARK = `mark${randomUUID().slice(0, 8)}`;
 const FOUND = new RegExp(`${MARK}\\w*`, 'gi');
 
+// Short: only then JSON.parse() quotes all of it.
+const MALFORMED = `{${MARK}malformed`;
 const API_KEY = `${MARK}apikey`;
 const READER = { Authorization: `Bearer ${API_KEY}` };
 const JSON_TYPE = { 'Content-Type': 'application/json' };
@@ -79,6 +81,7 @@ async function refusedByTheApi(): Promise<void> {
     { occupation: `${MARK}bidi\u202e` },
   ];
   for (const fields of bad) await post(400, { ...valid, ...fields });
+  await post(400, MALFORMED);
   await post(400, `{"email":"${valid.email}","firstName":${MARK}malformed`);
   await post(400, JSON.stringify(`${MARK}string`));
   await post(400, JSON.stringify([valid]));
@@ -110,7 +113,7 @@ const record = (registration: Record<keyof Registration, string>, overrides: obj
 async function plantedInKafka(email: string): Promise<void> {
   await produce(env, [
     record({ ...marked('conflict'), email }),
-    record(marked('invalid'), { value: `{"email":"${email}","firstName":${MARK}malformed` }),
+    record(marked('invalid'), { value: MALFORMED }),
     record({ ...marked('invalid'), gender: `${MARK}gender` }),
     record(marked('invalid'), { key: `${MARK}otherkey` }),
     record(marked('invalid'), { value: null }),
@@ -144,11 +147,22 @@ async function refusedByPostgres(): Promise<void> {
   await logged('could not be marked in Redis');
 }
 
+/** Nothing is wrong with the data then: it is tried again, and the log says why. The error's `detail` names the value. */
+async function heldUpByPostgres(): Promise<void> {
+  const [one, other] = [marked('unique'), marked('same')];
+  await sql(env, 'CREATE UNIQUE INDEX same_name ON users (last_name)');
+  await post(201, one);
+  await post(201, { ...other, lastName: one.lastName });
+  await logged('23505');
+  await sql(env, 'DROP INDEX same_name');
+  await drained();
+}
+
 async function brokenInRedis(email: string): Promise<void> {
   const [pending, list] = [marked('pending'), marked('list')];
   await withRedis(env, async (redis) => {
-    await redis.set(`user:completed:${email}`, `{"email":"${email}",${MARK}malformed`);
-    await redis.set(`user:pending:${pending.email}`, `{${MARK}malformed`);
+    await redis.set(`user:completed:${email}`, MALFORMED);
+    await redis.set(`user:pending:${pending.email}`, MALFORMED);
     await redis.lpush(`user:pending:${list.email}`, `${MARK}list`);
   });
   await get(200, `/api/users/${email}`);
@@ -190,6 +204,7 @@ describe.each(['production', 'development'])('in %s, at LOG_LEVEL=debug, traced'
     await refusedByItsAddress(email);
     await plantedInKafka(email);
     await refusedByPostgres();
+    await heldUpByPostgres();
     await brokenInRedis(email);
     await withPostgresAway(email);
     const metricsPort = /"metricsPort":(\d+)/.exec(service.output)?.[1] ?? '';
