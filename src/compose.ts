@@ -59,7 +59,7 @@ export interface Service {
 }
 
 /** Builds everything from the settings; nothing is connected or started here. */
-export function compose(config: Config, log: Logger, overrides: Overrides = {}): Service {
+export async function compose(config: Config, log: Logger, overrides: Overrides = {}): Promise<Service> {
   const status = {
     redis: new DependencyStatus('redis'),
     postgres: new DependencyStatus('postgres'),
@@ -67,6 +67,7 @@ export function compose(config: Config, log: Logger, overrides: Overrides = {}):
   };
 
   const metrics = new Metrics();
+  const tracing = config.tracingEnabled ? await loadTracing(log) : undefined;
 
   const pool = new PostgresPool({ config: config.postgres, state: status.postgres, log });
   const users = overrides.users ?? new PostgresUsers(pool);
@@ -98,6 +99,7 @@ export function compose(config: Config, log: Logger, overrides: Overrides = {}):
     sender,
     limits: QUEUE_LIMITS,
     measurements: metrics,
+    tracing,
     log,
   });
   const deadLetters = new KafkaDeadLetters({ topic: config.kafka.deadLetterTopic, sender });
@@ -123,6 +125,7 @@ export function compose(config: Config, log: Logger, overrides: Overrides = {}):
     doubtfulKeys,
     burial,
     measurements: metrics,
+    tracing,
   });
 
   const liveness = new Liveness(config.consumerEnabled);
@@ -162,6 +165,7 @@ export function compose(config: Config, log: Logger, overrides: Overrides = {}):
     config: config.http,
     health,
     measureRequest,
+    tracing,
     log,
     registrations,
     registrationStatus,
@@ -191,6 +195,7 @@ export function compose(config: Config, log: Logger, overrides: Overrides = {}):
   // Started from top to bottom, stopped from bottom to top.
   lifecycle.register([
     metricsServer, // to the end: also a stop can be watched
+    ...(tracing ? [tracing] : []), // the last spans come from what is below
     pool, // last to go: everything below may still need its answer
     redis,
     topics,
@@ -204,4 +209,11 @@ export function compose(config: Config, log: Logger, overrides: Overrides = {}):
     server, // no request is let in before, none is left after
   ]);
   return { lifecycle, server, metricsServer };
+}
+
+// Imported here, so that without tracing nobody pays for OpenTelemetry's packages.
+async function loadTracing(log: Logger) {
+  const { createTracerProvider } = await import('./observability/tracer-provider.js');
+  const { OtlpTracing } = await import('./observability/otlp-tracing.js');
+  return new OtlpTracing({ provider: createTracerProvider(log), log });
 }

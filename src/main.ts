@@ -7,7 +7,7 @@ import type { Logger } from './services/ports';
 
 async function run(config: Config, log: Logger): Promise<void> {
   productionWarnings(config).forEach((warning) => log.warn(warning));
-  const { lifecycle, server, metricsServer } = compose(config, log);
+  const { lifecycle, server, metricsServer } = await compose(config, log);
   const stop = (): Promise<boolean> => lifecycle.stop(config.shutdownTimeoutMs);
   stopOnSignal((signal) => {
     log.info('stopping', { signal });

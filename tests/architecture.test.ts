@@ -10,7 +10,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   config: [],
   domain: [],
   runtime: [],
-  observability: ['services'],
+  observability: ['runtime', 'services'],
   services: ['domain', 'runtime'],
   routes: ['domain', 'services'],
   kafka: ['domain', 'runtime', 'services'],
@@ -30,6 +30,7 @@ const TECHNOLOGIES = [
   'cors',
   'express-rate-limit',
   'prom-client',
+  '@opentelemetry',
 ];
 
 interface Import {
@@ -37,6 +38,7 @@ interface Import {
   readonly part: string;
   readonly target: string;
   readonly isTypeOnly: boolean;
+  readonly isDynamic: boolean;
 }
 
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) =>
@@ -53,6 +55,7 @@ const imports = files.flatMap((file): Import[] => {
     part: partOf(file),
     target: match[3] ?? match[4] ?? '',
     isTypeOnly: match[2] !== undefined,
+    isDynamic: match[4] !== undefined,
   }));
 });
 
@@ -86,6 +89,18 @@ describe('architecture', () => {
     );
 
     expect(wrong).toEqual([]);
+  });
+
+  it('loads OpenTelemetry only on demand: without tracing it costs neither time nor memory', () => {
+    const users = imports
+      .filter(({ target }) => target.startsWith('@opentelemetry/'))
+      .map(({ file }) => file);
+    const names = new Set(users.map((file) => path.basename(file, '.ts')));
+    const importers = imports.filter(({ target }) => names.has(path.basename(target, '.js')));
+
+    expect([...names].sort()).toEqual(['otlp-tracing', 'tracer-provider']);
+    expect(importers.length).toBeGreaterThan(0);
+    expect(importers.filter(({ isDynamic }) => !isDynamic)).toEqual([]);
   });
 
   it.each([

@@ -96,6 +96,7 @@ function toConfig(values: EnvValues, caFiles: { db: string | undefined; kafka: s
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT_MS,
     metricsPort: values.METRICS_PORT,
     consumerEnabled: values.CONSUMER_ENABLED,
+    tracingEnabled: values.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined,
     http: {
       port: values.PORT,
       trustedProxyHops: values.TRUST_PROXY,

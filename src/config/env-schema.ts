@@ -65,6 +65,9 @@ export const envSchema = Joi.object({
   KAFKA_SASL_PASSWORD: Joi.string().when('KAFKA_SASL_MECHANISM', { is: Joi.exist(), then: Joi.required() }),
   CONSUMER_ENABLED: flag(true),
 
+  // The OpenTelemetry packages read it themselves, and the other OTEL_ variables; here it says whether to load them.
+  OTEL_EXPORTER_OTLP_ENDPOINT: Joi.string().uri({ scheme: ['http', 'https'] }),
+
   SHUTDOWN_TIMEOUT_MS: count(1000, 600_000, 25_000),
 });
 
@@ -102,5 +105,6 @@ export interface EnvValues {
   KAFKA_SASL_USERNAME?: string;
   KAFKA_SASL_PASSWORD?: string;
   CONSUMER_ENABLED: boolean;
+  OTEL_EXPORTER_OTLP_ENDPOINT?: string;
   SHUTDOWN_TIMEOUT_MS: number;
 }

@@ -1,19 +1,27 @@
 import type { Message } from 'kafkajs';
-import { ACCEPTED_AT_HEADER, EVENT_ID_HEADER, REQUEST_ID_HEADER } from '../services/registration-record';
+import {
+  ACCEPTED_AT_HEADER,
+  EVENT_ID_HEADER,
+  REQUEST_ID_HEADER,
+  TRACEPARENT_HEADER,
+} from '../services/registration-record';
 import type { RegistrationEvent } from '../services/ports';
 
 /** A registration as a record: key = e-mail (one e-mail, one partition, one order), value = the six fields. */
 export function toMessage(
   event: RegistrationEvent,
   requestId: string,
+  traceparent?: string,
 ): Message & { key: string; value: string } {
+  const headers: Record<string, string> = {
+    [EVENT_ID_HEADER]: event.eventId,
+    [ACCEPTED_AT_HEADER]: event.acceptedAt,
+    [REQUEST_ID_HEADER]: requestId,
+  };
+  if (traceparent !== undefined) headers[TRACEPARENT_HEADER] = traceparent;
   return {
     key: event.registration.email,
     value: JSON.stringify(event.registration),
-    headers: {
-      [EVENT_ID_HEADER]: event.eventId,
-      [ACCEPTED_AT_HEADER]: event.acceptedAt,
-      [REQUEST_ID_HEADER]: requestId,
-    },
+    headers,
   };
 }

@@ -8,6 +8,8 @@ import type {
   QueueRoom,
   RegistrationEvent,
   RegistrationQueue,
+  Span,
+  Tracing,
 } from '../services/ports';
 import type { RecordSender } from './record-sender';
 import { toMessage } from './registration-message';
@@ -24,6 +26,7 @@ export interface SendQueueDeps {
   readonly sender: Pick<RecordSender, 'send'>;
   readonly limits: SendQueueLimits;
   readonly measurements: Pick<Measurements, 'sent'>;
+  readonly tracing?: Pick<Tracing, 'send'> | undefined;
   readonly log: Logger;
 }
 
@@ -32,6 +35,7 @@ interface Entry {
   readonly bytes: number;
   readonly queuedAt: number;
   readonly confirm: () => void;
+  readonly span: Span | undefined;
 }
 
 /**
@@ -82,6 +86,7 @@ export class SendQueue implements RegistrationQueue {
       await withTimeout(this.sending ?? Promise.resolve(), this.stopTimeoutMs - 500, lost);
     } finally {
       this.stopping.abort();
+      for (const { span } of this.entries) span?.end('unconfirmed');
     }
   }
 
@@ -92,10 +97,11 @@ export class SendQueue implements RegistrationQueue {
 
   /** For Room only. */
   push(event: RegistrationEvent, requestId: string): Promise<void> {
-    const message = toMessage(event, requestId);
+    const span = this.deps.tracing?.send(this.deps.topic);
+    const message = toMessage(event, requestId, span?.traceparent);
     const bytes = Buffer.byteLength(message.value) + Buffer.byteLength(message.key);
     return new Promise((confirm) => {
-      this.entries.push({ message, bytes, queuedAt: performance.now(), confirm });
+      this.entries.push({ message, bytes, queuedAt: performance.now(), confirm, span });
       this.bytes += bytes;
       this.sending ??= this.sendAll();
     });
@@ -149,6 +155,7 @@ export class SendQueue implements RegistrationQueue {
     for (const entry of batch) {
       this.bytes -= entry.bytes;
       entry.confirm();
+      entry.span?.end();
     }
   }
 }

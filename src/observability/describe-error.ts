@@ -11,16 +11,21 @@ const MAX_CAUSES = 4;
 
 // PostgreSQL quotes the offending value in its message for data exceptions (22), violations (23) and raised errors (P0).
 const QUOTES_DATA = /^(22|23|P0)...$/;
+// Redis quotes the arguments of a command it does not have (or has under another name): keys hold e-mails.
+const QUOTED_ARGUMENTS = /, with args beginning with.*$/s;
 
 /** Name, code, message and stack of an error and of its causes. Messages that may quote submitted data are left out. */
 export function describeError(error: unknown, depth = 0): ErrorDescription {
   if (!(error instanceof Error)) return { name: typeof error, message: String(error) };
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-  const isSafe = code === undefined || !QUOTES_DATA.test(code);
+  const message = error.message.replace(QUOTED_ARGUMENTS, '');
+  const hasSafeMessage = code === undefined || !QUOTES_DATA.test(code);
+  const hasSafeStack = hasSafeMessage && message === error.message;
   return {
     name: error.name,
     ...(code !== undefined && { code }),
-    ...(isSafe && { message: error.message, ...(error.stack !== undefined && { stack: error.stack }) }),
+    ...(hasSafeMessage && { message }),
+    ...(hasSafeStack && error.stack !== undefined && { stack: error.stack }),
     ...(error.cause !== undefined && depth < MAX_CAUSES && { cause: describeError(error.cause, depth + 1) }),
   };
 }

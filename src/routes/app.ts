@@ -1,7 +1,7 @@
 import express, { type Express } from 'express';
 import type { Config } from '../config/config';
 import type { HealthService } from '../services/health-service';
-import type { Logger } from '../services/ports';
+import type { Logger, Tracing } from '../services/ports';
 import { createDocsRouter } from './docs';
 import { createHealthRouter } from './health';
 import { createConstantHeaders } from './middleware/constant-headers';
@@ -11,17 +11,19 @@ import { createRateLimit } from './middleware/rate-limit';
 import { refuseAmbiguous } from './middleware/refuse-ambiguous';
 import { assignRequestId } from './middleware/request-id';
 import { createRequestLog, type MeasureRequest } from './middleware/request-log';
+import { createRequestTrace } from './middleware/request-trace';
 import { createUsersRouter, type UsersRouterDeps } from './users';
 
 export interface AppDeps extends Omit<UsersRouterDeps, 'apiKeys'> {
   readonly config: Config['http'];
   readonly health: HealthService;
   readonly measureRequest: MeasureRequest;
+  readonly tracing?: Tracing | undefined;
   readonly log: Logger;
 }
 
 /** The whole HTTP side: what happens to a request, in this order. */
-export function createApp({ config, health, measureRequest, log, ...users }: AppDeps): Express {
+export function createApp({ config, health, measureRequest, tracing, log, ...users }: AppDeps): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -36,6 +38,7 @@ export function createApp({ config, health, measureRequest, log, ...users }: App
   // Routers name whole paths: the request log shows them, also when the answer is an error.
   app.use(createHealthRouter(health));
   app.use(createDocsRouter());
+  if (tracing) app.use(createRequestTrace(tracing)); // Behind the probes, which would only be noise.
   app.use('/api', createRateLimit(config.rateLimit));
   app.use(createUsersRouter({ ...users, apiKeys: config.apiKeys }));
   app.use(notFound);

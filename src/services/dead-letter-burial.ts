@@ -52,6 +52,7 @@ export class DeadLetterBurial {
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
       this.deps.log.warn('a dead letter could not be marked in Redis; its reservation ends by itself', {
+        requestId: headerText(record, REQUEST_ID_HEADER),
         error,
       });
     }

@@ -6,6 +6,8 @@ import type { ReceivedRecord } from './ports';
 export const EVENT_ID_HEADER = 'event-id';
 export const ACCEPTED_AT_HEADER = 'accepted-at';
 export const REQUEST_ID_HEADER = 'request-id';
+/** W3C trace context; only there when the sender traced. */
+export const TRACEPARENT_HEADER = 'traceparent';
 
 /** A record whose value is a valid registration. */
 export interface ReadableRecord {

@@ -2,7 +2,7 @@ import { UnavailableError, UnstorableError, ValidationError } from '../domain/er
 import { isSameRegistration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/user';
 import type { DeadLetterBurial } from './dead-letter-burial';
-import type { DeadLetter, DoubtfulKeys, Measurements, ReceivedRecord, Users } from './ports';
+import type { DeadLetter, DoubtfulKeys, Measurements, ReceivedRecord, Tracing, Users } from './ports';
 import { ACCEPTED_AT_HEADER, headerText, readRecord, type ReadableRecord } from './registration-record';
 import { settleKeys, type SettledStores } from './settle-keys';
 
@@ -11,6 +11,7 @@ export interface RegistrationWriterDeps extends SettledStores {
   readonly doubtfulKeys: DoubtfulKeys;
   readonly burial: DeadLetterBurial;
   readonly measurements: Pick<Measurements, 'stored'>;
+  readonly tracing?: Pick<Tracing, 'wrote'> | undefined;
 }
 
 /** Turns records into rows. When write() resolves, every record is a row, a known duplicate, or a dead letter. */
@@ -22,12 +23,15 @@ export class RegistrationWriter {
    * Throws UnavailableError when PostgreSQL or Kafka is away: nothing may be committed then.
    */
   async write(records: readonly ReceivedRecord[]): Promise<void> {
+    const startedAt = performance.now();
     const { readable, invalid } = this.read(records);
     const { stored, unstorable } = await this.store(readable);
+    const insertedAt = performance.now();
     await this.updateCaches([...stored.values()]);
     const letters = [...invalid, ...unstorable, ...this.conflicts(readable, stored, unstorable)];
     await this.deps.burial.bury(letters);
     this.measure(readable, letters);
+    this.deps.tracing?.wrote({ records, letters, startedAt, insertedAt });
   }
 
   private measure(readable: readonly ReadableRecord[], letters: readonly DeadLetter[]): void {

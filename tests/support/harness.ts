@@ -43,7 +43,7 @@ export async function startService(variables: Env = {}, overrides: Overrides = {
 export async function startUnready(variables: Env, overrides: Overrides = {}): Promise<TestService> {
   const env = { ...FAST_AND_QUIET, ...variables };
   const log = new RecordingLogger();
-  const { lifecycle, server, metricsServer } = compose(loadConfig(env), log, overrides);
+  const { lifecycle, server, metricsServer } = await compose(loadConfig(env), log, overrides);
   await lifecycle.start();
   watchAnswers(server.address.port);
   const url = `http://127.0.0.1:${server.address.port}`;

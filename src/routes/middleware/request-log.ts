@@ -38,7 +38,8 @@ export function createRequestLog(log: Logger, measure: MeasureRequest): RequestH
   };
 }
 
-function routeOf(req: Request): string {
+/** The route's pattern, or "unmatched". */
+export function routeOf(req: Request): string {
   const route = req.route as { path: string } | undefined;
   return route?.path ?? 'unmatched';
 }

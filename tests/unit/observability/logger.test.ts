@@ -21,6 +21,16 @@ describe('describeError', () => {
     expect(describeError(error)).toEqual({ name: 'Error', code });
   });
 
+  it('leaves out the arguments that Redis quotes', () => {
+    const message =
+      "ERR unknown command 'eval', with args beginning with: 'script' '1' 'user:pending:john@example.com' ";
+
+    expect(describeError(new Error(message))).toEqual({
+      name: 'Error',
+      message: "ERR unknown command 'eval'",
+    });
+  });
+
   it('leaves out driver fields that hold arguments or bodies', () => {
     const error = Object.assign(new Error('failed'), {
       command: { args: ['john@example.com'] },

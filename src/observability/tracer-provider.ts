@@ -1,0 +1,66 @@
+import { diag, DiagLogLevel } from '@opentelemetry/api';
+import { ExportResultCode, type ExportResult } from '@opentelemetry/core';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
+import {
+  BasicTracerProvider,
+  BatchSpanProcessor,
+  type ReadableSpan,
+  type SpanExporter,
+} from '@opentelemetry/sdk-trace-base';
+import type { Logger } from '../services/ports';
+
+const DEFAULT_NAME = 'user-registration-backend';
+
+/**
+ * Sends spans to the collector by OTLP/HTTP (JSON), in the background, from a bounded queue: what does not fit in is
+ * dropped. The packages read the standard OTEL_ variables themselves, from this process's environment.
+ */
+export function createTracerProvider(log: Logger): BasicTracerProvider {
+  // While it is set up a complaint is about a variable; afterwards it repeats what ReportingExporter says once.
+  let level: 'warn' | 'debug' = 'warn';
+  const report = (message: string): unknown => log[level](`OpenTelemetry: ${message}`);
+  const ignore = (): void => undefined;
+  diag.setLogger(
+    { error: report, warn: report, info: ignore, debug: ignore, verbose: ignore },
+    { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
+  );
+  const exporter = new ReportingExporter(new OTLPTraceExporter(), log);
+  const provider = new BasicTracerProvider({
+    // The environment (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES) goes before the default.
+    resource: resourceFromAttributes({ 'service.name': DEFAULT_NAME }).merge(
+      detectResources({ detectors: [envDetector] }),
+    ),
+    spanProcessors: [new BatchSpanProcessor(exporter)],
+  });
+  level = 'debug';
+  return provider;
+}
+
+/** Says once that the collector is away, and once that it is back. */
+class ReportingExporter implements SpanExporter {
+  private isAway = false;
+
+  constructor(
+    private readonly exporter: SpanExporter,
+    private readonly log: Logger,
+  ) {}
+
+  export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
+    this.exporter.export(spans, (result) => {
+      this.report(result);
+      done(result);
+    });
+  }
+
+  shutdown(): Promise<void> {
+    return this.exporter.shutdown();
+  }
+
+  private report({ code, error }: ExportResult): void {
+    const wasAway = this.isAway;
+    this.isAway = code === ExportResultCode.FAILED;
+    if (this.isAway && !wasAway) this.log.warn('traces cannot be delivered, spans are dropped', { error });
+    if (wasAway && !this.isAway) this.log.info('traces are delivered again');
+  }
+}

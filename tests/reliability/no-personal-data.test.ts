@@ -1,0 +1,242 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { RequestOptions } from 'node:http';
+import type { Registration } from '../../src/domain/registration';
+import { buildRegistration } from '../support/builders';
+import { eventually } from '../support/eventually';
+import { lag, produce } from '../support/kafka-tools';
+import { send, type RawAnswer } from '../support/raw-http';
+import { ServiceProcess } from '../support/service-process';
+import { isolatedServers, sql, withRedis, type Env } from '../support/test-servers';
+import { TraceCollector } from '../support/trace-collector';
+
+// Stands, once per place, in everything that is submitted. What is found again shows the place it came from.
+const MARK = `mark${randomUUID().slice(0, 8)}`;
+const FOUND = new RegExp(`${MARK}\\w*`, 'gi');
+
+// Short: only then JSON.parse() quotes all of it.
+const MALFORMED = `{${MARK}malformed`;
+const API_KEY = `${MARK}apikey`;
+const READER = { Authorization: `Bearer ${API_KEY}` };
+const JSON_TYPE = { 'Content-Type': 'application/json' };
+
+let env: Env;
+let service: ServiceProcess;
+let collector: TraceCollector;
+const errorAnswers: RawAnswer[] = [];
+
+function marked(place: string) {
+  return buildRegistration({
+    firstName: `${MARK}first${place}`,
+    lastName: `${MARK}last${place}`,
+    email: `${MARK}mail${place}@${MARK}domain.example.com`,
+    occupation: `${MARK}occupation${place}`,
+  });
+}
+
+async function ask(status: number, path: string, options: RequestOptions = {}, body?: string): Promise<void> {
+  const answer = await send(`${service.url}${path}`, options, body);
+  expect({ path, status: answer.status }).toEqual({ path, status });
+  if (status >= 400) errorAnswers.push(answer);
+}
+
+const post = (
+  status: number,
+  body: unknown,
+  headers: Record<string, string | number> = {},
+  path = '/api/users',
+): Promise<void> =>
+  ask(
+    status,
+    path,
+    { method: 'POST', headers: { ...JSON_TYPE, ...headers } },
+    typeof body === 'string' ? body : JSON.stringify(body),
+  );
+
+const get = (status: number, path: string): Promise<void> => ask(status, path, { headers: READER });
+
+const drained = () => eventually(async () => expect(await lag(env)).toBe(0));
+const logged = (text: string) => eventually(() => expect(service.output).toContain(text));
+
+async function stored() {
+  const registration = marked('stored');
+  await post(201, registration);
+  await drained();
+  await get(200, `/api/users/${registration.email}`);
+  await get(200, '/api/users');
+  await post(409, { ...registration, firstName: `${MARK}other` });
+  return registration;
+}
+
+async function refusedByTheApi(): Promise<void> {
+  const valid = marked('refused');
+  const bad: object[] = [
+    { firstName: `${MARK}long`.repeat(20) },
+    { firstName: `${MARK}control\u0007` },
+    { lastName: { name: `${MARK}object` } },
+    { lastName: [`${MARK}array`] },
+    { email: `${MARK}noaddress` },
+    { email: `${MARK}two@@${MARK}ats.example.com` },
+    { gender: `${MARK}gender` },
+    { sex: `${MARK}sex` },
+    { occupation: `${MARK}bidi\u202e` },
+  ];
+  for (const fields of bad) await post(400, { ...valid, ...fields });
+  await post(400, MALFORMED);
+  await post(400, `{"email":"${valid.email}","firstName":${MARK}malformed`);
+  await post(400, JSON.stringify(`${MARK}string`));
+  await post(400, JSON.stringify([valid]));
+  await post(413, { ...valid, occupation: MARK.repeat(2000) });
+  await post(415, valid, { 'Content-Type': `text/${MARK}` });
+  await post(415, valid, { 'Content-Type': `application/json; charset=${MARK}` });
+  await post(415, valid, { 'Content-Encoding': MARK });
+  await post(404, valid, {}, `/api/${MARK}path`);
+}
+
+async function refusedByItsAddress(email: string): Promise<void> {
+  await get(404, `/api/${email}`);
+  await get(404, `/${MARK}path/${email}?email=${email}`);
+  await get(404, `/api/users/unknown-${email}`);
+  await get(400, `/api/users/${MARK}noaddress`);
+  await get(400, `/api/users/%E0%A4%A${MARK}`);
+  await get(400, `/api/users?limit=${MARK}&email=${email}`);
+  await ask(401, `/api/users/${email}`, { headers: { Authorization: `Bearer ${MARK}wrongkey` } });
+  await ask(405, `/api/users/${email}`, { method: 'DELETE', headers: { Cookie: `name=${MARK}cookie` } });
+}
+
+const record = (registration: Record<keyof Registration, string>, overrides: object = {}) => ({
+  key: registration.email,
+  value: JSON.stringify(registration),
+  headers: { 'event-id': randomUUID() },
+  ...overrides,
+});
+
+async function plantedInKafka(email: string): Promise<void> {
+  await produce(env, [
+    record({ ...marked('conflict'), email }),
+    record(marked('invalid'), { value: MALFORMED }),
+    record({ ...marked('invalid'), gender: `${MARK}gender` }),
+    record(marked('invalid'), { key: `${MARK}otherkey` }),
+    record(marked('invalid'), { value: null }),
+  ]);
+  await drained();
+}
+
+/** By a constraint, whose error names the whole row in `detail`, and by a trigger that quotes what it likes. */
+async function refusedByPostgres(): Promise<void> {
+  const [byConstraint, byTrigger, again] = [marked('constraint'), marked('trigger'), marked('badkey')];
+  await sql(
+    env,
+    `ALTER TABLE users ADD CHECK (first_name NOT LIKE '%constraint' AND first_name NOT LIKE '%badkey')`,
+  );
+  await sql(
+    env,
+    `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN RAISE EXCEPTION 'no % here', NEW.email USING DETAIL = NEW.first_name, HINT = NEW.last_name; END $$`,
+  );
+  await sql(
+    env,
+    `CREATE TRIGGER refuse BEFORE INSERT ON users FOR EACH ROW
+      WHEN (NEW.first_name LIKE '%trigger') EXECUTE FUNCTION refuse()`,
+  );
+  await post(201, byConstraint);
+  await post(201, byTrigger);
+  // Redis refuses to read this reservation; the error of its client holds the command with its arguments.
+  await withRedis(env, (redis) => redis.lpush(`user:pending:${again.email}`, `${MARK}list`));
+  await produce(env, [record(again)]);
+  await drained();
+  await logged('could not be marked in Redis');
+}
+
+/** Nothing is wrong with the data then: it is tried again, and the log says why. The error's `detail` names the value. */
+async function heldUpByPostgres(): Promise<void> {
+  const [one, other] = [marked('unique'), marked('same')];
+  await sql(env, 'CREATE UNIQUE INDEX same_name ON users (last_name)');
+  await post(201, one);
+  await post(201, { ...other, lastName: one.lastName });
+  await logged('23505');
+  await sql(env, 'DROP INDEX same_name');
+  await drained();
+}
+
+async function brokenInRedis(email: string): Promise<void> {
+  const [pending, list] = [marked('pending'), marked('list')];
+  await withRedis(env, async (redis) => {
+    await redis.set(`user:completed:${email}`, MALFORMED);
+    await redis.set(`user:pending:${pending.email}`, MALFORMED);
+    await redis.lpush(`user:pending:${list.email}`, `${MARK}list`);
+  });
+  await get(200, `/api/users/${email}`);
+  await post(409, pending);
+  await post(201, list);
+  await drained();
+}
+
+async function withPostgresAway(email: string): Promise<void> {
+  const waiting = marked('waiting');
+  await withRedis(env, (redis) => redis.del(`user:completed:${email}`));
+  await sql(env, 'ALTER TABLE users RENAME TO users_away');
+  await post(201, waiting);
+  await post(201, waiting);
+  await post(409, { ...waiting, lastName: `${MARK}different` });
+  await get(503, `/api/users/${email}`);
+  await logged('batch not written yet');
+  await sql(env, 'ALTER TABLE users_away RENAME TO users');
+  await drained();
+}
+
+describe.each(['production', 'development'])('in %s, at LOG_LEVEL=debug, traced', (mode) => {
+  let metrics: string;
+
+  beforeAll(async () => {
+    env = await isolatedServers();
+    collector = await TraceCollector.start();
+    const digest = createHash('sha256').update(API_KEY).digest('hex');
+    service = await ServiceProcess.start({
+      ...env,
+      ...collector.env,
+      NODE_ENV: mode,
+      LOG_LEVEL: 'debug',
+      API_KEYS: `reader:${digest}`,
+    });
+    errorAnswers.length = 0;
+    const { email } = await stored();
+    await refusedByTheApi();
+    await refusedByItsAddress(email);
+    await plantedInKafka(email);
+    await refusedByPostgres();
+    await heldUpByPostgres();
+    await brokenInRedis(email);
+    await withPostgresAway(email);
+    const metricsPort = /"metricsPort":(\d+)/.exec(service.output)?.[1] ?? '';
+    metrics = (await send(`http://127.0.0.1:${metricsPort}/metrics`)).body;
+    expect(await service.stop()).toBe(0);
+  }, 60_000);
+
+  it('the log holds nothing that was submitted', () => {
+    for (const line of ['request', 'kafkajs:', 'dead letter', 'batch not written yet', 'stopped']) {
+      expect(service.output).toContain(line);
+    }
+    for (const reason of ['conflict', 'invalid', 'unstorable']) expect(service.output).toContain(reason);
+    expect(service.output.match(FOUND)).toBeNull();
+  });
+
+  it('nor do the spans', () => {
+    expect(new Set(collector.spans.map(({ name }) => name.split(' ')[0]))).toEqual(
+      new Set(['GET', 'POST', 'DELETE', 'send', 'process', 'INSERT']),
+    );
+    expect(collector.bodies.join('\n').match(FOUND)).toBeNull();
+  });
+
+  it('nor the metrics', () => {
+    expect(metrics).toContain('registration_dead_letters_total{reason="unstorable"} 3');
+    expect(metrics.match(FOUND)).toBeNull();
+  });
+
+  it('nor any error answer, its headers included', () => {
+    expect(new Set(errorAnswers.map(({ status }) => status))).toEqual(
+      new Set([400, 401, 404, 405, 409, 413, 415, 503]),
+    );
+    const texts = errorAnswers.map(({ headers, body }) => JSON.stringify(headers) + body);
+    expect(texts.join('\n').match(FOUND)).toBeNull();
+  });
+});
