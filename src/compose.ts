@@ -12,8 +12,9 @@ import { Migrations } from './postgres/migrations';
 import { PostgresPool } from './postgres/postgres-pool';
 import { PostgresUsers } from './postgres/postgres-users';
 import { RedisCompletedUsers } from './redis/redis-completed-users';
-import { RedisConnection } from './redis/redis-connection';
+import { REQUEST_TIMEOUT_MS as REDIS_TIMEOUT_MS, RedisConnection } from './redis/redis-connection';
 import { RedisFailedRegistrations } from './redis/redis-failed-registrations';
+import { RedisIdempotencyRecords } from './redis/redis-idempotency-records';
 import { RedisPendingEntries } from './redis/redis-pending-entries';
 import { RedisPendingRegistrations } from './redis/redis-pending-registrations';
 import { createApp } from './routes/app';
@@ -30,6 +31,7 @@ import { DependencyMonitor } from './services/dependency-monitor';
 import { DependencyStatus } from './services/dependency-status';
 import { DoubtfulKeysRepair } from './services/doubtful-keys-repair';
 import { HealthService } from './services/health-service';
+import { IdempotentRegistrationService } from './services/idempotent-registration-service';
 import type { Logger, RegistrationQueue, Users } from './services/ports';
 import { RegistrationService } from './services/registration-service';
 import { RegistrationStatusService } from './services/registration-status-service';
@@ -115,6 +117,13 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     doubtfulKeys,
     deliveryTimeoutMs,
   });
+  const idempotentRegistrations = new IdempotentRegistrationService({
+    records: new RedisIdempotencyRecords(redis),
+    registrations,
+    completed,
+    users,
+    redisTimeoutMs: REDIS_TIMEOUT_MS,
+  });
   const userQueries = new UserQueryService({ completed, users });
   const registrationStatus = new RegistrationStatusService({ completed, users, pending, failed });
   const burial = new DeadLetterBurial({ deadLetters, failed, pending, measurements: metrics, log });
@@ -168,6 +177,7 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     tracing,
     log,
     registrations,
+    idempotentRegistrations,
     registrationStatus,
     userQueries,
   });

@@ -13,6 +13,16 @@ export class RegistrationInProgressError extends Error {
   override readonly name = 'RegistrationInProgressError';
 }
 
+/** The idempotency key came with another body before. */
+export class IdempotencyKeyReusedError extends Error {
+  override readonly name = 'IdempotencyKeyReusedError';
+}
+
+/** An earlier request with the same idempotency key is not through yet. */
+export class IdempotentRequestInProgressError extends Error {
+  override readonly name = 'IdempotentRequestInProgressError';
+}
+
 /** No user has this e-mail. */
 export class UserNotFoundError extends Error {
   override readonly name = 'UserNotFoundError';

@@ -1,8 +1,14 @@
+import { createHash } from 'node:crypto';
+
 /** The service's keys and their lifetimes in seconds. */
 export const PENDING_TTL_SECONDS = 60 * 60;
 export const COMPLETED_TTL_SECONDS = 24 * 60 * 60;
 export const FAILED_TTL_SECONDS = 24 * 60 * 60;
+export const IDEMPOTENCY_TTL_SECONDS = 24 * 60 * 60;
 
 export const pendingKey = (email: string): string => `user:pending:${email}`;
 export const completedKey = (email: string): string => `user:completed:${email}`;
 export const failedKey = (email: string): string => `user:failed:${email}`;
+/** A client may put anything into its key, so that only a digest of it is stored. */
+export const idempotencyKey = (key: string): string =>
+  `idempotency:${createHash('sha256').update(key).digest('hex')}`;

@@ -1,19 +1,16 @@
 import { Router, type RequestHandler } from 'express';
 import { parseEmail } from '../domain/email';
-import { parseRegistration } from '../domain/registration';
-import type { RegistrationService } from '../services/registration-service';
 import type { RegistrationStatusService } from '../services/registration-status-service';
 import type { UserQueryService } from '../services/user-query-service';
 import type { ApiKey } from '../config/config';
+import { createAcceptRegistration, type AcceptRegistrationDeps } from './accept-registration';
 import { requireApiKey } from './middleware/api-key';
 import { allowOnly } from './middleware/error-handler';
 import { parseJson, requireJson } from './middleware/json-body';
-import { requestIdOf } from './middleware/request-id';
 import { nextLink, parsePage } from './page';
 
-export interface UsersRouterDeps {
+export interface UsersRouterDeps extends AcceptRegistrationDeps {
   readonly apiKeys: readonly ApiKey[];
-  readonly registrations: Pick<RegistrationService, 'register'>;
   readonly registrationStatus: Pick<RegistrationStatusService, 'find'>;
   readonly userQueries: Pick<UserQueryService, 'list' | 'findByEmail'>;
 }
@@ -21,16 +18,16 @@ export interface UsersRouterDeps {
 /** /api/users */
 export function createUsersRouter({
   apiKeys,
-  registrations,
   registrationStatus,
   userQueries,
+  ...accepting
 }: UsersRouterDeps): Router {
   const router = Router();
   const mayRead = requireApiKey(apiKeys);
 
   router
     .route('/api/users')
-    .post(requireJson, parseJson, register(registrations))
+    .post(requireJson, parseJson, register(accepting))
     .get(mayRead, async (req, res) => {
       const page = parsePage(req.query);
       const { users, next } = await userQueries.list(page);
@@ -59,11 +56,10 @@ export function createUsersRouter({
   return router;
 }
 
-function register(registrations: UsersRouterDeps['registrations']): RequestHandler {
+function register(deps: AcceptRegistrationDeps): RequestHandler {
+  const accept = createAcceptRegistration(deps);
   return async (req, res) => {
-    const registration = parseRegistration(req.body);
-    await registrations.register(registration, requestIdOf(res));
-    const { email } = registration;
+    const { email } = await accept(req, res);
     res
       .status(201)
       .setHeader('Location', `/api/users/${encodeURIComponent(email)}`)

@@ -53,6 +53,37 @@ export interface FailedRegistrations {
   clear(email: string): Promise<void>;
 }
 
+/** One try of a request that carries an idempotency key. */
+export interface IdempotentAttempt {
+  /** As the client sent it: neither logged nor stored. */
+  readonly key: string;
+  /** Equal for equal bodies. */
+  readonly fingerprint: string;
+  /** Names this try. */
+  readonly attemptId: string;
+}
+
+/** How a request ended that would end so again. Holds nothing that was submitted. */
+export type IdempotentOutcome =
+  { readonly kind: 'accepted' | 'registered' } | { readonly kind: 'invalid'; readonly message: string };
+
+/** What an attempt finds. `isRetry`: an earlier one, with the same body, did not come to an outcome that is kept. */
+export type IdempotencyClaim =
+  | { readonly state: 'claimed'; readonly isRetry: boolean }
+  | { readonly state: 'ended'; readonly outcome: IdempotentOutcome }
+  | { readonly state: 'in progress' }
+  | { readonly state: 'other body' };
+
+/** What became of requests with an idempotency key (24 hours). Every method throws UnavailableError. */
+export interface IdempotencyRecords {
+  /** Marks the key as this attempt's for 30 seconds, if it may be worked on. */
+  claim(attempt: IdempotentAttempt): Promise<IdempotencyClaim>;
+  /** Ends the mark with an outcome, unless another attempt has claimed the key meanwhile. */
+  keep(attempt: IdempotentAttempt, outcome: IdempotentOutcome): Promise<void>;
+  /** Ends the mark without one, likewise: the next attempt may go on at once. */
+  release(attempt: IdempotentAttempt): Promise<void>;
+}
+
 /** A place in the list of users, which is ordered by these two, descending. */
 export interface PagePosition {
   /** Microseconds since 1970: PostgreSQL tells rows of one millisecond apart. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { AlreadyRegisteredError, RegistrationInProgressError, UnavailableError } from '../domain/errors';
 import { isSameRegistration, type Registration } from '../domain/registration';
 import { withTimeout } from '../runtime/timeout';
+import type { WaitBudget } from '../runtime/wait-budget';
 import type {
   CompletedUsers,
   DoubtfulKeys,
@@ -32,14 +33,15 @@ export class RegistrationService {
 
   /**
    * Throws AlreadyRegisteredError, RegistrationInProgressError, or UnavailableError when the outcome is not known
-   * in time (the reservation then stays: the event may still arrive) or nothing could be accepted.
+   * in time (the reservation then stays: the event may still arrive) or nothing could be accepted. `redisWait` is
+   * what the request may still wait for Redis when it has asked it before.
    */
-  async register(registration: Registration, requestId: string): Promise<void> {
+  async register(registration: Registration, requestId: string, redisWait?: WaitBudget): Promise<void> {
     // Room comes first: a full queue then leaves no reservation behind. One that is made is never taken back, since
     // a retry with the same fields may have sent its event by then.
     const room = this.deps.queue.claim();
     try {
-      const event = await this.reserve(registration);
+      const event = await this.reserve(registration, redisWait);
       await this.deliver(room, event, requestId);
     } finally {
       room.release();
@@ -47,11 +49,14 @@ export class RegistrationService {
   }
 
   /** Resolves to the event to send: a new one, or the pending one that this is a retry of. */
-  private async reserve(registration: Registration): Promise<RegistrationEvent> {
+  private async reserve(registration: Registration, redisWait?: WaitBudget): Promise<RegistrationEvent> {
     const { email } = registration;
     const candidate = { eventId: randomUUID(), acceptedAt: new Date().toISOString(), registration };
 
-    const [claim, isStored] = await Promise.all([this.askRedis(candidate), this.askPostgres(email)]);
+    const [claim, isStored] = await Promise.all([
+      this.askRedis(candidate, redisWait),
+      this.askPostgres(email),
+    ]);
 
     if (claim === AWAY && isStored === AWAY) {
       throw new UnavailableError('neither Redis nor PostgreSQL could tell whether the e-mail is taken');
@@ -79,11 +84,13 @@ export class RegistrationService {
    */
   private async askRedis(
     candidate: RegistrationEvent,
+    redisWait?: WaitBudget,
   ): Promise<Away | { holder: RegistrationEvent | undefined; isCompleted: boolean }> {
     const { email } = candidate.registration;
     const { pending, completed, doubtfulKeys } = this.deps;
     try {
-      const [holder, user] = await Promise.all([pending.reserve(candidate), completed.find(email)]);
+      const asked = Promise.all([pending.reserve(candidate), completed.find(email)]);
+      const [holder, user] = await (redisWait?.spend(asked) ?? asked);
       return { holder, isCompleted: user !== undefined };
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;

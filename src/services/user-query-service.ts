@@ -1,6 +1,7 @@
-import { UnavailableError, UserNotFoundError } from '../domain/errors';
+import { UserNotFoundError } from '../domain/errors';
 import type { User } from '../domain/user';
 import type { CompletedUsers, PageRequest, Users, UsersPage } from './ports';
+import { unlessAway } from './unless-away';
 
 export interface UserQueryServiceDeps {
   readonly completed: CompletedUsers;
@@ -17,21 +18,12 @@ export class UserQueryService {
 
   /** Throws UserNotFoundError when there is no row (also while the registration is pending). */
   async findByEmail(email: string): Promise<User> {
-    const cached = await this.unlessAway(this.deps.completed.find(email));
+    const cached = await unlessAway(this.deps.completed.find(email));
     if (cached !== undefined) return cached;
 
     const user = await this.deps.users.findByEmail(email);
     if (user === undefined) throw new UserNotFoundError('no row has this e-mail');
-    void this.unlessAway(this.deps.completed.put([user])); // Not awaited: the answer does not depend on it.
+    void unlessAway(this.deps.completed.put([user])); // Not awaited: the answer does not depend on it.
     return user;
-  }
-
-  private async unlessAway<T>(work: Promise<T>): Promise<T | undefined> {
-    try {
-      return await work;
-    } catch (error) {
-      if (!(error instanceof UnavailableError)) throw error;
-      return undefined;
-    }
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Registration } from '../../src/domain/registration';
 import type { User } from '../../src/domain/user';
-import type { ReceivedRecord, RegistrationEvent } from '../../src/services/ports';
+import type { IdempotentAttempt, ReceivedRecord, RegistrationEvent } from '../../src/services/ports';
 
 /** An address no other test uses. */
 export function uniqueEmail(): string {
@@ -60,4 +60,9 @@ export function buildRecord(
     headers: { 'event-id': Buffer.from(randomUUID()), 'request-id': Buffer.from('req-1') },
     ...others,
   };
+}
+
+/** A try of a request whose idempotency key no other test uses. */
+export function buildAttempt(overrides: Partial<IdempotentAttempt> = {}): IdempotentAttempt {
+  return { key: randomUUID(), fingerprint: 'one body', attemptId: randomUUID(), ...overrides };
 }

@@ -8,6 +8,10 @@ import type {
   DeadLetters,
   DoubtfulKeys,
   FailedRegistrations,
+  IdempotencyClaim,
+  IdempotencyRecords,
+  IdempotentAttempt,
+  IdempotentOutcome,
   Measurements,
   PageRequest,
   PendingEntries,
@@ -92,6 +96,49 @@ export class InMemoryFailedRegistrations extends Dependency implements FailedReg
     this.reach();
     this.entries.delete(email);
     return Promise.resolve();
+  }
+}
+
+interface IdempotencyEntry {
+  readonly fingerprint: string;
+  readonly attemptId: string | undefined;
+  readonly outcome: IdempotentOutcome | undefined;
+}
+
+export class InMemoryIdempotencyRecords extends Dependency implements IdempotencyRecords {
+  readonly entries = new Map<string, IdempotencyEntry>();
+
+  async claim({ key, fingerprint, attemptId }: IdempotentAttempt): Promise<IdempotencyClaim> {
+    this.reach();
+    const entry = this.entries.get(key);
+    if (entry && entry.fingerprint !== fingerprint) return Promise.resolve({ state: 'other body' });
+    if (entry?.outcome) return Promise.resolve({ state: 'ended', outcome: entry.outcome });
+    if (entry?.attemptId !== undefined) return Promise.resolve({ state: 'in progress' });
+    this.entries.set(key, { fingerprint, attemptId, outcome: undefined });
+    return Promise.resolve({ state: 'claimed', isRetry: entry !== undefined });
+  }
+
+  async keep(attempt: IdempotentAttempt, outcome: IdempotentOutcome): Promise<void> {
+    this.reach();
+    this.end(attempt, outcome);
+    return Promise.resolve();
+  }
+
+  async release(attempt: IdempotentAttempt): Promise<void> {
+    this.reach();
+    this.end(attempt, undefined);
+    return Promise.resolve();
+  }
+
+  /** As when 30 seconds have passed since the claim. */
+  endMark(key: string): void {
+    const entry = this.entries.get(key);
+    if (entry) this.entries.set(key, { ...entry, attemptId: undefined });
+  }
+
+  private end({ key, attemptId }: IdempotentAttempt, outcome: IdempotentOutcome | undefined): void {
+    const entry = this.entries.get(key);
+    if (entry?.attemptId === attemptId) this.entries.set(key, { ...entry, attemptId: undefined, outcome });
   }
 }
 

@@ -1,6 +1,8 @@
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import {
   AlreadyRegisteredError,
+  IdempotencyKeyReusedError,
+  IdempotentRequestInProgressError,
   RegistrationInProgressError,
   UnavailableError,
   UserNotFoundError,
@@ -22,6 +24,11 @@ const ANSWERS = new Map<unknown, Answer>([
   [
     RegistrationInProgressError,
     { status: 409, error: 'Registration already in progress', retryAfterSeconds: 1 },
+  ],
+  [IdempotencyKeyReusedError, { status: 422, error: 'Idempotency-Key was used with another body' }],
+  [
+    IdempotentRequestInProgressError,
+    { status: 409, error: 'A request with this Idempotency-Key is in progress', retryAfterSeconds: 1 },
   ],
   [
     UnavailableError,

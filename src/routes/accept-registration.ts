@@ -1,0 +1,27 @@
+import type { Request, Response } from 'express';
+import { parseRegistration, type Registration } from '../domain/registration';
+import type { IdempotentRegistrationService } from '../services/idempotent-registration-service';
+import type { RegistrationService } from '../services/registration-service';
+import { idempotencyKeyOf } from './middleware/idempotency-key';
+import { bodyBytesOf } from './middleware/json-body';
+import { requestIdOf } from './middleware/request-id';
+
+export interface AcceptRegistrationDeps {
+  readonly registrations: Pick<RegistrationService, 'register'>;
+  readonly idempotentRegistrations: Pick<IdempotentRegistrationService, 'register'>;
+}
+
+/** Resolves when what the request submits is accepted; with an `Idempotency-Key`, at most once for all that carry it. */
+export function createAcceptRegistration({ registrations, idempotentRegistrations }: AcceptRegistrationDeps) {
+  return async (req: Request, res: Response): Promise<Registration> => {
+    const key = idempotencyKeyOf(req);
+    const requestId = requestIdOf(res);
+    if (key === undefined) {
+      const registration = parseRegistration(req.body);
+      await registrations.register(registration, requestId);
+      return registration;
+    }
+    const submission = { key, body: bodyBytesOf(req), input: req.body as unknown, requestId };
+    return idempotentRegistrations.register(submission, () => res.setHeader('Idempotency-Replayed', 'true'));
+  };
+}
