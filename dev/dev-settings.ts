@@ -22,15 +22,34 @@ const locations: Readonly<Record<ServiceName, string>> = {
 
 /** Reads `.env` and `environment`, which wins, as in the service itself; an empty value counts as none. */
 export function loadDevSettings(environment: NodeJS.ProcessEnv): DevSettings {
-  const file = join(checkoutDir, '.env');
-  const env = { ...(existsSync(file) && parse(readFileSync(file))), ...environment };
-  const isMissing = (name: ServiceName): boolean => !env[locations[name]] && !env[`${locations[name]}_FILE`];
+  const env = withDotEnv(environment);
   return {
     port: readPort(env, 'PORT', 8000),
     metricsPort: readPort(env, 'METRICS_PORT', 9464),
     database: env['DB_NAME'] || 'userdb',
-    missing: (['postgres', 'redis', 'kafka'] as const).filter(isMissing),
+    missing: missingServers(env),
   };
+}
+
+/**
+ * The variables by which a program finds what `npm run dev` of this checkout runs at the moment, as far as neither
+ * `environment` nor `.env` says what to use. None while it does not run.
+ */
+export async function findDevServers(environment: NodeJS.ProcessEnv): Promise<Record<string, string>> {
+  const missing = missingServers(withDotEnv(environment)).map((name) => locations[name]);
+  const running = await DataClaim.serversIn(devDataDir);
+  const wanted = running.filter(({ env }) => missing.some((location) => location in env));
+  return Object.assign({}, ...wanted.map(({ env }) => env)) as Record<string, string>;
+}
+
+function withDotEnv(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const file = join(checkoutDir, '.env');
+  return { ...(existsSync(file) && parse(readFileSync(file))), ...environment };
+}
+
+function missingServers(env: NodeJS.ProcessEnv): ServiceName[] {
+  const isMissing = (name: ServiceName): boolean => !env[locations[name]] && !env[`${locations[name]}_FILE`];
+  return (['postgres', 'redis', 'kafka'] as const).filter(isMissing);
 }
 
 function readPort(env: NodeJS.ProcessEnv, name: string, byDefault: number): number {

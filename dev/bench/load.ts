@@ -1,4 +1,5 @@
 import autocannon from 'autocannon';
+import { sampleRegistration } from './sample-registration';
 import { quantile } from './statistics';
 
 /** What to send: one JSON argument of this program. */
@@ -66,7 +67,7 @@ function requestOf({ url, emailPrefix, emails }: LoadOptions): autocannon.Reques
       headers: { 'content-type': 'application/json' },
       setupRequest: (request) => ({
         ...request,
-        body: bodyOf(`${emailPrefix}-${(number += 1)}@example.com`),
+        body: JSON.stringify(sampleRegistration(`${emailPrefix}-${(number += 1)}@example.com`)),
       }),
     };
   }
@@ -74,17 +75,6 @@ function requestOf({ url, emailPrefix, emails }: LoadOptions): autocannon.Reques
   const { pathname } = new URL(url);
   const path = (nth: number): string => `${pathname}/${emails.prefix}-${nth}@example.com${emails.path ?? ''}`;
   return { setupRequest: (request) => ({ ...request, path: path((number += 1) % emails.count) }) };
-}
-
-function bodyOf(email: string): string {
-  return JSON.stringify({
-    firstName: 'John',
-    lastName: 'Doe',
-    email,
-    gender: 'male',
-    sex: 'male',
-    occupation: 'Software Engineer',
-  });
 }
 
 void load(JSON.parse(process.argv[2] ?? '{}') as LoadOptions).then((result) => {

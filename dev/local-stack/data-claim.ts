@@ -6,15 +6,22 @@ import { commandOf, stopTree } from './process-tree';
 
 const stopTimeoutMs = 15_000;
 
+/** A server that works on a data folder. */
+export interface ClaimedServer {
+  readonly pid: number;
+  /** The environment variables by which the service finds it. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
 interface Claim {
   readonly owner: number;
   readonly ownerCommand: string;
-  readonly servers: readonly number[];
+  readonly servers: readonly ClaimedServer[];
 }
 
 /** Says in the data folder who uses it, so that two runs never share it and a crashed one's servers are found. */
 export class DataClaim {
-  readonly #servers: number[] = [];
+  readonly #servers: ClaimedServer[] = [];
 
   private constructor(
     private readonly path: string,
@@ -24,7 +31,7 @@ export class DataClaim {
   /** Stops the servers that a crashed run left; rejects while another run goes on. */
   static async take(dataDir: string): Promise<DataClaim> {
     await mkdir(dataDir, { recursive: true });
-    const path = join(dataDir, 'servers.json');
+    const path = pathIn(dataDir);
     const last = await readClaim(path);
     if (last !== undefined) await takeOver(last, dataDir);
 
@@ -33,7 +40,13 @@ export class DataClaim {
     return claim;
   }
 
-  add(server: number): void {
+  /** The servers of the run that goes on in the data folder; none when there is no run. */
+  static async serversIn(dataDir: string): Promise<readonly ClaimedServer[]> {
+    const claim = await readClaim(pathIn(dataDir));
+    return claim !== undefined && (await isHeld(claim)) ? claim.servers : [];
+  }
+
+  add(server: ClaimedServer): void {
     this.#servers.push(server);
     this.#write();
   }
@@ -49,6 +62,10 @@ export class DataClaim {
   }
 }
 
+function pathIn(dataDir: string): string {
+  return join(dataDir, 'servers.json');
+}
+
 async function readClaim(path: string): Promise<Claim | undefined> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as Claim;
@@ -58,13 +75,18 @@ async function readClaim(path: string): Promise<Claim | undefined> {
 }
 
 /** Process ids are used again, so an id alone proves nothing: the command line must match too. */
-async function takeOver({ owner, ownerCommand, servers }: Claim, dataDir: string): Promise<void> {
-  if (owner !== process.pid && (await commandOf(owner)) === ownerCommand) {
+async function isHeld({ owner, ownerCommand }: Claim): Promise<boolean> {
+  return (await commandOf(owner)) === ownerCommand;
+}
+
+async function takeOver(claim: Claim, dataDir: string): Promise<void> {
+  const { owner, servers } = claim;
+  if (owner !== process.pid && (await isHeld(claim))) {
     throw new LocalStackError(
       `npm run dev is already running in this checkout (process ${owner}): stop it first`,
     );
   }
-  const stopIfOurs = async (pid: number): Promise<void> => {
+  const stopIfOurs = async ({ pid }: ClaimedServer): Promise<void> => {
     if ((await commandOf(pid))?.includes(dataDir)) await stopTree(pid, 'SIGINT', stopTimeoutMs);
   };
   await Promise.all(servers.map(stopIfOurs));

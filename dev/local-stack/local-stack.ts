@@ -1,5 +1,5 @@
 import { allStarted } from './all-started';
-import { DataClaim } from './data-claim';
+import { type ClaimedServer, DataClaim } from './data-claim';
 import { createThrowAwayFolder } from './folders';
 import { type KafkaOptions, startKafka } from './kafka';
 import type { LocalServer } from './local-server';
@@ -39,6 +39,7 @@ export interface LocalStack {
 export async function startLocalStack(options: LocalStackOptions): Promise<LocalStack> {
   const data = await openData(options.dataDir);
   const servers: Partial<Record<ServiceName, LocalServer>> = {};
+  const env: Record<string, string> = {};
   const endAll = async (end: (server: LocalServer) => Promise<void>): Promise<void> => {
     await Promise.all(Object.values(servers).map(end));
     await data.close();
@@ -47,7 +48,9 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
   const starts = options.services.map(async (name) => {
     const server = await startReporting(name, data.path, options);
     servers[name] = server;
-    data.note(server.pid);
+    const variables = describeServer(name, server, options.database);
+    Object.assign(env, variables);
+    data.note({ pid: server.pid, env: variables });
     return server;
   });
   try {
@@ -58,7 +61,7 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
   }
   return {
     servers,
-    env: describeServers(servers, options.database),
+    env,
     stop: () => endAll((server) => server.stop()),
     kill: () => endAll((server) => server.kill()),
   };
@@ -66,7 +69,7 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
 
 interface Data {
   readonly path: string;
-  note(server: number): void;
+  note(server: ClaimedServer): void;
   close(): Promise<void>;
 }
 
@@ -103,19 +106,23 @@ function startServer(name: ServiceName, dataDir: string, options: LocalStackOpti
   }
 }
 
-function describeServers(
-  { postgres, redis, kafka }: LocalStack['servers'],
+function describeServer(
+  name: ServiceName,
+  { host, port }: LocalServer,
   database = defaultDatabase,
 ): Record<string, string> {
-  return {
-    ...(postgres && {
-      DB_HOST: postgres.host,
-      DB_PORT: String(postgres.port),
-      DB_NAME: database,
-      DB_USER: postgresUser.user,
-      DB_PASSWORD: postgresUser.password,
-    }),
-    ...(redis && { REDIS_URL: `redis://${redis.host}:${redis.port}` }),
-    ...(kafka && { KAFKA_BROKERS: `${kafka.host}:${kafka.port}` }),
-  };
+  switch (name) {
+    case 'postgres':
+      return {
+        DB_HOST: host,
+        DB_PORT: String(port),
+        DB_NAME: database,
+        DB_USER: postgresUser.user,
+        DB_PASSWORD: postgresUser.password,
+      };
+    case 'redis':
+      return { REDIS_URL: `redis://${host}:${port}` };
+    case 'kafka':
+      return { KAFKA_BROKERS: `${host}:${port}` };
+  }
 }

@@ -1,5 +1,6 @@
 import { Kafka, logLevel } from 'kafkajs';
 import type { Contender } from '../contender';
+import { sampleRegistration } from '../sample-registration';
 
 const batch = 5000;
 let series = 0;
@@ -34,13 +35,5 @@ async function produce({ env }: Contender, records: number): Promise<void> {
 }
 
 function recordOf(email: string): { key: string; value: string } {
-  const registration = {
-    firstName: 'John',
-    lastName: 'Doe',
-    email,
-    gender: 'male',
-    sex: 'male',
-    occupation: 'Drain',
-  };
-  return { key: email, value: JSON.stringify(registration) };
+  return { key: email, value: JSON.stringify(sampleRegistration(email)) };
 }

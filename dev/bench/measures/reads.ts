@@ -3,6 +3,7 @@ import { eventually } from '../../faults/eventually';
 import { ask } from '../../faults/http-client';
 import type { Contender } from '../contender';
 import { connections, runLoad } from '../run-load';
+import { sampleRegistration } from '../sample-registration';
 
 // More than are read in one round.
 const uncachedCount = 200_000;
@@ -12,14 +13,7 @@ let series = 0;
 /** GET of one e-mail that the pipelines have in their caches, of e-mails that they do not, and of the newest hundred. */
 export async function measureReads(contender: Contender, seconds: number): Promise<Record<string, number>> {
   const email = 'reader@example.com';
-  const registration = {
-    firstName: 'John',
-    lastName: 'Doe',
-    gender: 'male',
-    sex: 'male',
-    occupation: 'Reader',
-  };
-  await ask(`${contender.url}/api/users`, 5000, { ...registration, email });
+  await ask(`${contender.url}/api/users`, 5000, sampleRegistration(email));
   const url = `${contender.url}/api/users/${email}`;
   await eventually('the row can be read', 30, async () => (await ask(url, 5000)).status === 200);
 

@@ -4,6 +4,7 @@ import { loadConfig } from '../../../src/config/config';
 import { connectionOptions } from '../../../src/postgres/postgres-pool';
 import { ask } from '../../faults/http-client';
 import type { Contender } from '../contender';
+import { sampleRegistration } from '../sample-registration';
 import { quantile } from '../statistics';
 
 const pauseMs = 20;
@@ -37,14 +38,7 @@ export async function measureRowDelay(
 
 async function delayOfOne(contender: Contender, database: Client): Promise<number> {
   const email = `delay-${(series += 1)}@example.com`;
-  const fields = {
-    firstName: 'John',
-    lastName: 'Doe',
-    gender: 'male',
-    sex: 'male',
-    occupation: 'Software Engineer',
-  };
-  const { status } = await ask(`${contender.url}/api/users`, answerLimitMs, { ...fields, email });
+  const { status } = await ask(`${contender.url}/api/users`, answerLimitMs, sampleRegistration(email));
   if (status !== 201) throw new Error(`${contender.recipe.name} answered ${status} at half load`);
   const answeredAt = performance.now();
   while (performance.now() - answeredAt < rowLimitMs) {
