@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { parse } from 'dotenv';
 import type { ServiceName } from './local-stack/local-stack';
 import { LocalStackError } from './local-stack/local-stack-error';
-import { checkoutDir } from './local-stack/paths';
+import { DataClaim } from './local-stack/data-claim';
+import { checkoutDir, localDir } from './local-stack/paths';
 
 /** What the environment and `.env` say about a run on this machine. */
 export interface DevSettings {
@@ -13,6 +14,9 @@ export interface DevSettings {
   /** The servers of which neither says where they are. */
   readonly missing: readonly ServiceName[];
 }
+
+/** Where the servers of `npm run dev` keep their data. */
+export const devDataDir = join(localDir, 'data');
 
 const locations: Readonly<Record<ServiceName, string>> = {
   postgres: 'DB_HOST',

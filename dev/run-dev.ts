@@ -1,9 +1,7 @@
-import { join } from 'node:path';
-import { type DevSettings, loadDevSettings } from './dev-settings';
+import { devDataDir, type DevSettings, loadDevSettings } from './dev-settings';
 import { type LocalStack, startLocalStack } from './local-stack/local-stack';
 import { LocalStackError } from './local-stack/local-stack-error';
 import type { OwnedProcess } from './local-stack/owned-process';
-import { localDir } from './local-stack/paths';
 import { isPortFree } from './local-stack/ports';
 import { onStopSignals } from './stop-signals';
 import { startWatchedService, waitUntilReady } from './watched-service';
@@ -48,8 +46,12 @@ async function refuseTakenPort(variable: string, port: number): Promise<void> {
 }
 
 function startServers({ missing, database }: DevSettings): Promise<LocalStack> {
-  const dataDir = join(localDir, 'data');
-  return startLocalStack({ services: missing, dataDir, database, report: (line) => console.log(line) });
+  return startLocalStack({
+    services: missing,
+    dataDir: devDataDir,
+    database,
+    report: (line) => console.log(line),
+  });
 }
 
 async function announce({ port, metricsPort }: DevSettings, service: OwnedProcess): Promise<void> {

@@ -4,7 +4,11 @@ import { startService, type TestService } from '../support/harness';
 let service: TestService;
 
 beforeAll(async () => {
-  service = await startService({ CONSUMER_ENABLED: 'false', RATE_LIMIT_MAX: '1', API_KEYS: `crm:${'0'.repeat(64)}` });
+  service = await startService({
+    CONSUMER_ENABLED: 'false',
+    RATE_LIMIT_MAX: '1',
+    API_KEYS: `crm:${'0'.repeat(64)}`,
+  });
 });
 
 /** Everything that the page fetches of its own accord. */

@@ -18,7 +18,9 @@ const start = (httpLimits: object): Promise<TestService> =>
 function holdListRequests(): { waiting: () => number; letGo: () => void } {
   let letGo = (): void => undefined;
   const gate = new Promise<void>((resolve) => (letGo = resolve));
-  const list = jest.spyOn(users, 'list').mockImplementation(() => gate.then(() => ({ users: [] })));
+  const list = jest
+    .spyOn(users, 'list')
+    .mockImplementation(() => gate.then(() => ({ users: [], next: undefined })));
   return { waiting: () => list.mock.calls.length, letGo: () => letGo() };
 }
 
@@ -73,7 +75,7 @@ describe('slow clients', () => {
   it('who do not read their answer are cut off, and the log says so', async () => {
     // More than the kernel keeps on both sides.
     const row = buildUser(buildRegistration({ occupation: 'x'.repeat(10_000) }));
-    jest.spyOn(users, 'list').mockResolvedValue({ users: Array<User>(3000).fill(row) });
+    jest.spyOn(users, 'list').mockResolvedValue({ users: Array<User>(3000).fill(row), next: undefined });
     const slow = await RawConnection.open(service.url);
     slow.socket.pause();
     slow.send(`${GET}X-Request-Id: slow-reader\r\n\r\n`);

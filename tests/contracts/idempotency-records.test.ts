@@ -28,7 +28,7 @@ afterAll(() => connection.stop());
 
 interface Subject {
   readonly records: IdempotencyRecords;
-  endMark(key: string): void | Promise<void>;
+  readonly endMark: (key: string) => void | Promise<void>;
 }
 
 describe.each<[string, () => Subject]>([

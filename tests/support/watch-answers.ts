@@ -17,6 +17,8 @@ const watch = (message: unknown): void => {
   const { method = '', url: path = '' } = request;
   const chunks = collectBody(response);
   response.once('finish', () => {
+    // Cut off: what was to be written on it finishes, too, but nobody has it.
+    if (request.socket.destroyed) return;
     const { statusCode: status } = response;
     const headers = response.getHeaders();
     problems.push(...undescribed({ method, path, status, headers, body: Buffer.concat(chunks).toString() }));

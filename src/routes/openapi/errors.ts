@@ -53,7 +53,7 @@ export const ERRORS = {
   },
   keyInFlight: {
     status: 409,
-    error: 'A request with this Idempotency-Key is still being processed',
+    error: 'A request with this Idempotency-Key is in progress',
     when: 'the first request with this Idempotency-Key has no answer yet',
   },
   tooLarge: {
@@ -73,7 +73,7 @@ export const ERRORS = {
   },
   keyReused: {
     status: 422,
-    error: 'Idempotency-Key was already used with another body',
+    error: 'Idempotency-Key was used with another body',
     when: 'the Idempotency-Key came with another body before',
   },
   tooMany: {
@@ -81,7 +81,11 @@ export const ERRORS = {
     error: 'Too many requests, please try again later',
     when: 'the address has used up its requests (100 in 15 minutes)',
   },
-  largeHeaders: { status: 431, error: 'Request headers are too large', when: 'the headers are above 16 kB' },
+  largeHeaders: {
+    status: 431,
+    error: 'Request headers are too large',
+    when: 'the headers are above 16 kB, or more than 100',
+  },
   crash: { status: 500, error: 'Internal server error', when: 'a bug; the log knows it by its X-Request-Id' },
   unavailable: {
     status: 503,

@@ -4,6 +4,7 @@ import {
   ALWAYS,
   COUNTED,
   REPLAYED,
+  REQUEST_ID_IF_READ,
   RETRY_AFTER,
   RETRY_AFTER_IF_PENDING,
   WWW_AUTHENTICATE,
@@ -70,8 +71,8 @@ export const responses = {
   UnsupportedMediaType: failure(COUNTED, 'otherType', 'otherEncoding'),
   IdempotencyKeyReused: failure(COUNTED, 'keyReused'),
   TooManyRequests: failure({ ...COUNTED, ...RETRY_AFTER }, 'tooMany'),
-  // As with 408: mostly answered by Node.
-  HeadersTooLarge: failure({}, 'largeHeaders'),
+  // As with 408, when it was the bytes: Node answers. When it was their number, the service.
+  HeadersTooLarge: failure(REQUEST_ID_IF_READ, 'largeHeaders'),
   Crash: failure(COUNTED, 'crash'),
   Unavailable: failure({ ...COUNTED, ...RETRY_AFTER }, 'unavailable'),
 };

@@ -15,7 +15,7 @@ describe('WaitBudget', () => {
     const startedAt = performance.now();
     const ended = wait.then(
       (end) => ({ ms: performance.now() - startedAt, end }),
-      (error: Error) => ({ ms: performance.now() - startedAt, end: error.message }),
+      (error: unknown) => ({ ms: performance.now() - startedAt, end: (error as Error).message }),
     );
     await jest.advanceTimersByTimeAsync(1000);
     return ended;

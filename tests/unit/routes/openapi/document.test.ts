@@ -49,6 +49,7 @@ describe('the OpenAPI document', () => {
         createUsersRouter({
           apiKeys: [],
           registrations: nothing,
+          idempotentRegistrations: nothing,
           registrationStatus: nothing,
           userQueries: nothing,
         }),
