@@ -3,22 +3,13 @@ import { UnavailableError } from '../domain/errors';
 import type { Registration } from '../domain/registration';
 import type { User } from '../domain/user';
 import { withTimeout } from '../runtime/timeout';
-import type { PagePosition, PageRequest, Users, UsersPage } from '../services/ports';
+import type { PageRequest, Users, UsersPage } from '../services/ports';
 import type { PostgresPool } from './postgres-pool';
+import { USER_COLUMNS } from './user-columns';
+import { readUsersPage } from './users-page';
 
 const LOOK_UP_TIMEOUT_MS = 500;
 const LIST_TIMEOUT_MS = 3000;
-
-// Times leave SQL as text: a TIMESTAMP has no zone, and the driver would read it in the process's own.
-const utc = (column: string, seconds = 'SS.MS'): string =>
-  `to_char(${column}, 'YYYY-MM-DD"T"HH24:MI:${seconds}"Z"') AS ${column}`;
-const columns = (createdAt: string): string =>
-  `id, first_name, last_name, email, gender, sex, occupation, ${createdAt}, ${utc('updated_at')}`;
-const USER_COLUMNS = columns(utc('created_at'));
-
-// In microseconds, which a position in the list needs.
-const LIST_COLUMNS = columns(utc('created_at', 'SS.US'));
-const BEHIND_POSITION = `(u.created_at, u.id) < (timestamp 'epoch' + $3::bigint * interval '1 microsecond', $4::int)`;
 
 // WHERE NOT EXISTS keeps known duplicates from burning ids; ON CONFLICT decides what is written at the same moment.
 const INSERT_MISSING = `
@@ -58,16 +49,8 @@ export class PostgresUsers implements Users {
     return this.pool.query<User>(`SELECT ${USER_COLUMNS} FROM users WHERE email = ANY($1::text[])`, [emails]);
   }
 
-  async list({ limit, offset, after }: PageRequest): Promise<UsersPage> {
-    const behind = after === undefined ? '' : `WHERE ${BEHIND_POSITION}`;
-    const sql = `SELECT ${LIST_COLUMNS} FROM users u ${behind} ORDER BY u.created_at DESC, u.id DESC LIMIT $1 OFFSET $2`;
-    const position = after === undefined ? [] : [after.createdAtMicros, after.id];
-    // One row more than asked for tells whether there are more.
-    const asking = this.pool.query<User>(sql, [limit + 1, offset, ...position]);
-    const rows = await within(LIST_TIMEOUT_MS, asking);
-    const page = rows.slice(0, limit);
-    const last = rows.length > limit ? page.at(-1) : undefined;
-    return { users: page.map(inMilliseconds), next: last && positionOf(last) };
+  list(page: PageRequest): Promise<UsersPage> {
+    return within(LIST_TIMEOUT_MS, readUsersPage(this.pool, page));
   }
 
   async insertMissing(registrations: readonly Registration[]): Promise<Map<string, User>> {
@@ -104,17 +87,6 @@ export class PostgresUsers implements Users {
 function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
   const timeout = (): Error => new UnavailableError(`PostgreSQL did not answer within ${timeoutMs} ms`);
   return withTimeout(work, timeoutMs, timeout);
-}
-
-const MICROSECONDS = /(\d{3})Z$/;
-
-function inMilliseconds(row: User): User {
-  return { ...row, created_at: row.created_at.replace(MICROSECONDS, 'Z') };
-}
-
-function positionOf({ created_at: createdAt, id }: User): PagePosition {
-  const micros = Number(MICROSECONDS.exec(createdAt)?.[1]);
-  return { createdAtMicros: Date.parse(createdAt.replace(MICROSECONDS, 'Z')) * 1000 + micros, id };
 }
 
 function toColumns(registrations: readonly Registration[]): string[][] {

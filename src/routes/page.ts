@@ -4,7 +4,7 @@ import type { PagePosition, PageRequest } from '../services/ports';
 
 const MAX_LIMIT = 1000;
 const MAX_INTEGER = 2_147_483_647;
-const CURSOR = /^(-?\d{1,16}),(\d{1,10})$/;
+const CURSOR = /^(-?\d{1,16})?,(-?\d{1,10})$/;
 
 // Decimal digits only: Number() would also take 1e3, 0x10 and blanks.
 function decimal(min: number, max: number): Joi.CustomValidator<string, number> {
@@ -24,9 +24,10 @@ function parameter(min: number, max: number, value: number): Joi.Schema {
 
 const position: Joi.CustomValidator<string, PagePosition> = (text, helpers) => {
   const [, micros, id] = CURSOR.exec(Buffer.from(text, 'base64url').toString()) ?? [];
-  const after = { createdAtMicros: Number(micros), id: Number(id) };
-  const isOurs = Number.isSafeInteger(after.createdAtMicros) && after.id <= MAX_INTEGER;
-  return isOurs ? after : helpers.error('page.cursor');
+  const after = { createdAtMicros: micros === undefined ? null : Number(micros), id: Number(id) };
+  const isInRange = Number.isSafeInteger(after.createdAtMicros ?? 0) && Math.abs(after.id) <= MAX_INTEGER;
+  // Compared as a whole: the decoder skips what is no base64url, and -0 or 007 are numbers, too.
+  return isInRange && cursorOf(after) === text ? after : helpers.error('page.cursor');
 };
 
 const cursorMessage = '{{#label}} must be one that a Link header of this list gave';
@@ -47,7 +48,10 @@ export function parsePage(query: unknown): PageRequest {
 }
 
 /** The Link header's value (RFC 8288) that leads on behind this position. */
-export function nextLink(limit: number, { createdAtMicros, id }: PagePosition): string {
-  const cursor = Buffer.from(`${createdAtMicros},${id}`).toString('base64url');
-  return `</api/users?limit=${limit}&cursor=${cursor}>; rel="next"`;
+export function nextLink(limit: number, position: PagePosition): string {
+  return `</api/users?limit=${limit}&cursor=${cursorOf(position)}>; rel="next"`;
+}
+
+function cursorOf({ createdAtMicros, id }: PagePosition): string {
+  return Buffer.from(`${createdAtMicros ?? ''},${id}`).toString('base64url');
 }

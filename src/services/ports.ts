@@ -86,8 +86,8 @@ export interface IdempotencyRecords {
 
 /** A place in the list of users, which is ordered by these two, descending. */
 export interface PagePosition {
-  /** Microseconds since 1970: PostgreSQL tells rows of one millisecond apart. */
-  readonly createdAtMicros: number;
+  /** Microseconds since 1970: PostgreSQL tells rows of one millisecond apart. Null when the row has no time. */
+  readonly createdAtMicros: number | null;
   readonly id: number;
 }
 

@@ -29,6 +29,25 @@ describe('GET /api/users/:email/status', () => {
     );
   });
 
+  it('only ever goes on while it is asked: pending, then completed, never unknown', async () => {
+    const registrations = Array.from({ length: 20 }, () => buildRegistration());
+
+    const histories = await Promise.all(
+      registrations.map(async (registration) => {
+        await service.http.post('/api/users').send(registration).expect(201);
+        const seen: string[] = [];
+        while (seen.at(-1) !== 'completed') {
+          const { body } = await statusOf(registration.email).expect(200);
+          const { status } = (body as { data: { status: string } }).data;
+          if (status !== seen.at(-1)) seen.push(status);
+        }
+        return seen;
+      }),
+    );
+
+    for (const seen of histories) expect([['completed'], ['pending', 'completed']]).toContainEqual(seen);
+  });
+
   it('says pending while the e-mail is reserved', async () => {
     const email = uniqueEmail();
     await withRedis(service.env, (redis) => redis.set(`user:pending:${email}`, 'whatever'));

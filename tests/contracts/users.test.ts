@@ -50,6 +50,37 @@ it('looks up by the index also when the table was empty at first', async () => {
   }
 });
 
+it('reads no more rows for a page deep in the list than for the first', async () => {
+  const ofItsOwn = await isolatedServers();
+  // One connection: it hands in its own statistics before it is asked for them.
+  const config = loadConfig({ ...ofItsOwn, DB_POOL_MAX: '1' }).postgres;
+  const ownPool = new PostgresPool({ config, state: { isAway: false }, log: new RecordingLogger() });
+  const users = new PostgresUsers(ownPool);
+  const rowsRead = async (): Promise<number> => {
+    await ownPool.query('SELECT pg_stat_force_next_flush()', []);
+    const [row] = await sql(
+      ofItsOwn,
+      `SELECT (seq_tup_read + idx_tup_fetch)::int AS rows FROM pg_stat_user_tables WHERE relname = 'users'`,
+    );
+    return Number(row?.['rows']);
+  };
+  try {
+    // All of one time, as one batch leaves them.
+    await users.insertMissing(Array.from({ length: 5000 }, () => buildRegistration()));
+    // As autovacuum does within a minute; knowing nothing of a table, PostgreSQL may sort by the index of created_at.
+    await ownPool.query('ANALYZE users', []);
+    const { next } = await users.list({ limit: 1, offset: 4000 });
+    const before = await rowsRead();
+
+    const page = await users.list({ limit: 10, offset: 0, ...(next && { after: next }) });
+
+    expect(page.users).toHaveLength(10);
+    expect((await rowsRead()) - before).toBe(11);
+  } finally {
+    await ownPool.stop();
+  }
+});
+
 describe.each<[string, () => Users]>([
   ['InMemoryUsers', () => new InMemoryUsers()],
   ['PostgresUsers', () => new PostgresUsers(pool)],
@@ -120,6 +151,24 @@ describe.each<[string, () => Users]>([
 });
 
 describe('PostgresUsers', () => {
+  it('lists rows without a time, which the column allows, before the others', async () => {
+    const users = new PostgresUsers(pool);
+    const batch = Array.from({ length: 4 }, () => buildRegistration());
+    const stored = await users.insertMissing(batch);
+    const ids = batch.map(({ email }) => stored.get(email)?.id);
+    await sql(env, 'UPDATE users SET created_at = NULL WHERE id = ANY($1)', [ids.slice(0, 2)]);
+
+    const first = await users.list({ limit: 1, offset: 0 });
+    const second = await users.list({ limit: 1, offset: 0, ...(first.next && { after: first.next }) });
+    const third = await users.list({ limit: 2, offset: 0, ...(second.next && { after: second.next }) });
+
+    const listed = [first, second, third].flatMap((page) => page.users);
+    await sql(env, 'DELETE FROM users WHERE created_at IS NULL');
+    expect(listed.map(({ id }) => id)).toEqual([ids[1], ids[0], ids[3], ids[2]]);
+    const time = expect.stringMatching(/Z$/) as string;
+    expect(listed.map(({ created_at: createdAt }) => createdAt)).toEqual([null, null, time, time]);
+  });
+
   it('burns no ids on known duplicates', async () => {
     const users = new PostgresUsers(pool);
     const known = buildRegistration();

@@ -73,9 +73,15 @@ describe('PostgreSQL away', () => {
       postJson(`${service.url}/api/users`, stored.registration),
       postJson(`${service.url}/api/users`, pending.registration),
       postJson(`${service.url}/api/users`, { ...pending.registration, firstName: 'Mallory' }),
+      service.http.get(`${cachedPath}/status`),
+      service.http.get(`/api/users/${pending.registration.email}/status`),
+      service.http.get('/api/users/nobody.knows@example.com/status'),
+      service.http.get('/api/users?limit=1&cursor=MSwx'),
     ]);
 
-    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 503, 503, 409, 201, 409]);
+    expect(answers.map(({ status }) => status)).toEqual([
+      200, 200, 200, 503, 503, 409, 201, 409, 200, 200, 503, 503,
+    ]);
     expect(answers[7]).toMatchObject({
       body: '{"success":false,"error":"Registration already in progress"}',
       headers: { 'retry-after': '1' },

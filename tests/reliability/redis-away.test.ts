@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { startLocalStack, type LocalStack } from '../../dev/local-stack/local-stack';
+import { buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { startService, type TestService } from '../support/harness';
 import { lag } from '../support/kafka-tools';
@@ -59,20 +61,45 @@ describe('Redis away', () => {
     await eventually(async () => expect(await health()).toMatchObject({ services: { redis: 'unhealthy' } }));
 
     const attempt = await register(service.url);
+    const other = await register(service.url);
     await drained();
+    const { headers } = await service.http.get('/api/users?limit=1').expect(200);
+    const nextPage = /^<(.+)>/.exec(headers['link'] ?? '')?.[1] ?? '';
     const answers = await Promise.all([
       service.http.get('/api/health/live'),
       service.http.get('/api/health/ready'),
       service.http.get('/api/users'),
       service.http.get(`/api/users/${attempt.registration.email}`),
+      service.http.get(`/api/users/${attempt.registration.email}/status`),
+      service.http.get('/api/users/nobody.knows@example.com/status'),
+      service.http.get(nextPage),
       postJson(`${service.url}/api/users`, { ...attempt.registration, firstName: 'Mallory' }),
     ]);
 
-    expect(attempt.answer.status).toBe(201);
-    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 409]);
+    expect([attempt.answer.status, other.answer.status]).toEqual([201, 201]);
+    // Unknown to PostgreSQL alone says nothing: the e-mail may be pending.
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 503, 200, 409]);
     await redis().restart();
     await eventually(async () => expect(await health()).toMatchObject({ message: 'OK' }));
-    await expectStored(service.env, [attempt]);
+    await expectStored(service.env, [attempt, other]);
+  });
+
+  it('makes nothing of an Idempotency-Key: what is new is accepted, what is stored refused', async () => {
+    await redis().kill();
+    await eventually(async () => expect(await health()).toMatchObject({ services: { redis: 'unhealthy' } }));
+    const registration = buildRegistration();
+    const key = { 'Idempotency-Key': randomUUID() };
+
+    const first = await postJson(`${service.url}/api/users`, registration, key);
+    await drained();
+    const again = await postJson(`${service.url}/api/users`, registration, key);
+
+    expect([first.status, again.status]).toEqual([201, 409]);
+    await redis().restart();
+    await eventually(async () => expect(await health()).toMatchObject({ message: 'OK' }));
+    const afterwards = await postJson(`${service.url}/api/users`, registration, key);
+    expect(afterwards.status).toBe(409);
+    await expectStored(service.env, [{ registration, answer: first }]);
   });
 });
 
