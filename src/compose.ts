@@ -17,6 +17,7 @@ import { RedisFailedRegistrations } from './redis/redis-failed-registrations';
 import { RedisIdempotencyRecords } from './redis/redis-idempotency-records';
 import { RedisPendingEntries } from './redis/redis-pending-entries';
 import { RedisPendingRegistrations } from './redis/redis-pending-registrations';
+import { createRedisRequestCounts } from './redis/redis-request-counts';
 import { createApp } from './routes/app';
 import type { HttpLimits } from './routes/http-limits';
 import type { MeasureRequest } from './routes/middleware/request-log';
@@ -173,6 +174,7 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
   const app = createApp({
     config: config.http,
     health,
+    requestCounts: createRedisRequestCounts(redis),
     measureRequest,
     tracing,
     log,

@@ -4,8 +4,12 @@ import { UnavailableError } from '../domain/errors';
 import { withTimeout } from '../runtime/timeout';
 import type { DependencyState, Logger } from '../services/ports';
 
-/** What one request may wait for Redis, all its commands together. */
-export const REQUEST_TIMEOUT_MS = 300;
+// One request waits for Redis at most 300 ms in all, first to be counted, then for everything else. Being counted has
+// the smaller part: a wrong count does less harm than a wrong answer.
+/** What a request may wait until the limiter has counted it. */
+export const COUNT_TIMEOUT_MS = 100;
+/** What it may wait for all its other commands together. */
+export const REQUEST_TIMEOUT_MS = 200;
 /** What the writer may wait for the commands of one batch. */
 export const BATCH_TIMEOUT_MS = 2000;
 const CHECK_TIMEOUT_MS = 1000;

@@ -6,6 +6,9 @@ export const COMPLETED_TTL_SECONDS = 24 * 60 * 60;
 export const FAILED_TTL_SECONDS = 24 * 60 * 60;
 export const IDEMPOTENCY_TTL_SECONDS = 24 * 60 * 60;
 
+/** Followed by the client's address; lives as long as the limiter's window. */
+export const RATE_LIMIT_PREFIX = 'rate-limit:';
+
 export const pendingKey = (email: string): string => `user:pending:${email}`;
 export const completedKey = (email: string): string => `user:completed:${email}`;
 export const failedKey = (email: string): string => `user:failed:${email}`;

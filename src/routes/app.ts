@@ -1,4 +1,5 @@
 import express, { type Express } from 'express';
+import type { Store } from 'express-rate-limit';
 import type { Config } from '../config/config';
 import type { HealthService } from '../services/health-service';
 import type { Logger, Tracing } from '../services/ports';
@@ -17,13 +18,23 @@ import { createUsersRouter, type UsersRouterDeps } from './users';
 export interface AppDeps extends Omit<UsersRouterDeps, 'apiKeys'> {
   readonly config: Config['http'];
   readonly health: HealthService;
+  /** How many requests each client has sent, for all replicas. */
+  readonly requestCounts: Store;
   readonly measureRequest: MeasureRequest;
   readonly tracing?: Tracing | undefined;
   readonly log: Logger;
 }
 
 /** The whole HTTP side: what happens to a request, in this order. */
-export function createApp({ config, health, measureRequest, tracing, log, ...users }: AppDeps): Express {
+export function createApp({
+  config,
+  health,
+  requestCounts,
+  measureRequest,
+  tracing,
+  log,
+  ...users
+}: AppDeps): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -39,7 +50,7 @@ export function createApp({ config, health, measureRequest, tracing, log, ...use
   app.use(createHealthRouter(health));
   app.use(createDocsRouter());
   if (tracing) app.use(createRequestTrace(tracing)); // Behind the probes, which would only be noise.
-  app.use('/api', createRateLimit(config.rateLimit));
+  app.use('/api', createRateLimit({ ...config.rateLimit, sharedCounts: requestCounts }));
   app.use(createUsersRouter({ ...users, apiKeys: config.apiKeys }));
   app.use(notFound);
   app.use(createErrorHandler(log));

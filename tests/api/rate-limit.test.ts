@@ -1,4 +1,5 @@
 import { startService, type TestService } from '../support/harness';
+import { withRedis } from '../support/test-servers';
 
 const MAX = 5;
 const ORIGIN = 'http://localhost:5173';
@@ -62,6 +63,49 @@ describe('rate limit', () => {
     }
 
     await from('198.51.100.4').expect(200);
+  });
+
+  it('counts what the proxy says, whatever the client claims before it', async () => {
+    for (let request = 0; request < MAX; request += 1) {
+      await from(`203.0.113.${request}, 198.51.100.20`).expect(200);
+    }
+
+    await from('203.0.113.99, 198.51.100.20').expect(429);
+    await from('198.51.100.20, 198.51.100.21').expect(200);
+  });
+
+  it('counts in Redis, so that replicas share one count', async () => {
+    const replica = await startService(service.env);
+    const replicas = [service, replica];
+    const ask = (nth: number) =>
+      replicas[nth % 2]?.http.get('/api/users').set('X-Forwarded-For', '198.51.100.30');
+    for (let request = 0; request < MAX; request += 1) await ask(request)?.expect(200);
+
+    const answers = await Promise.all([ask(0), ask(1)]);
+
+    await replica.stop();
+    expect(answers.map((answer) => answer?.status)).toEqual([429, 429]);
+  });
+
+  it('counts on when Redis has forgotten the script', async () => {
+    await from('198.51.100.40').expect(200);
+
+    await withRedis(service.env, (redis) => redis.script('FLUSH'));
+
+    const { headers } = await from('198.51.100.40').expect(200);
+    expect(headers['ratelimit']).toMatch(`limit=${MAX}, remaining=${MAX - 2}, `);
+  });
+
+  it('keeps an address no longer than the window', async () => {
+    await from('198.51.100.50').expect(200);
+
+    const lifetimes = await withRedis(service.env, async (redis) => {
+      const keys = await redis.keys('rate-limit:*');
+      return Promise.all(keys.map((key) => redis.pttl(key)));
+    });
+
+    expect(lifetimes.length).toBeGreaterThan(0);
+    for (const lifetime of lifetimes) expect(lifetime > 0 && lifetime <= 60_000).toBe(true);
   });
 
   it('believes no X-Forwarded-For by default', async () => {

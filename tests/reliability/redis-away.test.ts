@@ -103,6 +103,37 @@ describe('Redis away', () => {
   });
 });
 
+describe('the rate limit while Redis is away', () => {
+  it('is counted in memory, and in Redis again afterwards', async () => {
+    const limited = await startService({ ...stack.env, RATE_LIMIT_MAX: '3', TRUST_PROXY: '1' });
+    const ask = () => limited.http.get('/api/nothing').set('X-Forwarded-For', '198.51.100.1');
+    const remaining = async (): Promise<string | undefined> => {
+      const { headers } = await ask();
+      return /remaining=(\d+)/.exec(headers['ratelimit'] as string)?.[1];
+    };
+    const before = [await remaining(), await remaining()];
+
+    await redis().kill();
+    const meanwhile = [await remaining(), await remaining(), await remaining()];
+    const refused = await ask();
+    await redis().restart();
+
+    expect([before, meanwhile]).toEqual([
+      ['2', '1'],
+      ['2', '1', '0'],
+    ]);
+    expect(refused.status).toBe(429);
+    // It has kept its count; asking goes on counting.
+    await eventually(() =>
+      withRedis(limited.env, async (client) => {
+        await ask();
+        expect(Number(await client.get('rate-limit:198.51.100.1'))).toBeGreaterThan(2);
+      }),
+    );
+    await limited.stop();
+  });
+});
+
 describe('Redis frozen', () => {
   it('costs no POST its 201; commands that run late leave no reservation behind', async () => {
     await redis().freeze();

@@ -1,19 +1,25 @@
 import { isIPv4 } from 'node:net';
 import type { RequestHandler } from 'express';
-import { ipKeyGenerator, rateLimit } from 'express-rate-limit';
+import { ipKeyGenerator, rateLimit, type Store } from 'express-rate-limit';
 import { TooManyRequestsError } from './http-errors';
+import { RequestCounts } from './request-counts';
 
 const IPV6_SUBNET = 56;
 const MAPPED_IPV4 = /^::ffff:(?=\d+\.)/i;
 
-/** `max` requests per `windowMs` and client address (IPv6: per /56), counted in this process. */
+/**
+ * `max` requests per `windowMs` and client address (IPv6: per /56), counted in `sharedCounts`, or in this process while
+ * those are away.
+ */
 export function createRateLimit(options: {
   readonly max: number;
   readonly windowMs: number;
+  readonly sharedCounts: Store;
 }): RequestHandler {
   return rateLimit({
     limit: options.max,
     windowMs: options.windowMs,
+    store: new RequestCounts(options.sharedCounts),
     standardHeaders: 'draft-7',
     legacyHeaders: false,
     keyGenerator: ({ ip = '' }) => keyOf(ip),
