@@ -8,15 +8,23 @@ import { scripts } from '../package.json';
 export const deadlineMs = 60_000;
 const pauseMs = 200;
 
-/** Runs `check` while the built service (`npm start`) is ready, on real servers of its own. */
+/** Runs `check` while the built service (`npm start`) is ready, with these variables, on real servers of its own. */
 export async function withBuiltService(
   check: (service: ChildProcess, port: number) => Promise<void>,
+  variables: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const stack = await startLocalStack({ services: ['postgres', 'redis', 'kafka'], report: console.log });
   const port = await chooseFreePort();
   // What `npm start` runs, without npm: it would not pass SIGTERM on to the service.
   const service = spawn('sh', ['-c', `exec ${scripts.start}`], {
-    env: { ...process.env, ...stack.env, PORT: String(port), METRICS_PORT: '0', NODE_ENV: 'production' },
+    env: {
+      ...process.env,
+      ...stack.env,
+      PORT: String(port),
+      METRICS_PORT: '0',
+      NODE_ENV: 'production',
+      ...variables,
+    },
     stdio: 'inherit',
   });
   try {

@@ -55,3 +55,13 @@ fetch_promtool() {
   fi
   echo "$dir/promtool"
 }
+
+# schemathesis, from PyPI: prints the folder that it is in.
+fetch_schemathesis() {
+  local version=4.32.5 dir=$tools/schemathesis-4.32.5
+  if [ ! -x "$dir/bin/st" ]; then
+    need_packages python3=python3 pip3=python3-pip
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target "$dir" "schemathesis==$version" >&2
+  fi
+  echo "$dir"
+}

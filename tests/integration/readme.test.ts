@@ -52,6 +52,13 @@ describe('README', () => {
     expect(listed).toEqual(dotenv.parse(readFileSync('.env.example')));
   });
 
+  it('names only tests that there are', () => {
+    const named = [...README.matchAll(/`(tests\/[^`]+)`/g)].map(([, file]) => file ?? '');
+
+    expect(named.length).toBeGreaterThan(20);
+    expect(named.filter((file) => !existsSync(file))).toEqual([]);
+  });
+
   it('has a line for every fault that the harness knows', () => {
     const table = /<!-- faults -->(.*)<!-- \/faults -->/s.exec(README)?.[1] ?? '';
     const listed = [...table.matchAll(/^\| `([a-z-]+)` \| ([^|]+) \|/gm)].map(([, name, title]) => ({

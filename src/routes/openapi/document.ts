@@ -40,8 +40,9 @@ export const openapiDocument = {
       RequestId: {
         name: 'X-Request-Id',
         in: 'header',
-        description: 'A name for the request in the log',
-        schema: headers.RequestId.schema,
+        description:
+          'A name for the request in the log: 1-128 letters, digits or `_ . : -`; another one is replaced',
+        schema: { type: 'string' },
       },
     },
     securitySchemes: {

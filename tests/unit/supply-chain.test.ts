@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { allowScripts, dependencies } from '../../package.json';
+
+interface LockedPackage {
+  readonly version: string;
+  readonly license?: string;
+  readonly integrity?: string;
+  readonly resolved?: string;
+  readonly hasInstallScript?: boolean;
+  readonly dev?: boolean;
+  readonly devOptional?: boolean;
+  readonly inBundle?: boolean;
+}
+
+// Each lets a company ship the service without publishing its own code. README.md names them, too.
+const LICENCES = ['MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0', 'BlueOak-1.0.0'];
+
+const lockfile = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
+  packages: Record<string, LockedPackage>;
+};
+const locked = Object.entries(lockfile.packages).filter(([path]) => path !== '');
+const inProduction = locked.filter(([, { dev, devOptional }]) => !(dev ?? devOptional ?? false));
+const nameOf = (path: string): string => path.split('node_modules/').at(-1) ?? '';
+
+describe('packages', () => {
+  it('are those of package.json, and what they need', () => {
+    const names = inProduction.map(([path]) => nameOf(path));
+
+    expect(names).toEqual(expect.arrayContaining(Object.keys(dependencies)));
+  });
+
+  it('are locked by their content, wherever they are fetched from', () => {
+    const loose = locked.filter(
+      ([, { integrity, inBundle }]) => !integrity?.startsWith('sha512-') && !inBundle,
+    );
+
+    expect(loose).toEqual([]);
+    expect(locked.filter(([, { resolved }]) => resolved !== undefined)).toEqual([]);
+  });
+
+  it('have licences that allow what is done with them, in production', () => {
+    const others = inProduction.filter(([, { license = 'none' }]) => !LICENCES.includes(license));
+    const readme = readFileSync('README.md', 'utf8');
+
+    expect(others).toEqual([]);
+    expect(LICENCES.filter((licence) => !readme.includes(licence))).toEqual([]);
+  });
+
+  it('run no script of their own when they are installed for production', () => {
+    const withScript = inProduction
+      .filter(([, { hasInstallScript }]) => hasInstallScript)
+      .map(([path]) => nameOf(path));
+    const isAllowed: Readonly<Record<string, boolean>> = allowScripts;
+
+    expect(withScript.filter((name) => isAllowed[name] !== false)).toEqual([]);
+    expect(readFileSync('Dockerfile', 'utf8')).toMatch(/npm ci --ignore-scripts --omit=dev/);
+  });
+});
