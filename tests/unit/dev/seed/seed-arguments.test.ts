@@ -11,8 +11,8 @@ describe('seed', () => {
     expect(parseSeedArguments(words(line))).toEqual({ name: 'seed', users });
   });
 
-  it.each([
-    ...['0', '-1', '5000001', '1.5', '1e3', 'many', '0x10'].map((count) => [
+  it.each<[string, string]>([
+    ...['0', '-1', '5000001', '1.5', '1e3', 'many', '0x10'].map((count): [string, string] => [
       `--users=${count}`,
       '--users must be a whole number from 1 to 5000000',
     ]),
@@ -21,8 +21,8 @@ describe('seed', () => {
     // What npm makes of `npm run seed --users 10`.
     ['10', 'write npm run seed -- --users 10000, with both --'],
   ])('refuses "%s"', (line, message) => {
-    expect(() => parseSeedArguments(words(line ?? ''))).toThrow(
-      expect.objectContaining({ name: 'UsageError', message }),
+    expect(() => parseSeedArguments(words(line))).toThrow(
+      expect.objectContaining({ name: 'UsageError', message }) as Error,
     );
   });
 });
