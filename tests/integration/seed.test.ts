@@ -86,7 +86,9 @@ describe('seed', () => {
     const env = await isolatedServers();
     await sql(env, 'DROP TABLE users, pgmigrations');
 
-    expect(await runEntryPoint('dev/seed/run-seed.ts', env, ['--users', '2'])).toMatchObject({
+    expect(
+      await runEntryPoint('dev/with-dev-servers.ts', env, ['dev/seed/run-seed.ts', '--users', '2']),
+    ).toMatchObject({
       code: 0,
       stdout: '2 users added\n',
     });
