@@ -2,7 +2,12 @@ import type { Config } from 'jest';
 
 const shared = {
   roots: ['<rootDir>/src', '<rootDir>/tests'],
-  transform: { '^.+\\.ts$': 'ts-jest' },
+  transform: {
+    '^.+\\.ts$': 'ts-jest',
+    // Published as ES modules only, which Jest loads by itself from Node 24 on.
+    '/@faker-js/.+\\.js$': ['ts-jest', { tsconfig: { allowJs: true } }],
+  },
+  transformIgnorePatterns: ['/node_modules/(?!@faker-js/)'],
   testEnvironment: 'node',
 } satisfies Config;
 

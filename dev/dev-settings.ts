@@ -36,14 +36,17 @@ export function loadDevSettings(environment: NodeJS.ProcessEnv): DevSettings {
 }
 
 /**
- * The variables by which a program finds what `npm run dev` of this checkout runs at the moment, as far as neither
- * `environment` nor `.env` says what to use. None while it does not run.
+ * The variables by which a program finds the servers that work on `dataDir` at the moment, as far as `env` does not say
+ * what to use. None while there is no such run.
  */
-export async function findDevServers(environment: NodeJS.ProcessEnv): Promise<Record<string, string>> {
-  const missing = missingServers(withDotEnv(environment)).map((name) => locations[name]);
-  const running = await DataClaim.serversIn(devDataDir);
-  const wanted = running.filter(({ env }) => missing.some((location) => location in env));
-  return Object.assign({}, ...wanted.map(({ env }) => env)) as Record<string, string>;
+export async function findDevServers(
+  env: NodeJS.ProcessEnv,
+  dataDir: string,
+): Promise<Record<string, string>> {
+  const missing = missingServers(env).map((name) => locations[name]);
+  const running = await DataClaim.serversIn(dataDir);
+  const wanted = running.filter((server) => missing.some((location) => location in server.env));
+  return Object.assign({}, ...wanted.map((server) => server.env)) as Record<string, string>;
 }
 
 function withDotEnv(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

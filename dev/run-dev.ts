@@ -1,3 +1,4 @@
+import { announcement } from './announcement';
 import { devDataDir, type DevSettings, loadDevSettings } from './dev-settings';
 import { type LocalStack, startLocalStack } from './local-stack/local-stack';
 import { LocalStackError } from './local-stack/local-stack-error';
@@ -54,12 +55,9 @@ function startServers({ missing, database }: DevSettings): Promise<LocalStack> {
   });
 }
 
-async function announce({ port, metricsPort }: DevSettings, service: OwnedProcess): Promise<void> {
-  const api = `http://localhost:${port}/api`;
-  if (!(await waitUntilReady(`${api}/health/ready`, service))) return;
-  console.log(
-    `\n  API     ${api}/users\n  Health  ${api}/health\n  Metrics http://localhost:${metricsPort}/metrics\n  Stop    Ctrl-C\n`,
-  );
+async function announce(settings: DevSettings, service: OwnedProcess): Promise<void> {
+  const ready = `http://localhost:${settings.port}/api/health/ready`;
+  if (await waitUntilReady(ready, service)) console.log(announcement(settings));
 }
 
 runDev().catch((error: unknown) => {

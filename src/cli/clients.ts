@@ -11,7 +11,7 @@ import { RedisCompletedUsers } from '../redis/redis-completed-users';
 import { RedisConnection } from '../redis/redis-connection';
 import { RedisPendingEntries } from '../redis/redis-pending-entries';
 import { RedisPendingRegistrations } from '../redis/redis-pending-registrations';
-import type { Logger } from '../services/ports';
+import type { Logger, Users } from '../services/ports';
 
 // A tool reports by its own lines; what the clients say meanwhile is for the service's log.
 const SILENT: Logger = {
@@ -47,6 +47,17 @@ export async function withStores<T>(config: Config, work: (stores: Stores) => Pr
   }
 }
 
+/** Lends the users table to `work` once PostgreSQL answers and holds it. Throws UnavailableError. */
+export async function withUsers<T>(config: Config, work: (users: Users) => Promise<T>): Promise<T> {
+  const pool = new PostgresPool({ config: config.postgres, state: UNCHECKED, log: SILENT });
+  try {
+    await reach('PostgreSQL', pool.check());
+    return await work(new PostgresUsers(pool));
+  } finally {
+    await pool.stop();
+  }
+}
+
 function buildStores(config: Config, pool: PostgresPool, redis: RedisConnection, sender: RecordSender) {
   return {
     users: new PostgresUsers(pool),
@@ -57,7 +68,8 @@ function buildStores(config: Config, pool: PostgresPool, redis: RedisConnection,
   };
 }
 
-async function reach(name: string, check: Promise<void>): Promise<void> {
+/** Throws UnavailableError, with the name of what is away, when the check or the work fails. */
+export async function reach(name: string, check: Promise<unknown>): Promise<void> {
   try {
     await check;
   } catch (error) {

@@ -3,7 +3,7 @@ import type { WriteStream } from 'node:tty';
 const NOT_PRINTABLE = /[\p{Cc}\u2028-\u202E\u2066-\u2069]/gu;
 const CLEAR_LINE = '\r\u001b[K';
 const TTY_INTERVAL_MS = 100;
-const PLAIN_INTERVAL_MS = 1000;
+const FIRST_PLAIN_INTERVAL_MS = 1000;
 
 /** Whoever read the output is gone, as behind `| head`: there is nothing left to do. */
 export class OutputClosedError extends Error {
@@ -15,7 +15,8 @@ type Stream = Pick<WriteStream, 'write' | 'on'> & { readonly isTTY?: boolean };
 /** Results go to stdout; progress and hints go to stderr. */
 export class Terminal {
   private isClosed = false;
-  private lastProgressAt = 0;
+  private nextProgressAt = 0;
+  private plainIntervalMs = FIRST_PLAIN_INTERVAL_MS;
   private hasProgressLine = false;
 
   constructor(
@@ -38,12 +39,13 @@ export class Terminal {
     this.stderr.write(`${printable(text)}\n`);
   }
 
-  /** How far the work is: one line that changes on a terminal, else a line a second at most. */
+  /** How far the work is: one line that changes on a terminal, else lines after 0, 1, 3, 7, 15… s. */
   progress(text: string): void {
     const { isTTY = false } = this.stderr;
     const now = performance.now();
-    if (now - this.lastProgressAt < (isTTY ? TTY_INTERVAL_MS : PLAIN_INTERVAL_MS)) return;
-    this.lastProgressAt = now;
+    if (now < this.nextProgressAt) return;
+    this.nextProgressAt = now + (isTTY ? TTY_INTERVAL_MS : this.plainIntervalMs);
+    this.plainIntervalMs *= 2;
     this.hasProgressLine = isTTY;
     this.stderr.write(isTTY ? `${CLEAR_LINE}${printable(text)}` : `${printable(text)}\n`);
   }

@@ -4,6 +4,8 @@ import { PAGE, START } from './docs-page';
 import { allowOnly } from './middleware/error-handler';
 import { openapiDocument } from './openapi/document';
 
+// Of swagger-ui-dist itself: swagger-ui-express makes its page of a template with inline styles and options of its own,
+// where these three files do under a strict policy.
 const FILES = ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'];
 
 // As strict as Swagger UI allows. Unlike Helmet's own it upgrades no request to HTTPS: the page has to work where there

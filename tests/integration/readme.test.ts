@@ -5,14 +5,10 @@ import dotenv from 'dotenv';
 import { scenarios } from '../../dev/faults/scenarios/all';
 import { eventually } from '../support/eventually';
 import { startService } from '../support/harness';
+import { blocks, README } from '../support/readme';
 import { withRedis } from '../support/test-servers';
 
-const README = readFileSync('README.md', 'utf8');
 const run = promisify(execFile);
-
-/** The text of the fenced blocks of one language. */
-const blocks = (language: string): string[] =>
-  [...README.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map((match) => match[1] ?? '');
 
 /** What differs from run to run. */
 const normalised = (answer: string): unknown =>

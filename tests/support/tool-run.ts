@@ -1,3 +1,4 @@
+import { createSeedTool } from '../../dev/seed/seed-tool';
 import { DLQ_HELP, parseDlqArguments } from '../../src/cli/dlq-arguments';
 import { runDlq } from '../../src/cli/dlq-commands';
 import { parseReconcileArguments, RECONCILE_HELP } from '../../src/cli/reconcile-arguments';
@@ -20,6 +21,11 @@ export function dlq(env: Env, line: string): Promise<ToolRun> {
 /** `npm run reconcile -- <line>` in this process. */
 export function reconcile(env: Env, line = ''): Promise<ToolRun> {
   return run({ help: RECONCILE_HELP, parse: parseReconcileArguments, run: runReconcile }, env, line);
+}
+
+/** `npm run seed -- <line>` in this process. */
+export function seed(env: Env, line = ''): Promise<ToolRun> {
+  return run(createSeedTool(env), env, line);
 }
 
 async function run<Command extends { readonly name: string }>(

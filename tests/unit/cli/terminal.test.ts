@@ -41,13 +41,17 @@ describe('Terminal', () => {
     expect(stdout.text).toBe('a?[2Jb?c?d\n');
   });
 
-  it('shows progress in plain lines, one a second at most', () => {
+  it('shows progress in plain lines, which become rarer', () => {
+    jest.useFakeTimers();
     const { stderr, terminal } = setUp();
 
-    terminal.progress('1 of 3');
-    terminal.progress('2 of 3');
+    for (let second = 0; second < 60; second += 1) {
+      terminal.progress(`${second} of 60`);
+      jest.advanceTimersByTime(1000);
+    }
 
-    expect(stderr.text).toBe('1 of 3\n');
+    jest.useRealTimers();
+    expect(stderr.text.match(/^\d+/gm)).toEqual(['0', '1', '3', '7', '15', '31']);
   });
 
   it('shows progress on a terminal in one line that makes way for results', () => {

@@ -1,0 +1,5 @@
+import { runTool } from '../../src/cli/run-tool';
+import { createSeedTool } from './seed-tool';
+
+/** `npm run seed`: made-up users for the database that the environment names. */
+void runTool(createSeedTool(process.env), process).then((code) => process.exit(code));

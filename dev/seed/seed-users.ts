@@ -1,0 +1,48 @@
+import { reach, withUsers } from '../../src/cli/clients';
+import { plural } from '../../src/cli/counts';
+import type { Terminal } from '../../src/cli/terminal';
+import type { Config } from '../../src/config/config';
+import { applyMigrations } from '../../src/postgres/migrations';
+import type { Users } from '../../src/services/ports';
+import { sampleUser } from './sample-user';
+import type { SeedCommand } from './seed-arguments';
+
+const BATCH_USERS = 1000;
+const BAR_CELLS = 30;
+
+/** Adds those of the first `users` sample users that are not there. What was added stays when it is interrupted. */
+export async function seedUsers({ users }: SeedCommand, config: Config, terminal: Terminal): Promise<void> {
+  if (config.env === 'production')
+    throw new Error('NODE_ENV is production, where nobody wants made-up users');
+  // As the service does at its start, which may be at this moment or still to come.
+  const { postgres } = config;
+  if (postgres.migrateOnStart)
+    await reach(
+      'PostgreSQL',
+      applyMigrations(postgres, () => undefined),
+    );
+  await withUsers(config, async (table) => {
+    let added = 0;
+    for (let done = 0; done < users; done += BATCH_USERS) {
+      terminal.progress(progressBar(done, users));
+      added += await addMissing(table, done + 1, Math.min(done + BATCH_USERS, users));
+    }
+    const known = users - added;
+    terminal.line(`${plural(added, 'user')} added${known > 0 ? `, ${known} were there` : ''}`);
+  });
+}
+
+/** Adds the sample users from the n-th to the m-th; resolves to how many were missing. */
+async function addMissing(table: Users, from: number, to: number): Promise<number> {
+  const batch = Array.from({ length: to - from + 1 }, (_, index) => sampleUser(from + index));
+  const known = await table.findByEmails(batch.map(({ email }) => email));
+  const emails = new Set(known.map(({ email }) => email));
+  const missing = batch.filter(({ email }) => !emails.has(email));
+  if (missing.length > 0) await table.insertMissing(missing);
+  return missing.length;
+}
+
+function progressBar(done: number, all: number): string {
+  const cells = Math.floor((done / all) * BAR_CELLS);
+  return `[${'='.repeat(cells).padEnd(BAR_CELLS)}] ${done} of ${plural(all, 'user')}`;
+}

@@ -1,0 +1,903 @@
+// Generated from the OpenAPI document by `npm run client:types`. Copy it into the front end.
+
+export interface paths {
+    "/api/users": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name for the request in the log */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** All users, newest first */
+        get: operations["listUsers"];
+        put?: never;
+        /**
+         * Submit a new user registration
+         * @description 201 means: stored, exactly once, first write wins; the row may come a moment later. Sending the same again while it is pending is safe and answers 201.
+         */
+        post: operations["registerUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{email}": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name for the request in the log */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /**
+                 * @description An e-mail in any spelling that POST accepts, percent-encoded
+                 * @example john.doe@example.com
+                 */
+                email: string;
+            };
+            cookie?: never;
+        };
+        /** One user */
+        get: operations["getUser"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{email}/status": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name for the request in the log */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /**
+                 * @description An e-mail in any spelling that POST accepts, percent-encoded
+                 * @example john.doe@example.com
+                 */
+                email: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * What became of the registration of an e-mail
+         * @description It speaks of the e-mail, not of one submission. Open to everyone: whoever has registered waits for it.
+         */
+        get: operations["getRegistrationStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the service and its dependencies are
+         * @description From a check in the background, once a second.
+         */
+        get: operations["getHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/health/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the process ticks; 503: restart it */
+        get: operations["isAlive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/health/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the process takes requests; 503: send them elsewhere */
+        get: operations["isReady"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /**
+         * @description Strings are trimmed first. Lengths count Unicode code points. Control characters, bidirectional overrides, lone surrogates and text without a visible character are refused. Unknown fields are dropped.
+         * @example {
+         *       "firstName": "John",
+         *       "lastName": "Doe",
+         *       "email": "john.doe@example.com",
+         *       "gender": "male",
+         *       "sex": "male",
+         *       "occupation": "Software Engineer"
+         *     }
+         */
+        Registration: {
+            /** @description 2-100 characters after trimming, none of them a control character */
+            firstName: string;
+            /** @description 2-100 characters after trimming, none of them a control character */
+            lastName: string;
+            /** @description An e-mail of at most 254 characters, in any script and any TLD. It is normalised (NFC), lower-cased, and its domain turned into ASCII; this form is the one stored and returned. */
+            email: string;
+            /** @enum {string} */
+            gender: "male" | "female" | "non-binary" | "prefer-not-to-say";
+            /** @enum {string} */
+            sex: "male" | "female" | "intersex";
+            /** @description 2-255 characters after trimming, none of them a control character */
+            occupation: string;
+        };
+        /**
+         * @example {
+         *       "success": true,
+         *       "message": "User registration submitted successfully",
+         *       "data": {
+         *         "email": "john.doe@example.com"
+         *       }
+         *     }
+         */
+        Accepted: {
+            /** @constant */
+            success: true;
+            /** @constant */
+            message: "User registration submitted successfully";
+            data: {
+                /** Format: idn-email */
+                email: string;
+            };
+        };
+        /**
+         * @example {
+         *       "id": 1,
+         *       "first_name": "John",
+         *       "last_name": "Doe",
+         *       "email": "john.doe@example.com",
+         *       "gender": "male",
+         *       "sex": "male",
+         *       "occupation": "Software Engineer",
+         *       "created_at": "2026-11-23T21:23:29.482Z",
+         *       "updated_at": "2026-11-23T21:23:29.482Z"
+         *     }
+         */
+        User: {
+            id: number;
+            first_name: string;
+            last_name: string;
+            /** Format: idn-email */
+            email: string;
+            /** @enum {string} */
+            gender: "male" | "female" | "non-binary" | "prefer-not-to-say";
+            /** @enum {string} */
+            sex: "male" | "female" | "intersex";
+            occupation: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        UserAnswer: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["User"];
+        };
+        UsersAnswer: {
+            /** @constant */
+            success: true;
+            /** @description Users in `data` */
+            count: number;
+            data: components["schemas"]["User"][];
+        };
+        StatusAnswer: {
+            /** @constant */
+            success: true;
+            data: {
+                /** Format: idn-email */
+                email: string;
+                /** @enum {string} */
+                status: "pending" | "completed" | "failed";
+                /**
+                 * @description Why it failed; only then
+                 * @enum {string}
+                 */
+                reason?: "invalid" | "unstorable" | "conflict";
+            };
+        };
+        Health: {
+            /** @description Seconds since the process started */
+            uptime: number;
+            /** @enum {string} */
+            message: "OK" | "Degraded";
+            /** @description Milliseconds since 1970 */
+            timestamp: number;
+            services: {
+                redis: components["schemas"]["Condition"];
+                postgres: components["schemas"]["Condition"];
+                kafka: components["schemas"]["Condition"];
+            };
+        };
+        /** @enum {string} */
+        Condition: "healthy" | "unhealthy";
+    };
+    responses: {
+        /** @description a field or parameter breaks a rule; the first one is named; or the body is no JSON in UTF-8; or the body is shorter than announced, or cannot be unpacked; or the request cannot be read as HTTP */
+        InvalidRegistration: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    /** @constant */
+                    success: false;
+                    error: string;
+                };
+            };
+        };
+        /** @description a field or parameter breaks a rule; the first one is named; or the request cannot be read as HTTP */
+        InvalidPage: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    /** @constant */
+                    success: false;
+                    error: string;
+                };
+            };
+        };
+        /** @description a field or parameter breaks a rule; the first one is named; or a % in the path stands for no character; or the request cannot be read as HTTP */
+        InvalidEmail: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    /** @constant */
+                    success: false;
+                    error: string;
+                };
+            };
+        };
+        /** @description the request cannot be read as HTTP */
+        BrokenRequest: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    /** @constant */
+                    success: false;
+                    /** @enum {string} */
+                    error: "Request is not valid HTTP";
+                };
+            };
+        };
+        /** @description reading needs an API key, and there is none or a wrong one */
+        Unauthorized: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    /** @constant */
+                    success: false;
+                    /** @enum {string} */
+                    error: "A valid API key is required";
+                };
+            };
+        };
+        /** @description nobody has this e-mail; GET by e-mail says so while the registration is pending, too */
+        UserNotFound: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    /** @constant */
+                    success: false;
+                    /** @enum {string} */
+                    error: "User not found";
+                };
+            };
+        };
+        /** @description there is nothing at this path */
+        NotFound: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    /** @constant */
+                    success: false;
+                    /** @enum {string} */
+                    error: "Not found";
+                };
+            };
+        };
+        /** @description the path has other methods, named in `Allow` */
+        MethodNotAllowed: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                Allow: components["headers"]["Allow"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    /** @constant */
+                    success: false;
+                    /** @enum {string} */
+                    error: "Method not allowed";
+                };
+            };
+        };
+        /** @description the request did not arrive within 30 s */
+        TooSlow: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    /** @constant */
+                    success: false;
+                    /** @enum {string} */
+                    error: "Request took too long";
+                };
+            };
+        };
+        /** @description the e-mail has a row; or another registration of the e-mail is on its way; or the first request with this Idempotency-Key has no answer yet */
+        Conflict: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "Retry-After": components["headers"]["RetryAfterIfPending"];
+                "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    /** @constant */
+                    success: false;
+                    /** @enum {string} */
+                    error: "User already registered" | "Registration already in progress" | "A request with this Idempotency-Key is in progress";
+                };
+            };
+        };
+        /** @description the body is above 16 kB */
+        TooLarge: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    /** @constant */
+                    success: false;
+                    /** @enum {string} */
+                    error: "Request body is too large (limit 16 kB)";
+                };
+            };
+        };
+        /** @description the body has another content type; or the body has an encoding or charset that the service does not know */
+        UnsupportedMediaType: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    /** @constant */
+                    success: false;
+                    /** @enum {string} */
+                    error: "Content-Type must be application/json" | "Unsupported content encoding or charset";
+                };
+            };
+        };
+        /** @description the Idempotency-Key came with another body before */
+        IdempotencyKeyReused: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    /** @constant */
+                    success: false;
+                    /** @enum {string} */
+                    error: "Idempotency-Key was used with another body";
+                };
+            };
+        };
+        /** @description the address has used up its requests (100 in 15 minutes) */
+        TooManyRequests: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    /** @constant */
+                    success: false;
+                    /** @enum {string} */
+                    error: "Too many requests, please try again later";
+                };
+            };
+        };
+        /** @description the headers are above 16 kB, or more than 100 */
+        HeadersTooLarge: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestIdIfRead"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    /** @constant */
+                    success: false;
+                    /** @enum {string} */
+                    error: "Request headers are too large";
+                };
+            };
+        };
+        /** @description a bug; the log knows it by its X-Request-Id */
+        Crash: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    /** @constant */
+                    success: false;
+                    /** @enum {string} */
+                    error: "Internal server error";
+                };
+            };
+        };
+        /** @description a dependency is away, or there is too much to do: send the same again after `Retry-After` seconds */
+        Unavailable: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    /** @constant */
+                    success: false;
+                    /** @enum {string} */
+                    error: "Service temporarily unavailable, please retry";
+                };
+            };
+        };
+    };
+    parameters: {
+        /** @description A name for the request in the log */
+        RequestId: string;
+    };
+    requestBodies: never;
+    headers: {
+        /**
+         * @description The X-Request-Id of the request when it was sane, else a new one. It stands in the log.
+         * @example 6f0a2c9e-6f5b-4b1e-9f0e-0c8f6f1f7a55
+         */
+        RequestId: string;
+        /**
+         * @description The same; not there when the request could not be read so far.
+         * @example 6f0a2c9e-6f5b-4b1e-9f0e-0c8f6f1f7a55
+         */
+        RequestIdIfRead: string;
+        /**
+         * @description How many requests the address has in all, how many are left, and seconds until all are back.
+         * @example limit=100, remaining=99, reset=900
+         */
+        RateLimit: string;
+        /**
+         * @description Requests; w is the window in seconds.
+         * @example 100;w=900
+         */
+        RateLimitPolicy: string;
+        /**
+         * @description Seconds after which it makes sense to ask again.
+         * @example 2
+         */
+        RetryAfter: string;
+        /**
+         * @description Seconds after which it makes sense to ask again; not there when the e-mail is registered.
+         * @example 1
+         */
+        RetryAfterIfPending: string;
+        /**
+         * @description The address of the user.
+         * @example /api/users/john.doe%40example.com
+         */
+        Location: string;
+        /**
+         * @description The next page, while there is one.
+         * @example </api/users?limit=100&cursor=MTc5NTQ2OTAwOTUzMDAwMCw0Mg>; rel="next"
+         */
+        Link: string;
+        /**
+         * @description The methods that the path has.
+         * @example GET, HEAD, POST, OPTIONS
+         */
+        Allow: string;
+        /**
+         * @description How to authenticate.
+         * @example Bearer realm="users"
+         */
+        WwwAuthenticate: string;
+        /**
+         * @description This is the kept answer to an earlier request with the same Idempotency-Key.
+         * @example true
+         */
+        IdempotencyReplayed: "true";
+    };
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    listUsers: {
+        parameters: {
+            query?: {
+                /** @description Users in one answer at most */
+                limit?: number;
+                /** @description Users to skip, from the newest or from the cursor. What is inserted meanwhile shifts such pages. */
+                offset?: number;
+                /** @description Where the page begins, from the `Link` header of the page before; take it as it is. Going from `Link` to `Link` neither skips nor repeats a user, whoever is inserted meanwhile. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description A name for the request in the log */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The users */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsersAnswer"];
+                };
+            };
+            400: components["responses"]["InvalidPage"];
+            401: components["responses"]["Unauthorized"];
+            408: components["responses"]["TooSlow"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Crash"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    registerUser: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name for the request in the log */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+                /** @description 1-255 visible ASCII characters, new for each registration. 201, 400 and 409 `User already registered` are kept for 24 h, and answered again to the same key and body with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description At most 16 kB */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "firstName": "John",
+                 *       "lastName": "Doe",
+                 *       "email": "john.doe@example.com",
+                 *       "gender": "male",
+                 *       "sex": "male",
+                 *       "occupation": "Software Engineer"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Registration"];
+            };
+        };
+        responses: {
+            /** @description The registration is accepted */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accepted"];
+                };
+            };
+            400: components["responses"]["InvalidRegistration"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyKeyReused"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Crash"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getUser: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name for the request in the log */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /**
+                 * @description An e-mail in any spelling that POST accepts, percent-encoded
+                 * @example john.doe@example.com
+                 */
+                email: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The user */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserAnswer"];
+                };
+            };
+            400: components["responses"]["InvalidEmail"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["UserNotFound"];
+            408: components["responses"]["TooSlow"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Crash"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getRegistrationStatus: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name for the request in the log */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /**
+                 * @description An e-mail in any spelling that POST accepts, percent-encoded
+                 * @example john.doe@example.com
+                 */
+                email: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description pending: on its way; completed: there is a row; failed: it could not be stored */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatusAnswer"];
+                };
+            };
+            400: components["responses"]["InvalidEmail"];
+            404: components["responses"]["UserNotFound"];
+            408: components["responses"]["TooSlow"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Crash"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All are healthy */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            400: components["responses"]["BrokenRequest"];
+            408: components["responses"]["TooSlow"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Crash"];
+            /** @description Some are not */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    isAlive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description alive */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        status: "alive";
+                    };
+                };
+            };
+            400: components["responses"]["BrokenRequest"];
+            408: components["responses"]["TooSlow"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Crash"];
+            /** @description not alive */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        status: "not alive";
+                    };
+                };
+            };
+        };
+    };
+    isReady: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description ready */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        status: "ready";
+                    };
+                };
+            };
+            400: components["responses"]["BrokenRequest"];
+            408: components["responses"]["TooSlow"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["Crash"];
+            /** @description not ready */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        status: "not ready";
+                    };
+                };
+            };
+        };
+    };
+}

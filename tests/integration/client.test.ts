@@ -1,0 +1,154 @@
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
+import ts from 'typescript';
+import type { Registration } from '../../src/domain/registration';
+import { buildRegistration } from '../support/builders';
+import { startService, type TestService } from '../support/harness';
+import { blocks } from '../support/readme';
+import { runEntryPoint } from '../support/service-process';
+import { sql } from '../support/test-servers';
+
+const TYPES = 'docs/client/api.d.ts';
+const [EXAMPLE = 'no example'] = blocks('ts');
+
+async function inFolder<T>(work: (folder: string) => T): Promise<Awaited<T>> {
+  const folder = mkdtempSync(join(tmpdir(), 'client-'));
+  try {
+    return await work(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** What the compiler says of a front end's file beside the types, as strictly as it can. */
+function complaintsOf(source: string): Promise<string[]> {
+  return inFolder((folder) => {
+    copyFileSync(TYPES, join(folder, 'api.d.ts'));
+    const file = join(folder, 'register.ts');
+    writeFileSync(file, source);
+    const program = ts.createProgram([file], {
+      strict: true,
+      noUncheckedIndexedAccess: true,
+      exactOptionalPropertyTypes: true,
+      noUnusedLocals: true,
+      noEmit: true,
+      target: ts.ScriptTarget.ES2022,
+      module: ts.ModuleKind.ESNext,
+      moduleResolution: ts.ModuleResolutionKind.Bundler,
+      lib: ['lib.es2022.d.ts', 'lib.dom.d.ts'],
+      types: [],
+    });
+    return ts
+      .getPreEmitDiagnostics(program)
+      .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' '));
+  });
+}
+
+type Register = (registration: Registration) => Promise<unknown>;
+
+/** The README's client, calling this service by this `fetch`. */
+function loadExample(service: TestService, fetchLike: typeof fetch = fetch): Register {
+  const source = EXAMPLE.replaceAll('http://localhost:8000', service.url);
+  const { outputText } = ts.transpileModule(source, { compilerOptions: { module: ts.ModuleKind.CommonJS } });
+  const exported: { register?: Register } = {};
+  runInNewContext(outputText, { exports: exported, fetch: fetchLike, crypto, setTimeout });
+  if (exported.register === undefined) throw new Error('the README exports no register');
+  return exported.register;
+}
+
+/** Answers POSTs with these before it lets one through; keeps the idempotency keys. */
+function answeringFirst(...answers: Response[]): { fetch: typeof fetch; keys: unknown[] } {
+  const keys: unknown[] = [];
+  return {
+    keys,
+    fetch: (input, init) => {
+      if (init?.method !== 'POST') return fetch(input, init);
+      keys.push(new Headers(init.headers).get('Idempotency-Key'));
+      const answer = answers.shift();
+      return answer ? Promise.resolve(answer) : fetch(input, init);
+    },
+  };
+}
+
+const refusal = (status: number, headers: HeadersInit = {}): Response =>
+  Response.json({ success: false, error: `refused with ${status}` }, { status, headers });
+
+describe('docs/client/api.d.ts', () => {
+  it('is what npm run client:types makes of the OpenAPI document', async () => {
+    await inFolder(async (folder) => {
+      const file = join(folder, 'api.d.ts');
+      expect(await runEntryPoint('dev/client-types.ts', {}, [file])).toMatchObject({ code: 0 });
+
+      expect(readFileSync(TYPES, 'utf8')).toBe(readFileSync(file, 'utf8'));
+    });
+  });
+});
+
+describe("the README's client", () => {
+  let service: TestService;
+  beforeAll(async () => {
+    service = await startService();
+  });
+
+  it('compiles against the types, as strictly as can be', async () => {
+    expect(await complaintsOf(EXAMPLE)).toEqual([]);
+  });
+
+  it.each([
+    ["data.status !== 'pending'", "data.status !== 'waiting'"],
+    ["['Registration']", "['Submission']"],
+    ["email, status: 'pending'", "email, state: 'pending'"],
+  ])('would not compile with a mistake: %s', async (right, wrong) => {
+    expect(EXAMPLE).toContain(right);
+    expect(await complaintsOf(EXAMPLE.replace(right, wrong))).not.toEqual([]);
+  });
+
+  it('registers and waits for the row', async () => {
+    const registration = buildRegistration();
+
+    const outcome = await loadExample(service)(registration);
+
+    expect(outcome).toEqual({ email: registration.email, status: 'completed' });
+    expect(await sql(service.env, 'SELECT email FROM users')).toContainEqual({ email: registration.email });
+  });
+
+  it('sends the same again with the same key after 503 and 409 with Retry-After', async () => {
+    const registration = buildRegistration();
+    const soon = { 'Retry-After': '0' };
+    const flaky = answeringFirst(refusal(503, soon), refusal(409, soon));
+
+    const outcome = await loadExample(service, flaky.fetch)(registration);
+
+    expect(outcome).toMatchObject({ status: 'completed' });
+    expect(flaky.keys).toHaveLength(3);
+    expect(new Set(flaky.keys).size).toBe(1);
+  });
+
+  it('throws what the API says when the e-mail is taken or the input wrong', async () => {
+    const register = loadExample(service);
+    const registration = buildRegistration();
+    await register(registration);
+
+    await expect(register(registration)).rejects.toThrow('User already registered');
+    await expect(register({ ...registration, email: 'john' })).rejects.toThrow(
+      'Validation error: email must be a valid email',
+    );
+  });
+
+  it('gives up after five tries, and does not wait out the rate limit', async () => {
+    const always503 = Array.from({ length: 9 }, () => refusal(503, { 'Retry-After': '0' }));
+    const unavailable = answeringFirst(...always503);
+    const limited = answeringFirst(refusal(429, { 'Retry-After': '900' }));
+
+    await expect(loadExample(service, unavailable.fetch)(buildRegistration())).rejects.toThrow(
+      'refused with 503',
+    );
+    await expect(loadExample(service, limited.fetch)(buildRegistration())).rejects.toThrow(
+      'refused with 429',
+    );
+
+    expect(unavailable.keys).toHaveLength(5);
+  });
+});
