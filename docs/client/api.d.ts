@@ -5,7 +5,7 @@ export interface paths {
         parameters: {
             query?: never;
             header?: {
-                /** @description A name for the request in the log */
+                /** @description A name for the request in the log: 1-128 letters, digits or `_ . : -`; another one is replaced */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
             };
             path?: never;
@@ -29,7 +29,7 @@ export interface paths {
         parameters: {
             query?: never;
             header?: {
-                /** @description A name for the request in the log */
+                /** @description A name for the request in the log: 1-128 letters, digits or `_ . : -`; another one is replaced */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
             };
             path: {
@@ -55,7 +55,7 @@ export interface paths {
         parameters: {
             query?: never;
             header?: {
-                /** @description A name for the request in the log */
+                /** @description A name for the request in the log: 1-128 letters, digits or `_ . : -`; another one is replaced */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
             };
             path: {
@@ -543,7 +543,7 @@ export interface components {
         };
     };
     parameters: {
-        /** @description A name for the request in the log */
+        /** @description A name for the request in the log: 1-128 letters, digits or `_ . : -`; another one is replaced */
         RequestId: string;
     };
     requestBodies: never;
@@ -619,7 +619,7 @@ export interface operations {
                 cursor?: string;
             };
             header?: {
-                /** @description A name for the request in the log */
+                /** @description A name for the request in the log: 1-128 letters, digits or `_ . : -`; another one is replaced */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
             };
             path?: never;
@@ -653,7 +653,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A name for the request in the log */
+                /** @description A name for the request in the log: 1-128 letters, digits or `_ . : -`; another one is replaced */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
                 /** @description 1-255 visible ASCII characters, new for each registration. 201, 400 and 409 `User already registered` are kept for 24 h, and answered again to the same key and body with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: string;
@@ -708,7 +708,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A name for the request in the log */
+                /** @description A name for the request in the log: 1-128 letters, digits or `_ . : -`; another one is replaced */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
             };
             path: {
@@ -748,7 +748,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A name for the request in the log */
+                /** @description A name for the request in the log: 1-128 letters, digits or `_ . : -`; another one is replaced */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
             };
             path: {
