@@ -126,8 +126,9 @@ describe("the README's client", () => {
     expect(new Set(flaky.keys).size).toBe(1);
   });
 
-  it('throws what the API says when the e-mail is taken or the input wrong', async () => {
-    const register = loadExample(service);
+  it('throws what the API says, at once, when the e-mail is taken or the input wrong', async () => {
+    const counted = answeringFirst();
+    const register = loadExample(service, counted.fetch);
     const registration = buildRegistration();
     await register(registration);
 
@@ -135,6 +136,8 @@ describe("the README's client", () => {
     await expect(register({ ...registration, email: 'john' })).rejects.toThrow(
       'Validation error: email must be a valid email',
     );
+
+    expect(counted.keys).toHaveLength(3);
   });
 
   it('gives up after five tries, and does not wait out the rate limit', async () => {
