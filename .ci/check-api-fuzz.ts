@@ -19,7 +19,7 @@ async function fuzz(port: number): Promise<void> {
     '--checks=all',
     '--max-examples=300',
     '--seed=1',
-    '--workers=2',
+    '--workers=1',
     '--report=har',
     '--no-color',
   ];

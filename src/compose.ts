@@ -8,6 +8,7 @@ import { RegistrationConsumer } from './kafka/registration-consumer';
 import { SendQueue } from './kafka/send-queue';
 import { StallWatchdog } from './kafka/stall-watchdog';
 import { Metrics } from './observability/metrics';
+import { remedyFor } from './observability/remedy';
 import { Migrations } from './postgres/migrations';
 import { PostgresPool } from './postgres/postgres-pool';
 import { PostgresUsers } from './postgres/postgres-users';
@@ -161,9 +162,24 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     intervalMs: CHECK_INTERVAL_MS,
     log,
     checks: [
-      { status: status.redis, check: () => redis.check(), timeoutMs: 1500 },
-      { status: status.postgres, check: () => pool.check(), timeoutMs: 1500 },
-      { status: status.kafka, check: () => topics.check(), timeoutMs: 3000 },
+      {
+        status: status.redis,
+        check: () => redis.check(),
+        timeoutMs: 1500,
+        remedy: (error) => remedyFor('redis', error),
+      },
+      {
+        status: status.postgres,
+        check: () => pool.check(),
+        timeoutMs: 1500,
+        remedy: (error) => remedyFor('postgres', error),
+      },
+      {
+        status: status.kafka,
+        check: () => topics.check(),
+        timeoutMs: 3000,
+        remedy: (error) => remedyFor('kafka', error),
+      },
     ],
   });
 

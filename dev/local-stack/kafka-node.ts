@@ -20,6 +20,8 @@ export interface KafkaNodeOptions {
   readonly durable: boolean;
   /** Instead of the default ones, which favour a quick start and little memory over throughput. */
   readonly jvmOptions?: readonly string[];
+  /** Users that prove their password by SCRAM, such as `SCRAM-SHA-512=[name=app,password=secret]`. */
+  readonly scramUsers?: readonly string[];
   readonly report: (line: string) => void;
 }
 
@@ -39,7 +41,8 @@ export async function prepareKafkaNode(
 
   await createFolderOnce(folder, async (draft) => {
     const properties = await writeKafkaProperties(draft, 1, place);
-    const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties];
+    const users = (options.scramUsers ?? []).flatMap((user) => ['--add-scram', user]);
+    const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties, ...users];
     await runToEnd("formatting Kafka's storage", run(smallAndQuickToStart, ...format), log);
   });
   return {

@@ -9,11 +9,21 @@ export interface KafkaPlace {
   readonly clusterPorts?: readonly number[];
   /** Of a proxy on 127.0.0.1, to which clients are sent instead of to the node itself. */
   readonly advertisedPort?: number;
+  /** One more listener, for clients that encrypt and name themselves. */
+  readonly saslSsl?: {
+    readonly port: number;
+    /** The certificate, the mechanisms and their users, in Kafka's own words. */
+    readonly settings: Readonly<Record<string, string>>;
+  };
 }
 
 /** Writes the settings of a node that listens for clients on `port`; its controller listens on the next one. */
 export async function writeKafkaProperties(folder: string, port: number, place: KafkaPlace): Promise<string> {
-  const { id, clusterPorts = [port], advertisedPort = port } = place;
+  const { id, clusterPorts = [port], advertisedPort = port, saslSsl } = place;
+  // The name is what certificates of this machine are made for.
+  const [secured = '', securedAddress = ''] = saslSsl
+    ? [`,SASL_SSL://127.0.0.1:${saslSsl.port}`, `,SASL_SSL://localhost:${saslSsl.port}`]
+    : [];
   const settings = {
     'process.roles': 'broker,controller',
     'node.id': id,
@@ -21,12 +31,13 @@ export async function writeKafkaProperties(folder: string, port: number, place: 
       .map((each, index) => `${index + 1}@127.0.0.1:${each + 1}`)
       .join(),
     'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${port + 1}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${advertisedPort}`,
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL',
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${port + 1}${secured}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${advertisedPort}${securedAddress}`,
     'log.dirs': join(folder, 'data'),
     ...replication(clusterPorts.length),
     ...quick,
+    ...saslSsl?.settings,
   };
   const path = join(folder, 'server.properties');
   await writeFile(

@@ -3,7 +3,7 @@ import { type ClaimedServer, DataClaim } from './data-claim';
 import { createThrowAwayFolder } from './folders';
 import { type KafkaOptions, startKafka } from './kafka';
 import type { LocalServer } from './local-server';
-import { postgresUser, startPostgres } from './postgres';
+import { type PostgresOptions, postgresUser, startPostgres } from './postgres';
 import { startRedis } from './redis';
 
 /** The servers that the service needs. */
@@ -20,7 +20,8 @@ export interface LocalStackOptions {
   readonly durable?: boolean;
   /** PostgreSQL's, `userdb` by default; made when missing. */
   readonly database?: string;
-  readonly kafka?: Pick<KafkaOptions, 'jvmOptions' | 'advertisedPort'>;
+  readonly kafka?: Pick<KafkaOptions, 'jvmOptions' | 'advertisedPort' | 'saslSsl' | 'scramUsers'>;
+  readonly postgres?: Pick<PostgresOptions, 'settings'>;
   readonly report: (line: string) => void;
 }
 
@@ -98,7 +99,7 @@ function startServer(name: ServiceName, dataDir: string, options: LocalStackOpti
   const { database = defaultDatabase, durable = options.dataDir !== undefined, report } = options;
   switch (name) {
     case 'postgres':
-      return startPostgres({ dataDir, durable, database });
+      return startPostgres({ dataDir, durable, database, ...options.postgres });
     case 'redis':
       return startRedis({ dataDir, durable, report });
     case 'kafka':

@@ -14,6 +14,8 @@ export interface PostgresOptions {
   readonly durable: boolean;
   /** Made when missing. */
   readonly database: string;
+  /** `name=value` of its configuration, beside its own. */
+  readonly settings?: readonly string[];
 }
 
 // synchronous_commit stays on: without it a killed server loses what it had confirmed.
@@ -26,6 +28,7 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalServ
   await createPostgresFolder(folder, log, postgresUser);
 
   const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=200'];
+  settings.push(...(options.settings ?? []));
   if (!options.durable) settings.push(...fastSettings);
   const flags = settings.flatMap((setting) => ['-c', setting]);
   const server = await LocalServer.start({

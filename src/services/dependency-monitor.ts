@@ -9,6 +9,8 @@ export interface DependencyCheck {
   readonly status: DependencyStatus;
   readonly check: () => Promise<void>;
   readonly timeoutMs: number;
+  /** What to do about an error that waiting will not mend. */
+  readonly remedy: (error: unknown) => string | undefined;
 }
 
 interface MonitorDeps {
@@ -40,15 +42,17 @@ export class DependencyMonitor {
     }
   }
 
-  private async checkOnce({ status, check, timeoutMs }: DependencyCheck): Promise<void> {
+  private async checkOnce({ status, check, timeoutMs, remedy: remedyFor }: DependencyCheck): Promise<void> {
     const timeout = (): Error => new UnavailableError(`no answer within ${timeoutMs} ms`);
     try {
       await withTimeout(check(), timeoutMs, timeout);
       if (status.update(true)) this.deps.log.info('dependency is healthy', { dependency: status.name });
     } catch (error) {
       if (!status.update(false)) return;
-      if (status.wasReached) this.deps.log.warn('dependency is away', { dependency: status.name, error });
-      else this.deps.log.info('waiting for dependency', { dependency: status.name, error });
+      const remedy = remedyFor(error);
+      const fields = { dependency: status.name, ...(remedy !== undefined && { remedy }), error };
+      if (status.wasReached) this.deps.log.warn('dependency is away', fields);
+      else this.deps.log[remedy === undefined ? 'info' : 'warn']('waiting for dependency', fields);
     }
   }
 }

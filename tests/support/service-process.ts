@@ -47,8 +47,18 @@ export class ServiceProcess {
     this.exited = once(child, 'exit').then(([code]) => code as number | null);
   }
 
-  /** Resolves when it is ready. It listens on a free port of its own choice. */
+  /** Resolves when it is ready. */
   static async start(env: Env): Promise<ServiceProcess> {
+    const service = ServiceProcess.launch(env);
+    await eventually(async () => {
+      if ((await send(`${service.url}/api/health/ready`)).status !== 200)
+        throw new Error(`not ready: ${service.output}`);
+    });
+    return service;
+  }
+
+  /** On its way. It listens on a free port of its own choice. */
+  static launch(env: Env): ServiceProcess {
     const defaults = {
       NODE_ENV: 'production',
       PORT: '0',
@@ -62,10 +72,6 @@ export class ServiceProcess {
     });
     const service = new ServiceProcess(child);
     started.push(service);
-    await eventually(async () => {
-      if ((await send(`${service.url}/api/health/ready`)).status !== 200)
-        throw new Error(`not ready: ${service.output}`);
-    });
     return service;
   }
 

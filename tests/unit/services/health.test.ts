@@ -113,9 +113,14 @@ describe('DependencyMonitor', () => {
       intervalMs: 1,
       log,
       checks: [
-        { status: good, timeoutMs: 1000, check: count },
-        { status: bad, timeoutMs: 1000, check: () => Promise.reject(new Error('refused')) },
-        { status: silent, timeoutMs: 5, check: () => new Promise(() => undefined) },
+        { status: good, timeoutMs: 1000, remedy: () => undefined, check: count },
+        {
+          status: bad,
+          timeoutMs: 1000,
+          remedy: () => undefined,
+          check: () => Promise.reject(new Error('refused')),
+        },
+        { status: silent, timeoutMs: 5, remedy: () => undefined, check: () => new Promise(() => undefined) },
       ],
     });
 
@@ -141,7 +146,7 @@ describe('DependencyMonitor', () => {
     const monitor = new DependencyMonitor({
       intervalMs: 1,
       log,
-      checks: [{ status, timeoutMs: 1000, check }],
+      checks: [{ status, timeoutMs: 1000, remedy: () => undefined, check }],
     });
     monitor.start();
     await eventually(() => expect(status.isHealthy).toBe(true));

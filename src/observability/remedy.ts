@@ -1,0 +1,44 @@
+/** The servers that the service needs. */
+type Dependency = 'redis' | 'postgres' | 'kafka';
+type Refusal = 'authority' | 'host name' | 'password';
+
+// The drivers tell it by code, by name or only by text; kafkajs wraps its errors in others.
+const SIGNS: readonly (readonly [Refusal, RegExp])[] = [
+  ['host name', /ALTNAME_INVALID|does not match certificate's altnames/i],
+  ['authority', /self[- ]signed|UNABLE_TO_|unable to (get|verify)|CERT_/i],
+  [
+    'password',
+    /\b(28P01|28000|WRONGPASS|NOAUTH|NOPERM)\b|SASLAuthentication|password authentication failed/i,
+  ],
+];
+
+const REMEDIES: Readonly<Record<Dependency, Readonly<Record<Refusal, string>>>> = {
+  postgres: {
+    authority: 'DB_SSL_CA_FILE must name the certificate of the authority that signed the server’s',
+    'host name': 'DB_HOST must be a name that the server’s certificate holds',
+    password: 'the server refuses DB_USER with DB_PASSWORD',
+  },
+  redis: {
+    authority: 'NODE_EXTRA_CA_CERTS must name the certificate of the authority that signed the server’s',
+    'host name': 'REDIS_URL must hold a host name that the server’s certificate holds',
+    password: 'the server refuses the user and password in REDIS_URL',
+  },
+  kafka: {
+    authority: 'KAFKA_SSL_CA_FILE must name the certificate of the authority that signed the brokers’',
+    'host name': 'KAFKA_BROKERS must hold names that the brokers’ certificates hold',
+    password: 'the brokers refuse KAFKA_SASL_USERNAME with KAFKA_SASL_PASSWORD by KAFKA_SASL_MECHANISM',
+  },
+};
+
+/** What to do about a server that cannot be reached, when waiting will not help: one sentence, without a value. */
+export function remedyFor(dependency: Dependency, error: unknown): string | undefined {
+  const text = describe(error);
+  const [refusal] = SIGNS.find(([, sign]) => sign.test(text)) ?? [];
+  return refusal && REMEDIES[dependency][refusal];
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return '';
+  const code = 'code' in error ? String(error.code) : '';
+  return `${error.name} ${code} ${error.message} ${describe(error.cause)}`;
+}

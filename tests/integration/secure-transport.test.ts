@@ -1,0 +1,185 @@
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { startLocalStack, type LocalStack } from '../../dev/local-stack/local-stack';
+import { chooseFreePort } from '../../dev/local-stack/ports';
+import { makeCertificates, type Certificates } from '../support/certificates';
+import { eventually } from '../support/eventually';
+import { runEntryPoint, ServiceProcess } from '../support/service-process';
+import { sql, type Env } from '../support/test-servers';
+import { startTlsFront } from '../support/tls-front';
+import { expectStored, register } from '../support/traffic';
+
+const PASSWORD = 'only for this test';
+const WRONG = 'not the password at all';
+
+let stack: LocalStack;
+let certificates: Certificates;
+let strangers: Certificates;
+let redisFront: Awaited<ReturnType<typeof startTlsFront>>;
+let secured: Env;
+
+beforeAll(async () => {
+  [certificates, strangers] = await Promise.all([makeCertificates(), makeCertificates()]);
+  const kafkaPort = await chooseFreePort();
+  stack = await startLocalStack({
+    services: ['postgres', 'redis', 'kafka'],
+    postgres: {
+      settings: [
+        'ssl=on',
+        `ssl_cert_file=${certificates.certificateFile}`,
+        `ssl_key_file=${certificates.keyFile}`,
+      ],
+    },
+    kafka: {
+      saslSsl: { port: kafkaPort, settings: kafkaSettings(certificates) },
+      scramUsers: [`SCRAM-SHA-512=[name=service,password=${PASSWORD}]`],
+    },
+    report: () => undefined,
+  });
+  redisFront = await startTlsFront(certificates, stack.servers.redis?.port ?? 0);
+  const redis = new Redis(stack.env['REDIS_URL'] ?? '');
+  await redis.call('ACL', 'SETUSER', 'service', 'on', `>${PASSWORD}`, '~*', '&*', '+@all', '-@admin');
+  await redis.call('ACL', 'SETUSER', 'default', 'off');
+  redis.disconnect();
+  await sql(stack.env, `CREATE ROLE service LOGIN SUPERUSER PASSWORD '${PASSWORD}'`);
+  await runEntryPoint('src/migrate.ts', stack.env);
+  secured = {
+    DB_HOST: 'localhost',
+    DB_PORT: stack.env['DB_PORT'] ?? '',
+    DB_NAME: stack.env['DB_NAME'] ?? '',
+    DB_USER: 'service',
+    DB_PASSWORD: PASSWORD,
+    DB_SSL: 'true',
+    DB_SSL_CA_FILE: certificates.caFile,
+    REDIS_URL: redisUrl('localhost', PASSWORD),
+    // Redis' own authority: the URL has no place for it.
+    NODE_EXTRA_CA_CERTS: certificates.caFile,
+    KAFKA_BROKERS: `localhost:${kafkaPort}`,
+    KAFKA_SSL: 'true',
+    KAFKA_SSL_CA_FILE: certificates.caFile,
+    KAFKA_SASL_MECHANISM: 'scram-sha-512',
+    KAFKA_SASL_USERNAME: 'service',
+    KAFKA_SASL_PASSWORD: PASSWORD,
+  };
+});
+
+afterAll(async () => {
+  redisFront.stop();
+  await stack.kill();
+});
+
+const redisUrl = (host: string, password: string): string =>
+  `rediss://service:${encodeURIComponent(password)}@${host}:${redisFront.port}/0`;
+
+/** A certificate, and one user for each of the two mechanisms. */
+function kafkaSettings({ certificate, key }: Certificates): Record<string, string> {
+  const inOneLine = (pem: string): string => pem.replaceAll(/\r?\n/g, '\\n');
+  const modules = 'org.apache.kafka.common.security';
+  return {
+    'ssl.keystore.type': 'PEM',
+    'ssl.keystore.certificate.chain': inOneLine(certificate),
+    'ssl.keystore.key': inOneLine(key),
+    'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-512',
+    'listener.name.sasl_ssl.plain.sasl.jaas.config': `${modules}.plain.PlainLoginModule required user_service="${PASSWORD}";`,
+    'listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config': `${modules}.scram.ScramLoginModule required;`,
+  };
+}
+
+/** Topics and group of its own, so that one test does not wait for another's. */
+const ofItsOwn = (): Env => ({
+  KAFKA_TOPIC: `registrations-${randomUUID()}`,
+  KAFKA_GROUP_ID: `group-${randomUUID()}`,
+});
+
+describe.each(['scram-sha-512', 'plain'])('TLS and passwords everywhere, SASL %s', (mechanism) => {
+  it('lead from a registration to its row', async () => {
+    await sql(stack.env, 'TRUNCATE users');
+    const service = await ServiceProcess.start({
+      ...secured,
+      ...ofItsOwn(),
+      KAFKA_SASL_MECHANISM: mechanism,
+    });
+
+    const attempts = await Promise.all(Array.from({ length: 5 }, () => register(service.url)));
+    await eventually(() => expectStored(stack.env, attempts));
+    const connections = await sql(
+      stack.env,
+      `SELECT DISTINCT ssl, usename FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+       WHERE application_name = 'user-registration-backend'`,
+    );
+
+    expect(connections).toEqual([{ ssl: true, usename: 'service' }]);
+    expect(service.output).not.toContain(PASSWORD);
+    await service.stop();
+  });
+});
+
+describe('what does not prove who it is', () => {
+  const refusals: [string, string, () => Env, RegExp][] = [
+    [
+      'postgres',
+      'a certificate of a strange authority',
+      () => ({ DB_SSL_CA_FILE: strangers.caFile }),
+      /DB_SSL_CA_FILE/,
+    ],
+    ['postgres', 'a certificate of another host', () => ({ DB_HOST: '127.0.0.1' }), /DB_HOST/],
+    ['postgres', 'a wrong password', () => ({ DB_PASSWORD: WRONG }), /DB_PASSWORD/],
+    [
+      'redis',
+      'a certificate of a strange authority',
+      () => ({ NODE_EXTRA_CA_CERTS: '' }),
+      /NODE_EXTRA_CA_CERTS/,
+    ],
+    [
+      'redis',
+      'a certificate of another host',
+      () => ({ REDIS_URL: redisUrl('127.0.0.1', PASSWORD) }),
+      /REDIS_URL/,
+    ],
+    ['redis', 'a wrong password', () => ({ REDIS_URL: redisUrl('localhost', WRONG) }), /REDIS_URL/],
+    [
+      'kafka',
+      'a certificate of a strange authority',
+      () => ({ KAFKA_SSL_CA_FILE: strangers.caFile }),
+      /KAFKA_SSL_CA_FILE/,
+    ],
+    [
+      'kafka',
+      'a certificate of another host',
+      () => ({ KAFKA_BROKERS: (secured['KAFKA_BROKERS'] ?? '').replace('localhost', '127.0.0.1') }),
+      /KAFKA_BROKERS/,
+    ],
+    ['kafka', 'a wrong password, SCRAM', () => ({ KAFKA_SASL_PASSWORD: WRONG }), /KAFKA_SASL_PASSWORD/],
+    [
+      'kafka',
+      'a wrong password, PLAIN',
+      () => ({ KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_PASSWORD: WRONG }),
+      /KAFKA_SASL_PASSWORD/,
+    ],
+  ];
+
+  it.each(refusals)(
+    '%s: %s is refused, and one line says what to do',
+    async (dependency, _what, broken, remedy) => {
+      const service = ServiceProcess.launch({ ...secured, ...ofItsOwn(), ...broken() });
+
+      const line = await eventually(() => {
+        const found = service.output
+          .split('\n')
+          .find((each) => each.includes('waiting for dependency') && each.includes(`"${dependency}"`));
+        expect(found).toBeDefined();
+        return found;
+      });
+
+      service.signal('SIGKILL');
+      await service.exited;
+      expect(JSON.parse(line ?? '')).toMatchObject({
+        level: 'warn',
+        dependency,
+        remedy: expect.stringMatching(remedy) as string,
+      });
+      for (const secret of [PASSWORD, WRONG, encodeURIComponent(WRONG)])
+        expect(service.output).not.toContain(secret);
+    },
+  );
+});
