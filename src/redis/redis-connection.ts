@@ -31,11 +31,11 @@ export class RedisConnection {
   readonly stopTimeoutMs = 1000;
   private readonly redis: Redis;
   private connected = 0;
+  private gathering: Redis['stream'] | undefined;
 
   constructor(private readonly deps: RedisConnectionDeps) {
     this.redis = new Redis(deps.url, {
       lazyConnect: true,
-      enableAutoPipelining: true,
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
       // A reservation that was given up must not be made again by a later connection.
@@ -70,6 +70,7 @@ export class RedisConnection {
     if (this.deps.state.isAway) throw new UnavailableError('Redis is away');
     const timeout = (): Error => new UnavailableError(`Redis did not answer within ${timeoutMs} ms`);
     try {
+      this.gatherTurn();
       return await withTimeout(commands(this.redis), timeoutMs, timeout);
     } catch (error) {
       // Whatever Redis says no to (loading, out of memory, read-only, no right), the service can do without it.
@@ -90,6 +91,19 @@ export class RedisConnection {
       if (['ready', 'connect'].includes(this.redis.status)) this.redis.disconnect(true);
       throw error;
     }
+  }
+
+  // A pipeline without ioredis's own (enableAutoPipelining), which makes and settles each command twice: the socket keeps
+  // what one turn of the event loop writes and sends it in one piece. Half of a command's CPU time.
+  private gatherTurn(): void {
+    const { stream } = this.redis;
+    if (this.redis.status !== 'ready' || this.gathering === stream) return;
+    this.gathering = stream;
+    stream.cork();
+    setImmediate(() => {
+      this.gathering = undefined;
+      stream.uncork();
+    });
   }
 
   private async pingWhenReady(signal: AbortSignal): Promise<void> {

@@ -35,8 +35,9 @@ export class RedisPendingRegistrations implements PendingRegistrations {
   }
 
   async clear(emails: readonly string[]): Promise<void> {
-    if (emails.length === 0) return;
-    await this.connection.run(BATCH_TIMEOUT_MS, (redis) => redis.del(...emails.map(pendingKey)));
+    await this.connection.run(BATCH_TIMEOUT_MS, (redis) =>
+      Promise.all(emails.map((email) => redis.del(pendingKey(email)))),
+    );
   }
 }
 
