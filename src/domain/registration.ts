@@ -1,5 +1,7 @@
 import Joi from 'joi';
 import { emailSchema } from './email';
+import { readPlainRegistration } from './plain-registration';
+import { GENDERS, MAX_NAME_LENGTH, MAX_OCCUPATION_LENGTH, MIN_LENGTH, SEXES } from './registration-limits';
 import { codePointsBetween, printableText } from './text';
 import { validator } from './validation';
 
@@ -13,35 +15,38 @@ export interface Registration {
   readonly occupation: string;
 }
 
-const MIN_LENGTH = 2;
-
 function sizedText(maxCodePoints: number): Joi.StringSchema {
   return printableText().custom(codePointsBetween(MIN_LENGTH, maxCodePoints));
 }
 
 // The keys stand in the order of the README's rules: the first failing one is reported.
 const registrationSchema = Joi.object<Registration>({
-  firstName: sizedText(100),
-  lastName: sizedText(100),
+  firstName: sizedText(MAX_NAME_LENGTH),
+  lastName: sizedText(MAX_NAME_LENGTH),
   // The message for empty text below speaks of a length, which an e-mail has no rule for.
   email: emailSchema.messages({ 'string.empty': '{{#label}} is not allowed to be empty' }),
-  gender: Joi.string().trim().required().valid('male', 'female', 'non-binary', 'prefer-not-to-say'),
-  sex: Joi.string().trim().required().valid('male', 'female', 'intersex'),
-  occupation: sizedText(255),
+  gender: Joi.string().trim().required().valid(...GENDERS),
+  sex: Joi.string().trim().required().valid(...SEXES),
+  occupation: sizedText(MAX_OCCUPATION_LENGTH),
 })
   .required()
   .label('body')
   .messages({ 'string.empty': `{{#label}} length must be at least ${MIN_LENGTH} characters long` });
-const validate = validator(registrationSchema);
+const applyRules = validator(registrationSchema);
 
 /**
  * Validates a submission from any source (HTTP body, Kafka record): unknown fields are dropped, nothing is coerced.
  * Throws ValidationError with the first broken rule, in the README's wording.
  */
 export function parseRegistration(input: unknown): Registration {
+  return readPlainRegistration(input) ?? applyAllRules(input);
+}
+
+/** parseRegistration() without its short cut. */
+export function applyAllRules(input: unknown): Registration {
   // Joi would parse a string that looks like JSON; a JSON string is not a registration.
   const candidate = typeof input === 'string' ? 0 : input;
-  return validate(candidate);
+  return applyRules(candidate);
 }
 
 /** Whether two submissions say the same in all six fields. */
