@@ -3,11 +3,15 @@ import Joi from 'joi';
 import { printableText } from './text';
 import { validator } from './validation';
 
+const MAX_LENGTH = 254;
+const MAX_LOCAL_PART = 64;
+// Canonical already: lower case, no hyphen in the domain (so no Punycode), nothing quoted.
+const PLAIN = /^[a-z0-9_]+(?:[.+-][a-z0-9_]+)*@(?:[a-z0-9]{1,63}\.)+[a-z]{2,63}$/;
 const INVISIBLE_OR_BLANK = /[\p{Default_Ignorable_Code_Point}\p{Cf}\s]/u;
 const PLAIN_DOMAIN = /^[A-Za-z0-9.-]*$/;
 // NFC makes at most one character of four, so a longer text ends above 254. Checked first, because NFC and Punycode take
 // quadratic time: 16 kB of combining marks in the wrong order cost 25 ms, 16 kB of Chinese 30 ms.
-const MAX_RAW_LENGTH = 4 * 254;
+const MAX_RAW_LENGTH = 4 * MAX_LENGTH;
 const UNDECODED = /(^|\.)xn--/;
 const NON_DOMAIN_ASCII = /[^A-Za-z0-9.\u0080-\u{10FFFF}-]/u;
 
@@ -45,5 +49,19 @@ export const emailSchema = printableText()
   .email({ tlds: { allow: false } })
   .label('email');
 
+const applyAllRules = validator<string>(emailSchema);
+
 /** The canonical form of an address. Throws ValidationError when it is none. */
-export const parseEmail = validator<string>(emailSchema);
+export function parseEmail(input: unknown): string {
+  return isPlainEmail(input) ? input : applyAllRules(input);
+}
+
+/** Whether all rules accept it as it is, seen at first sight: a short cut, which most addresses can take. */
+export function isPlainEmail(value: unknown): value is string {
+  return (
+    typeof value === 'string' &&
+    value.length <= MAX_LENGTH &&
+    value.indexOf('@') <= MAX_LOCAL_PART &&
+    PLAIN.test(value)
+  );
+}

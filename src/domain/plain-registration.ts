@@ -1,3 +1,4 @@
+import { isPlainEmail } from './email';
 import type { Registration } from './registration';
 import { GENDERS, MAX_NAME_LENGTH, MAX_OCCUPATION_LENGTH, SEXES } from './registration-limits';
 
@@ -5,10 +6,6 @@ const genders = new Set<unknown>(GENDERS);
 const sexes = new Set<unknown>(SEXES);
 // Printable ASCII without blanks at the ends, at least two characters.
 const PLAIN_TEXT = /^[!-~][ -~]*[!-~]$/;
-// Canonical already: lower case, no hyphen in the domain (so no Punycode), nothing quoted.
-const PLAIN_EMAIL = /^[a-z0-9_]+(?:[.+-][a-z0-9_]+)*@(?:[a-z0-9]{1,63}\.)+[a-z]{2,63}$/;
-const MAX_LOCAL_PART = 64;
-const MAX_EMAIL = 254;
 
 /**
  * The registration in an input that keeps every rule at first sight and needs no change, as nearly all do; undefined
@@ -30,13 +27,4 @@ export function readPlainRegistration(input: unknown): Registration | undefined 
 
 function isPlainText(value: unknown, maxLength: number): value is string {
   return typeof value === 'string' && value.length <= maxLength && PLAIN_TEXT.test(value);
-}
-
-function isPlainEmail(value: unknown): value is string {
-  return (
-    typeof value === 'string' &&
-    value.length <= MAX_EMAIL &&
-    value.indexOf('@') <= MAX_LOCAL_PART &&
-    PLAIN_EMAIL.test(value)
-  );
 }

@@ -25,8 +25,14 @@ const registrationSchema = Joi.object<Registration>({
   lastName: sizedText(MAX_NAME_LENGTH),
   // The message for empty text below speaks of a length, which an e-mail has no rule for.
   email: emailSchema.messages({ 'string.empty': '{{#label}} is not allowed to be empty' }),
-  gender: Joi.string().trim().required().valid(...GENDERS),
-  sex: Joi.string().trim().required().valid(...SEXES),
+  gender: Joi.string()
+    .trim()
+    .required()
+    .valid(...GENDERS),
+  sex: Joi.string()
+    .trim()
+    .required()
+    .valid(...SEXES),
   occupation: sizedText(MAX_OCCUPATION_LENGTH),
 })
   .required()
