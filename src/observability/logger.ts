@@ -1,4 +1,5 @@
 import winston from 'winston';
+import Transport from 'winston-transport';
 import type { Logger } from '../services/ports';
 import { describeError, type ErrorDescription } from './describe-error';
 
@@ -14,14 +15,27 @@ const readable = winston.format.printf(({ timestamp, level, message, error, ...f
   return `${String(timestamp).slice(11, 23)} ${level.padEnd(5)} ${String(message)}${rest}${problem}`;
 });
 
+// Without winston's own json(), which sorts keys and looks for circles, and its Console, which makes an immediate for an
+// event that nobody listens to: half of what a line costs.
+const json = winston.format.printf((info) => JSON.stringify(info));
+
+// Where winston keeps the finished line.
+const MESSAGE = Symbol.for('message');
+
+class Stdout extends Transport {
+  override log(info: Readonly<Record<symbol, unknown>>, next: () => void): void {
+    process.stdout.write(`${String(info[MESSAGE])}\n`);
+    next();
+  }
+}
+
 /** Logs to stdout: one JSON object a line in production, one readable line in development. */
 export function createLogger(options: { readonly level: string; readonly json: boolean }): Logger {
-  const { combine, timestamp, json } = winston.format;
+  const { combine, timestamp } = winston.format;
   return winston.createLogger({
     level: options.level,
-    format: combine(withPlainErrors(), timestamp(), options.json ? json() : readable),
-    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- winston's own types disagree
-    transports: [new winston.transports.Console()],
+    format: combine(withPlainErrors(), timestamp(), options.json ? json : readable),
+    transports: [new Stdout()],
   });
 }
 

@@ -3,22 +3,25 @@ import type { Socket } from 'node:net';
 
 /** One client's connection, and its answers that are under way. */
 export class Connection {
-  private readonly answers = new Map<ServerResponse, number>();
+  // In the order of their requests, in which they also go out.
+  private readonly answers: { readonly res: ServerResponse; readonly since: number }[] = [];
   private latest: ServerResponse | undefined;
 
   constructor(private readonly socket: Socket) {
     // Node tells nothing of an answer that waits behind another one when the client leaves.
     socket.once('close', () => {
-      for (const res of this.answers.keys()) if (res.socket === null) res.emit('close');
+      for (const { res } of [...this.answers]) if (res.socket === null) res.emit('close');
     });
   }
 
   /** Follows an answer until it is out or cut off. */
   track(res: ServerResponse): void {
     this.latest = res;
-    this.answers.set(res, performance.now());
-    res.once('close', () => this.answers.delete(res));
+    this.answers.push({ res, since: performance.now() });
+    res.on('close', this.forgetOldest);
   }
+
+  private readonly forgetOldest = (): void => void this.answers.shift();
 
   /**
    * What becomes of the connection when something on it cannot be read. `answer`: the client would take an answer for
@@ -42,13 +45,13 @@ export class Connection {
 
   /** A false shouldKeepAlive makes Node answer `Connection: close` and close behind the answer. */
   closeAfterAnswers(): void {
-    for (const res of this.answers.keys()) res.shouldKeepAlive = false;
+    for (const { res } of this.answers) res.shouldKeepAlive = false;
   }
 
   /** Cuts it when an answer has been under way since before `time` (of performance.now()). */
   cutIfOlderThan(time: number): void {
-    const [since = Infinity] = this.answers.values();
-    if (since < time) this.cut();
+    const [oldest] = this.answers;
+    if (oldest !== undefined && oldest.since < time) this.cut();
   }
 
   cut(): void {

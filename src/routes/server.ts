@@ -1,10 +1,4 @@
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Express } from 'express';
@@ -70,7 +64,8 @@ export class HttpServer {
       if (!this.server.listening) res.shouldKeepAlive = false;
       this.connections.get(req.socket)?.track(res);
       if (!admission.isFull(this.underWay) || isProbe(req)) {
-        this.count(res);
+        this.underWay += 1;
+        res.on('close', this.onAnswered);
         app(req, res);
       } else admission.refuse(req, res);
     };
@@ -121,13 +116,11 @@ export class HttpServer {
     for (const connection of this.connections.values()) if (connection.isUnused) connection.cut();
   }
 
-  private count(res: ServerResponse): void {
-    this.underWay += 1;
-    res.once('close', () => {
-      this.underWay -= 1;
-      this.admission.answered();
-    });
-  }
+  // One function for all answers, here and in Connection: a closure each would be garbage that lives as long as it.
+  private readonly onAnswered = (): void => {
+    this.underWay -= 1;
+    this.admission.answered();
+  };
 
   private answerBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
     const end = this.connections.get(socket)?.endUnreadable() ?? 'cut';

@@ -6,7 +6,7 @@ import type { ApiKey } from '../config/config';
 import { createAcceptRegistration, type AcceptRegistrationDeps } from './accept-registration';
 import { requireApiKey } from './middleware/api-key';
 import { allowOnly } from './middleware/error-handler';
-import { parseJson, requireJson } from './middleware/json-body';
+import { parseJson } from './middleware/json-body';
 import { nextLink, parsePage } from './page';
 
 export interface UsersRouterDeps extends AcceptRegistrationDeps {
@@ -27,7 +27,7 @@ export function createUsersRouter({
 
   router
     .route('/api/users')
-    .post(requireJson, parseJson, register(accepting))
+    .post(parseJson, register(accepting))
     .get(mayRead, async (req, res) => {
       const page = parsePage(req.query);
       const { users, next } = await userQueries.list(page);

@@ -1,31 +1,80 @@
+import { AsyncResource } from 'node:async_hooks';
 import { isUtf8 } from 'node:buffer';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import express, { type RequestHandler } from 'express';
 import { MalformedBodyError, UnsupportedMediaTypeError } from './http-errors';
 
-const MAX_BODY = '16kb';
+const MAX_BYTES = 16 * 1024;
+const BYTE_ORDER_MARK = '\ufeff';
 const NO_BODY = Buffer.alloc(0);
 const keptBodies = new WeakMap<IncomingMessage, Buffer>();
 
-/** Refuses bodies of another type: 415. */
-export const requireJson: RequestHandler = (req, _res, next) => {
-  // null: there is no body, which the validation reports.
-  next(req.is('application/json') === false ? new UnsupportedMediaTypeError() : undefined);
-};
-
-/** Reads a JSON body of at most 16 kB into req.body: else 400, 413 or 415. */
-export const parseJson = express.json({
-  limit: MAX_BODY,
+const parseByExpress = express.json({
+  limit: MAX_BYTES,
   // A JSON string or number is well-formed; that it is no registration is for the validation to say.
   strict: false,
   verify: (req, _res, body, encoding) => {
-    // The decoder would store U+FFFD in place of broken bytes.
-    if (encoding === 'utf-8' && !isUtf8(body)) throw new MalformedBodyError();
-    if (req.headers['idempotency-key'] !== undefined) keptBodies.set(req, body);
+    if (encoding === 'utf-8') checkUtf8(body);
+    keep(req, body);
   },
 });
+
+/** Reads a JSON body of at most 16 kB into req.body: else 400, 413 or 415. */
+export const parseJson: RequestHandler = (req, res, next) => {
+  if (isPlain(req.headers)) readPlain(req, next);
+  // null: there is no body, which the validation reports.
+  else if (req.is('application/json') === false) next(new UnsupportedMediaTypeError());
+  else parseByExpress(req, res, next);
+};
 
 /** The bytes that parseJson has read (unpacked), of a request with an `Idempotency-Key`. */
 export function bodyBytesOf(req: IncomingMessage): Buffer {
   return keptBodies.get(req) ?? NO_BODY;
+}
+
+// What nearly all clients send needs none of Express's decoding, limits and negotiation: a tenth of its cost.
+function isPlain(headers: IncomingHttpHeaders): boolean {
+  const { 'content-type': type, 'content-length': length, 'content-encoding': encoding } = headers;
+  const isShort = Number(length) > 0 && Number(length) <= MAX_BYTES;
+  return (
+    isShort &&
+    encoding === undefined &&
+    (type === 'application/json' || type === 'application/json; charset=utf-8')
+  );
+}
+
+function readPlain(req: IncomingMessage & { body?: unknown }, next: (error?: unknown) => void): void {
+  const chunks: Buffer[] = [];
+  // The trace of this request goes on behind its body, whose events Node emits outside of it.
+  const end = AsyncResource.bind(() => {
+    try {
+      req.body = parse(req, Buffer.concat(chunks));
+    } catch (error) {
+      next(error);
+      return;
+    }
+    next();
+  });
+  req.on('data', (chunk: Buffer) => chunks.push(chunk));
+  req.on('end', end);
+}
+
+function parse(req: IncomingMessage, body: Buffer): unknown {
+  checkUtf8(body);
+  keep(req, body);
+  const text = body.toString();
+  try {
+    return JSON.parse(text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text);
+  } catch {
+    throw new MalformedBodyError();
+  }
+}
+
+// A decoder would store U+FFFD in place of broken bytes.
+function checkUtf8(body: Buffer): void {
+  if (!isUtf8(body)) throw new MalformedBodyError();
+}
+
+function keep(req: IncomingMessage, body: Buffer): void {
+  if (req.headers['idempotency-key'] !== undefined) keptBodies.set(req, body);
 }

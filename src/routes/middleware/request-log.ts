@@ -17,8 +17,8 @@ export function createRequestLog(log: Logger, measure: MeasureRequest): RequestH
     const startedAt = performance.now();
     // A cut connection finishes what was to be written on it, too.
     let isOut = false;
-    res.once('finish', () => (isOut = !req.socket.destroyed));
-    res.once('close', () => {
+    res.on('finish', () => (isOut = !req.socket.destroyed));
+    res.on('close', () => {
       const route = routeOf(req);
       const apiKey = apiKeyNameOf(res);
       const durationMs = performance.now() - startedAt;
