@@ -1,12 +1,14 @@
 import { AsyncResource } from 'node:async_hooks';
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import express, { type RequestHandler } from 'express';
+import express, { type NextFunction, type RequestHandler } from 'express';
 import { MalformedBodyError, UnsupportedMediaTypeError } from './http-errors';
 
 const MAX_BYTES = 16 * 1024;
 const BYTE_ORDER_MARK = '\ufeff';
 const NO_BODY = Buffer.alloc(0);
+type JsonRequest = IncomingMessage & { body?: unknown };
+
 const keptBodies = new WeakMap<IncomingMessage, Buffer>();
 
 const parseByExpress = express.json({
@@ -43,20 +45,22 @@ function isPlain(headers: IncomingHttpHeaders): boolean {
   );
 }
 
-function readPlain(req: IncomingMessage & { body?: unknown }, next: (error?: unknown) => void): void {
+function readPlain(req: JsonRequest, next: NextFunction): void {
   const chunks: Buffer[] = [];
-  // The trace of this request goes on behind its body, whose events Node emits outside of it.
-  const end = AsyncResource.bind(() => {
-    try {
-      req.body = parse(req, Buffer.concat(chunks));
-    } catch (error) {
-      next(error);
-      return;
-    }
-    next();
-  });
+  // Node emits the body's events outside of the request's trace, which goes on behind them.
+  const context = new AsyncResource('JSON body');
   req.on('data', (chunk: Buffer) => chunks.push(chunk));
-  req.on('end', end);
+  req.on('end', () => context.runInAsyncScope(takeIn, undefined, req, chunks, next));
+}
+
+function takeIn(req: JsonRequest, chunks: readonly Buffer[], next: NextFunction): void {
+  try {
+    req.body = parse(req, Buffer.concat(chunks));
+  } catch (error) {
+    next(error);
+    return;
+  }
+  next();
 }
 
 function parse(req: IncomingMessage, body: Buffer): unknown {
