@@ -1,6 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cpus } from 'node:os';
 import { localDir } from '../local-stack/paths';
 import { drawChart } from './chart';
 import { contenders } from './contenders';
@@ -34,26 +33,16 @@ export class Results {
   }
 
   /** Keeps every value and the circumstances, and the chart beside them; resolves to the values' path. */
-  async keep(): Promise<string> {
+  async keep(circumstances: object): Promise<string> {
     const path = join(localDir, 'bench', 'results.json');
     await mkdir(join(localDir, 'bench'), { recursive: true });
     const measures = Object.fromEntries(
       [...this.values].map(([measure, byContender]) => [measure, Object.fromEntries(byContender)]),
     );
     await writeFile(join(localDir, 'bench', 'chart.svg'), drawChart(this));
-    await writeFile(path, JSON.stringify({ ...circumstances(), measures }, undefined, 2));
+    await writeFile(path, JSON.stringify({ ...circumstances, measures }, undefined, 2));
     return path;
   }
-}
-
-/** When and on what it was measured. */
-export function circumstances(): Record<string, string | number> {
-  return {
-    date: new Date().toISOString().slice(0, 10),
-    node: process.version,
-    cpus: cpus().length,
-    cpu: cpus()[0]?.model ?? 'unknown',
-  };
 }
 
 function format(values: readonly number[] | undefined): string {

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { LocalStackError } from '../local-stack/local-stack-error';
 import { startLocalStack } from '../local-stack/local-stack';
 import { onStopSignals } from '../stop-signals';
+import { describeCircumstances } from './circumstances';
 import { Contender } from './contender';
 import { contenders, type ContenderRecipe } from './contenders';
 import { measureDrain } from './measures/drain';
@@ -12,7 +13,7 @@ import { measureHalfLoad, measurePosts } from './measures/posts';
 import { measureReads } from './measures/reads';
 import { measureReplicas } from './measures/replicas';
 import { measureSoak } from './measures/soak';
-import { circumstances, Results } from './report';
+import { Results } from './report';
 
 const usage = `npm run bench [-- options]: this service beside what people would build instead, on the same servers
 
@@ -24,7 +25,8 @@ const usage = `npm run bench [-- options]: this service beside what people would
 
 // As production would run it, not as tests do: room, and the JIT's last stage.
 const kafkaJvm = ['-Xms512m', '-Xmx512m'];
-const warmUpSeconds = 5;
+// The JIT takes its time.
+const warmUpSeconds = 15;
 
 interface Plan {
   readonly chosen: readonly ContenderRecipe[];
@@ -67,9 +69,9 @@ async function runBench(): Promise<void> {
     running.push(contender);
   }
   await measureAll(running, plan, results);
-  console.log(
-    `\n${results.table}\n\n${JSON.stringify(circumstances())}\nall values: ${await results.keep()}`,
-  );
+  const circumstances = await describeCircumstances(stack.env);
+  const kept = await results.keep(circumstances);
+  console.log(`\n${results.table}\n\n${JSON.stringify(circumstances)}\nall values: ${kept}`);
   await Promise.all(running.map((contender) => contender.stop()));
   await stack.kill();
   process.exit(0);

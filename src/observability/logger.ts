@@ -35,6 +35,7 @@ export function createLogger(options: { readonly level: string; readonly json: b
   return winston.createLogger({
     level: options.level,
     format: combine(withPlainErrors(), timestamp(), options.json ? json : readable),
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- winston's own types disagree
     transports: [new Stdout()],
   });
 }

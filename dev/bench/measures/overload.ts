@@ -34,8 +34,8 @@ export async function measureOverload(
   return {
     'overload: capacity, POST/s': capacity,
     'overload: accepted, % of capacity': (over.good / seconds / capacity) * 100,
-    'overload: p50 of accepted, ms': over.goodP50Ms,
-    'overload: p99 of accepted, ms': over.goodP99Ms,
+    'overload: p50 of accepted, ms': over.goodP50Ms ?? NaN,
+    'overload: p99 of accepted, ms': over.goodP99Ms ?? NaN,
     'overload: shed, requests/s': over.bad / seconds,
     'overload: memory, MB more in the second half': rssAfter - rssHalfWay,
     'overload: back 5 s later, % of capacity': (recovered / capacity) * 100,

@@ -1,17 +1,15 @@
 import { AsyncResource } from 'node:async_hooks';
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import express, { type NextFunction, type RequestHandler } from 'express';
+import express, { type NextFunction, type Request, type RequestHandler } from 'express';
 import { MalformedBodyError, UnsupportedMediaTypeError } from './http-errors';
 
 const MAX_BYTES = 16 * 1024;
 const BYTE_ORDER_MARK = '\ufeff';
 const NO_BODY = Buffer.alloc(0);
-type JsonRequest = IncomingMessage & { body?: unknown };
-
 const keptBodies = new WeakMap<IncomingMessage, Buffer>();
 
-const parseByExpress = express.json({
+const parseByExpress: RequestHandler = express.json({
   limit: MAX_BYTES,
   // A JSON string or number is well-formed; that it is no registration is for the validation to say.
   strict: false,
@@ -45,7 +43,7 @@ function isPlain(headers: IncomingHttpHeaders): boolean {
   );
 }
 
-function readPlain(req: JsonRequest, next: NextFunction): void {
+function readPlain(req: Request, next: NextFunction): void {
   const chunks: Buffer[] = [];
   // Node emits the body's events outside of the request's trace, which goes on behind them.
   const context = new AsyncResource('JSON body');
@@ -53,7 +51,7 @@ function readPlain(req: JsonRequest, next: NextFunction): void {
   req.on('end', () => context.runInAsyncScope(takeIn, undefined, req, chunks, next));
 }
 
-function takeIn(req: JsonRequest, chunks: readonly Buffer[], next: NextFunction): void {
+function takeIn(req: Request, chunks: readonly Buffer[], next: NextFunction): void {
   try {
     req.body = parse(req, Buffer.concat(chunks));
   } catch (error) {

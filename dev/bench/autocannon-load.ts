@@ -1,33 +1,9 @@
 import autocannon from 'autocannon';
+import type { LoadOptions, LoadResult } from './load-options';
 import { sampleRegistration } from './sample-registration';
 import { quantile } from './statistics';
 
-/** What to send: one JSON argument of this program. */
-export interface LoadOptions {
-  readonly url: string;
-  readonly seconds: number;
-  readonly connections: number;
-  /** Requests a second in all; as many as possible without it. */
-  readonly rate?: number;
-  /** New e-mails begin with this. Without it the requests are GETs. */
-  readonly emailPrefix?: string;
-  /** GETs of `<prefix>-0@example.com` and so on below the URL, each in its turn, with this behind each. */
-  readonly emails?: { readonly prefix: string; readonly count: number; readonly path?: string };
-}
-
-/** What came back: one JSON line on stdout. */
-export interface LoadResult {
-  readonly requestsPerSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  /** Answers of 2xx. */
-  readonly good: number;
-  /** Of the answers of 2xx alone, from their own requests on. */
-  readonly goodP50Ms: number;
-  readonly goodP99Ms: number;
-  readonly bad: number;
-}
-
+// A process of its own: its argument is one LoadOptions, its output one LoadResult, both in JSON.
 async function load(options: LoadOptions): Promise<LoadResult> {
   const { url, seconds, connections, rate } = options;
   const request = requestOf(options);

@@ -1,0 +1,55 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { LoadOptions, LoadResult } from './load-options';
+import { sampleRegistration } from './sample-registration';
+
+const run = promisify(execFile);
+const placeholder = '@@';
+
+/** The version of the wrk on the PATH; undefined when there is none. */
+export async function findWrk(): Promise<string | undefined> {
+  try {
+    // It says its version, and what it wants, when it is asked wrongly.
+    await run('wrk', ['--version']);
+    return 'wrk';
+  } catch (error) {
+    const { code, stdout = '' } = error as { code?: unknown; stdout?: string };
+    return code === 'ENOENT' ? undefined : (/^wrk \S+/.exec(stdout)?.[0] ?? 'wrk');
+  }
+}
+
+/** Sends as many requests as are answered. wrk knows no rate. */
+export async function runWrk(options: LoadOptions): Promise<LoadResult> {
+  const { url, seconds, connections } = options;
+  const flags = ['--threads', '1', '--connections', String(connections), '--duration', `${seconds}s`];
+  const script = ['--timeout', '10s', '--script', join(__dirname, 'wrk.lua')];
+  const { stdout } = await run('wrk', [...flags, ...script, url, '--', ...scriptArguments(options)]);
+  const report = stdout.trimEnd().split('\n').at(-1) ?? '';
+  const {
+    seconds: lasted,
+    answers,
+    refused,
+    lost,
+    p50Ms,
+    p99Ms,
+  } = JSON.parse(report) as Record<string, number>;
+  return {
+    requestsPerSecond: Number(answers) / Number(lasted),
+    p50Ms: Number(p50Ms),
+    p99Ms: Number(p99Ms),
+    good: Number(answers) - Number(refused),
+    bad: Number(refused) + Number(lost),
+  };
+}
+
+/** What to send, then what stands before and behind the number of a request, then how many numbers there are. */
+function scriptArguments({ emailPrefix, emails }: LoadOptions): string[] {
+  if (emailPrefix !== undefined) {
+    const body = JSON.stringify(sampleRegistration(`${emailPrefix}-${placeholder}@example.com`));
+    const [before = '', behind = ''] = body.split(placeholder);
+    return ['post', before, behind];
+  }
+  if (emails === undefined) return ['same'];
+  return ['each', `/${emails.prefix}-`, `@example.com${emails.path ?? ''}`, String(emails.count)];
+}

@@ -1,0 +1,30 @@
+-- What wrk sends and how it reports; run-wrk.ts says what stands behind its `--`.
+local request_of
+local number = 0
+
+function init(args)
+  local kind, before, behind, count = args[1], args[2], args[3], tonumber(args[4])
+  if kind == "post" then
+    local headers = { ["Content-Type"] = "application/json" }
+    request_of = function(nth) return wrk.format("POST", nil, headers, before .. nth .. behind) end
+  elseif kind == "each" then
+    request_of = function(nth) return wrk.format("GET", wrk.path .. before .. nth % count .. behind) end
+  else
+    local same = wrk.format("GET")
+    request_of = function() return same end
+  end
+end
+
+function request()
+  number = number + 1
+  return request_of(number)
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  local lost = errors.connect + errors.read + errors.write + errors.timeout
+  io.write(string.format(
+    '{"seconds":%f,"answers":%d,"refused":%d,"lost":%d,"p50Ms":%f,"p99Ms":%f}\n',
+    summary.duration / 1e6, summary.requests, errors.status, lost,
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
+end
