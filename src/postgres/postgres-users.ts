@@ -5,7 +5,7 @@ import type { User } from '../domain/user';
 import { withTimeout } from '../runtime/timeout';
 import type { PageRequest, Users, UsersPage } from '../services/ports';
 import type { PostgresPool } from './postgres-pool';
-import { USER_COLUMNS } from './user-columns';
+import { CREATED_AT, USER_COLUMNS } from './user-columns';
 import { readUsersPage } from './users-page';
 
 const LOOK_UP_TIMEOUT_MS = 500;
@@ -21,7 +21,9 @@ const INSERT_MISSING = `
   WHERE NOT EXISTS (SELECT FROM users u WHERE u.email = r.email)
   ORDER BY r.position
   ON CONFLICT (email) DO NOTHING
-  RETURNING ${USER_COLUMNS}`;
+  RETURNING id, email, ${CREATED_AT}`;
+
+type InsertedRow = Pick<User, 'id' | 'email' | 'created_at'>;
 
 /** The users table, by parameterized statements only. */
 export class PostgresUsers implements Users {
@@ -54,8 +56,13 @@ export class PostgresUsers implements Users {
   }
 
   async insertMissing(registrations: readonly Registration[]): Promise<Map<string, User>> {
-    const inserted = await this.pool.query<User>(INSERT_MISSING, toColumns(registrations));
-    const stored = new Map(inserted.map((user) => [user.email, user]));
+    const inserted = await this.pool.query<InsertedRow>(INSERT_MISSING, toColumns(registrations));
+    const rows = new Map(inserted.map((row) => [row.email, row]));
+    const stored = new Map<string, User>();
+    for (const registration of registrations) {
+      const row = rows.get(registration.email);
+      if (row !== undefined) stored.set(row.email, toUser(registration, row));
+    }
     await this.addExisting(stored, registrations);
     return stored;
   }
@@ -87,6 +94,12 @@ export class PostgresUsers implements Users {
 function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
   const timeout = (): Error => new UnavailableError(`PostgreSQL did not answer within ${timeoutMs} ms`);
   return withTimeout(work, timeoutMs, timeout);
+}
+
+// The other columns hold what was handed over: no need to send it back.
+function toUser(registration: Registration, { id, email, created_at }: InsertedRow): User {
+  const { firstName: first_name, lastName: last_name, gender, sex, occupation } = registration;
+  return { id, first_name, last_name, email, gender, sex, occupation, created_at, updated_at: created_at };
 }
 
 function toColumns(registrations: readonly Registration[]): string[][] {
