@@ -22,10 +22,25 @@ const json = winston.format.printf((info) => JSON.stringify(info));
 // Where winston keeps the finished line.
 const MESSAGE = Symbol.for('message');
 
+/** Writes the lines of one turn of the event loop at once. */
 class Stdout extends Transport {
+  private lines = '';
+
+  constructor() {
+    super();
+    process.once('exit', () => this.flush());
+  }
+
   override log(info: Readonly<Record<symbol, unknown>>, next: () => void): void {
-    process.stdout.write(`${String(info[MESSAGE])}\n`);
+    if (this.lines === '') setImmediate(() => this.flush());
+    this.lines += `${String(info[MESSAGE])}\n`;
     next();
+  }
+
+  private flush(): void {
+    const { lines } = this;
+    this.lines = '';
+    if (lines !== '') process.stdout.write(lines);
   }
 }
 

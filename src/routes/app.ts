@@ -1,4 +1,4 @@
-import express, { type Express } from 'express';
+import express, { Router, type Express, type RequestHandler } from 'express';
 import type { Store } from 'express-rate-limit';
 import type { Config } from '../config/config';
 import type { HealthService } from '../services/health-service';
@@ -47,12 +47,18 @@ export function createApp({
   app.use(createCors(config.allowedOrigins));
   app.use(refuseAmbiguous);
   // Routers name whole paths: the request log shows them, also when the answer is an error.
-  app.use(createHealthRouter(health));
-  app.use(createDocsRouter());
+  app.use(unlessForUsers(createHealthRouter(health), createDocsRouter()));
   if (tracing) app.use(createRequestTrace(tracing)); // Behind the probes, which would only be noise.
   app.use('/api', createRateLimit({ ...config.rateLimit, sharedCounts: requestCounts }));
   app.use(createUsersRouter({ ...users, apiKeys: config.apiKeys }));
   app.use(notFound);
   app.use(createErrorHandler(log));
   return app;
+}
+
+// Nearly all requests are for users: they are spared the comparison with the other routes' paths.
+function unlessForUsers(...routers: readonly RequestHandler[]): RequestHandler {
+  const all = Router();
+  all.use(...routers);
+  return (req, res, next) => (req.url.startsWith('/api/users') ? next() : all(req, res, next));
 }

@@ -3,6 +3,7 @@ import { Router, type RequestHandler } from 'express';
 import { PAGE, START } from './docs-page';
 import { allowOnly } from './middleware/error-handler';
 import { openapiDocument } from './openapi/document';
+import { sendJson } from './send-json';
 
 // Of swagger-ui-dist itself: swagger-ui-express makes its page of a template with inline styles and options of its own,
 // where these three files do under a strict policy.
@@ -33,7 +34,7 @@ export function createDocsRouter(): Router {
   const answer = (path: string, handler: RequestHandler) =>
     router.route(path).get(setPolicy, handler).all(allowOnly('GET', 'HEAD'));
 
-  answer('/api/openapi.json', (_req, res) => res.json(openapiDocument));
+  answer('/api/openapi.json', (_req, res) => sendJson(res, 200, openapiDocument));
   answer('/api/docs', (_req, res) => res.type('html').send(PAGE));
   answer('/api/docs/start.js', (_req, res) => res.type('js').send(START));
   for (const file of FILES) answer(`/api/docs/${file}`, (_req, res) => res.sendFile(file, { root }));

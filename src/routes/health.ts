@@ -1,6 +1,7 @@
 import { Router } from 'express';
 import type { HealthService } from '../services/health-service';
 import { allowOnly } from './middleware/error-handler';
+import { sendJson } from './send-json';
 
 /** /api/health: answered from memory. */
 export function createHealthRouter(health: Pick<HealthService, 'report' | 'isAlive' | 'isReady'>): Router {
@@ -10,7 +11,7 @@ export function createHealthRouter(health: Pick<HealthService, 'report' | 'isAli
     .route('/api/health')
     .get((_req, res) => {
       const report = health.report();
-      res.status(report.message === 'OK' ? 200 : 503).json(report);
+      sendJson(res, report.message === 'OK' ? 200 : 503, report);
     })
     .all(allowOnly('GET', 'HEAD'));
 
@@ -18,7 +19,7 @@ export function createHealthRouter(health: Pick<HealthService, 'report' | 'isAli
     .route('/api/health/live')
     .get((_req, res) => {
       const isAlive = health.isAlive();
-      res.status(isAlive ? 200 : 503).json({ status: isAlive ? 'alive' : 'not alive' });
+      sendJson(res, isAlive ? 200 : 503, { status: isAlive ? 'alive' : 'not alive' });
     })
     .all(allowOnly('GET', 'HEAD'));
 
@@ -26,7 +27,7 @@ export function createHealthRouter(health: Pick<HealthService, 'report' | 'isAli
     .route('/api/health/ready')
     .get((_req, res) => {
       const isReady = health.isReady();
-      res.status(isReady ? 200 : 503).json({ status: isReady ? 'ready' : 'not ready' });
+      sendJson(res, isReady ? 200 : 503, { status: isReady ? 'ready' : 'not ready' });
     })
     .all(allowOnly('GET', 'HEAD'));
 

@@ -8,6 +8,7 @@ import { requireApiKey } from './middleware/api-key';
 import { allowOnly } from './middleware/error-handler';
 import { parseJson } from './middleware/json-body';
 import { nextLink, parsePage } from './page';
+import { sendJson } from './send-json';
 
 export interface UsersRouterDeps extends AcceptRegistrationDeps {
   readonly apiKeys: readonly ApiKey[];
@@ -32,7 +33,7 @@ export function createUsersRouter({
       const page = parsePage(req.query);
       const { users, next } = await userQueries.list(page);
       if (next !== undefined) res.setHeader('Link', nextLink(page.limit, next));
-      res.json({ success: true, count: users.length, data: users });
+      sendJson(res, 200, { success: true, count: users.length, data: users });
     })
     .all(allowOnly('GET', 'HEAD', 'POST'));
 
@@ -40,7 +41,7 @@ export function createUsersRouter({
     .route('/api/users/:email')
     .get(mayRead, async (req, res) => {
       const user = await userQueries.findByEmail(parseEmail(req.params.email));
-      res.json({ success: true, data: user });
+      sendJson(res, 200, { success: true, data: user });
     })
     .all(allowOnly('GET', 'HEAD'));
 
@@ -49,7 +50,7 @@ export function createUsersRouter({
     .route('/api/users/:email/status')
     .get(async (req, res) => {
       const email = parseEmail(req.params.email);
-      res.json({ success: true, data: { email, ...(await registrationStatus.find(email)) } });
+      sendJson(res, 200, { success: true, data: { email, ...(await registrationStatus.find(email)) } });
     })
     .all(allowOnly('GET', 'HEAD'));
 
@@ -60,9 +61,11 @@ function register(deps: AcceptRegistrationDeps): RequestHandler {
   const accept = createAcceptRegistration(deps);
   return async (req, res) => {
     const { email } = await accept(req, res);
-    res
-      .status(201)
-      .setHeader('Location', `/api/users/${encodeURIComponent(email)}`)
-      .json({ success: true, message: 'User registration submitted successfully', data: { email } });
+    res.setHeader('Location', `/api/users/${encodeURIComponent(email)}`);
+    sendJson(res, 201, {
+      success: true,
+      message: 'User registration submitted successfully',
+      data: { email },
+    });
   };
 }

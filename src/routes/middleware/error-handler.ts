@@ -9,6 +9,7 @@ import {
   ValidationError,
 } from '../../domain/errors';
 import type { Logger } from '../../services/ports';
+import { sendJson } from '../send-json';
 import * as http from './http-errors';
 import { requestIdOf } from './request-id';
 
@@ -65,7 +66,7 @@ export function createErrorHandler(log: Logger): ErrorRequestHandler {
       return;
     }
     if (answer.retryAfterSeconds !== undefined) res.setHeader('Retry-After', answer.retryAfterSeconds);
-    res.status(answer.status).json({ success: false, error: answer.error });
+    sendJson(res, answer.status, { success: false, error: answer.error });
   };
 }
 
