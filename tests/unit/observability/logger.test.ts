@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { describeError } from '../../../src/observability/describe-error';
 import { createLogger } from '../../../src/observability/logger';
 
@@ -56,20 +57,20 @@ describe('createLogger', () => {
   const written: string[] = [];
   beforeEach(() => {
     written.length = 0;
-    // winston's console transport writes to console._stdout.
-    const stdout = (console as unknown as { _stdout: NodeJS.WriteStream })._stdout;
-    jest.spyOn(stdout, 'write').mockImplementation((text) => {
+    jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
       written.push(String(text));
       return true;
     });
   });
+  const turnIsOver = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   afterEach(() => jest.restoreAllMocks());
 
-  it('writes one JSON object a line in production', () => {
+  it('writes one JSON object a line in production', async () => {
     createLogger({ level: 'info', json: true }).warn('something', {
       requestId: 'req-1',
       error: new Error('broken'),
     });
+    await turnIsOver();
 
     expect(JSON.parse(written.join(''))).toEqual({
       level: 'warn',
@@ -80,26 +81,57 @@ describe('createLogger', () => {
     });
   });
 
-  it('writes a readable line in development', () => {
+  it('writes a readable line in development', async () => {
     createLogger({ level: 'info', json: false }).info('something', { status: 201 });
+    await turnIsOver();
 
     expect(written.join('')).toMatch(/^\d\d:\d\d:\d\d\.\d{3} info {2}something \{"status":201\}\n$/);
   });
 
-  it('shows an error in one line with its causes, and the stack of a broken thing', () => {
+  it('shows an error in one line with its causes, and the stack of a broken thing', async () => {
     const cause = Object.assign(new Error(''), { code: 'ECONNREFUSED' });
     const log = createLogger({ level: 'info', json: false });
 
     log.warn('waiting', { error: new Error('away', { cause }) });
     log.error('broken', { error: new TypeError('bug') });
+    await turnIsOver();
 
-    expect(written[0]).toMatch(/warn {2}waiting — away — ECONNREFUSED\n$/);
-    expect(written[1]).toMatch(/error broken\nTypeError: bug\n {4}at /);
+    const [line, ...others] = written.join('').split('\n');
+    expect(line).toMatch(/warn {2}waiting — away — ECONNREFUSED$/);
+    expect(others.join('\n')).toMatch(/error broken\nTypeError: bug\n {4}at /);
   });
 
-  it('leaves out what is below its level', () => {
+  it('leaves out what is below its level', async () => {
     createLogger({ level: 'warn', json: true }).info('something');
+    await turnIsOver();
 
     expect(written).toEqual([]);
+  });
+
+  it('writes the lines of one turn at once', async () => {
+    const log = createLogger({ level: 'info', json: true });
+
+    for (const message of ['first', 'second', 'third']) log.info(message);
+    await turnIsOver();
+
+    expect(written).toHaveLength(1);
+    expect(written.join('').match(/"message":"\w+"/g)).toEqual([
+      '"message":"first"',
+      '"message":"second"',
+      '"message":"third"',
+    ]);
+  });
+
+  it('loses no line when the process exits in the same turn', () => {
+    const program = `
+      const { createLogger } = require('./src/observability/logger');
+      createLogger({ level: 'info', json: true }).error('last words');
+      process.exit(1);`;
+
+    const { stdout } = spawnSync(process.execPath, ['--import', 'tsx', '--eval', program], {
+      encoding: 'utf8',
+    });
+
+    expect(JSON.parse(stdout)).toMatchObject({ level: 'error', message: 'last words' });
   });
 });
