@@ -235,7 +235,7 @@ export interface components {
                  * @description Why it failed; only then
                  * @enum {string}
                  */
-                reason?: "invalid" | "unstorable" | "conflict";
+                reason?: "invalid" | "unstorable";
             };
         };
         Health: {
@@ -258,7 +258,7 @@ export interface components {
         /** @description a field or parameter breaks a rule; the first one is named; or the body is no JSON in UTF-8; or the body is shorter than announced, or cannot be unpacked; or the request cannot be read as HTTP */
         InvalidRegistration: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["RequestIdIfRead"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
@@ -275,7 +275,7 @@ export interface components {
         /** @description a field or parameter breaks a rule; the first one is named; or the request cannot be read as HTTP */
         InvalidPage: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["RequestIdIfRead"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
@@ -291,7 +291,7 @@ export interface components {
         /** @description a field or parameter breaks a rule; the first one is named; or a % in the path stands for no character; or the request cannot be read as HTTP */
         InvalidEmail: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["RequestIdIfRead"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
@@ -307,7 +307,7 @@ export interface components {
         /** @description the request cannot be read as HTTP */
         BrokenRequest: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["RequestIdIfRead"];
                 [name: string]: unknown;
             };
             content: {
@@ -655,7 +655,7 @@ export interface operations {
             header?: {
                 /** @description A name for the request in the log: 1-128 letters, digits or `_ . : -`; another one is replaced */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
-                /** @description 1-255 visible ASCII characters, new for each registration. 201, 400 and 409 `User already registered` are kept for 24 h, and answered again to the same key and body with `Idempotency-Replayed: true`. */
+                /** @description 1-255 visible ASCII characters, new for each registration. 201, 400 `Validation error: …` and 409 `User already registered` are kept for 24 h, and answered again to the same key and body with `Idempotency-Replayed: true`. After any other answer the same body is tried anew, and another one is 422. A body that cannot be read (malformed JSON, too large, of another type) leaves nothing behind. */
                 "Idempotency-Key"?: string;
             };
             path?: never;

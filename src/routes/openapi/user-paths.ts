@@ -1,3 +1,4 @@
+import type { RegistrationStatus } from '../../services/registration-status-service';
 import { COUNTED, LINK, LOCATION, REPLAYED } from './headers';
 import { ANY_COUNTED_REQUEST, answers, json } from './responses';
 import { EXAMPLES, schema } from './schemas';
@@ -26,8 +27,10 @@ const submit = {
       name: 'Idempotency-Key',
       in: 'header',
       description:
-        '1-255 visible ASCII characters, new for each registration. 201, 400 and 409 `User already registered` are kept ' +
-        'for 24 h, and answered again to the same key and body with `Idempotency-Replayed: true`.',
+        '1-255 visible ASCII characters, new for each registration. 201, 400 `Validation error: …` and 409 `User already ' +
+        'registered` are kept for 24 h, and answered again to the same key and body with `Idempotency-Replayed: true`. ' +
+        'After any other answer the same body is tried anew, and another one is 422. A body that cannot be read (malformed ' +
+        'JSON, too large, of another type) leaves nothing behind.',
       schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,255}$' },
     },
   ],
@@ -105,6 +108,10 @@ const find = {
   },
 };
 
+const statusExample = (data: RegistrationStatus) => ({
+  value: { success: true, data: { email: EXAMPLES.registration.email, ...data } },
+});
+
 const status = {
   tags,
   operationId: 'getRegistrationStatus',
@@ -117,15 +124,9 @@ const status = {
       COUNTED,
       schema('StatusAnswer'),
       {
-        completed: {
-          value: { success: true, data: { email: EXAMPLES.registration.email, status: 'completed' } },
-        },
-        failed: {
-          value: {
-            success: true,
-            data: { email: EXAMPLES.registration.email, status: 'failed', reason: 'conflict' },
-          },
-        },
+        pending: statusExample({ status: 'pending' }),
+        completed: statusExample({ status: 'completed' }),
+        failed: statusExample({ status: 'failed', reason: 'unstorable' }),
       },
     ),
     ...answers({ 400: 'InvalidEmail', 404: 'UserNotFound' }),

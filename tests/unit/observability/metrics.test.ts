@@ -4,6 +4,12 @@ import { Metrics, type Sources } from '../../../src/observability/metrics';
 const sources = {
   sendQueue: { depth: 7, oldestAgeMs: 1500 },
   consumer: { oldestInHandAt: undefined as number | undefined },
+  groupProgress: {
+    latest: [
+      { partition: 0, position: 10n, end: 10n },
+      { partition: 1, position: 10n, end: 42n },
+    ],
+  },
   liveness: { silenceMs: 250 },
   health: { isReady: () => true },
   dependencies: [
@@ -14,7 +20,7 @@ const sources = {
 } satisfies Sources;
 
 function setUp(): Metrics {
-  const metrics = new Metrics();
+  const metrics = new Metrics('c0ffee');
   metrics.watch(sources);
   return metrics;
 }
@@ -59,13 +65,14 @@ describe('Metrics', () => {
       'registration_postgres_connections_max 20',
       'registration_postgres_waiting_queries 4',
       'registration_dead_letters_total{reason="conflict"} 0',
+      'registration_build_info{version="1.0.0",revision="c0ffee"} 1',
     ]) {
       expect(text.split('\n')).toContain(line);
     }
   });
 
   it('give the age of the oldest record that is not stored', async () => {
-    const metrics = new Metrics();
+    const metrics = new Metrics('c0ffee');
     metrics.watch({ ...sources, consumer: { oldestInHandAt: Date.now() - 60_000 } });
 
     const [line = ''] = await linesOf(metrics, 'registration_oldest_unstored_age_seconds');
@@ -88,17 +95,23 @@ describe('Metrics', () => {
     ]);
   });
 
-  it('give the lag by partition', async () => {
-    const metrics = setUp();
+  it('give the lag and the offset by partition, and neither when they are not known', async () => {
+    const groupProgress = { latest: sources.groupProgress.latest };
+    const metrics = new Metrics('c0ffee');
+    metrics.watch({ ...sources, groupProgress });
 
-    metrics.progressed([
-      { partition: 0, position: 10n, end: 10n },
-      { partition: 1, position: 10n, end: 42n },
-    ]);
+    const known = await linesOf(metrics, 'registration_consumer_');
+    groupProgress.latest = [];
+    const unknown = await linesOf(metrics, 'registration_consumer_');
 
-    expect(await linesOf(metrics, 'registration_consumer_lag_records')).toEqual([
+    const silence = 'registration_consumer_silence_seconds 0.25';
+    expect(known).toEqual([
       'registration_consumer_lag_records{partition="0"} 0',
       'registration_consumer_lag_records{partition="1"} 32',
+      'registration_consumer_offset{partition="0"} 10',
+      'registration_consumer_offset{partition="1"} 10',
+      silence,
     ]);
+    expect(unknown).toEqual([silence]);
   });
 });
