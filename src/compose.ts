@@ -118,6 +118,7 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     users,
     queue,
     doubtfulKeys,
+    measurements: metrics,
     deliveryTimeoutMs,
   });
   const idempotentRegistrations = new IdempotentRegistrationService({

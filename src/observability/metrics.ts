@@ -1,7 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { DEAD_LETTER_REASONS, type DeadLetterReason, type Measurements } from '../services/ports';
+import {
+  DEAD_LETTER_REASONS,
+  type DeadLetterReason,
+  type Decider,
+  type Measurements,
+} from '../services/ports';
 
 const PREFIX = 'registration_';
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS']);
@@ -41,6 +46,12 @@ export class Metrics implements Measurements {
     buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600],
     registers: [this.registry],
   });
+  private readonly decidedAlone = new Counter({
+    name: `${PREFIX}decided_without_total`,
+    help: 'Registrations decided while this dependency was away or too slow: one of them may end as a conflict',
+    labelNames: ['dependency'],
+    registers: [this.registry],
+  });
   private readonly sends = new Histogram({
     name: `${PREFIX}produce_duration_seconds`,
     help: 'Time of one send to Kafka, by result: confirmed or failed (and repeated)',
@@ -64,6 +75,7 @@ export class Metrics implements Measurements {
   constructor(revision: string) {
     collectDefaultMetrics({ register: this.registry });
     for (const reason of DEAD_LETTER_REASONS) this.deadLetters.inc({ reason }, 0);
+    for (const dependency of ['redis', 'postgres']) this.decidedAlone.inc({ dependency }, 0);
     const { version } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as {
       version: string;
     };
@@ -113,6 +125,10 @@ export class Metrics implements Measurements {
 
   answered(method: string, route: string, status: number | 'aborted', seconds: number): void {
     this.requests.labels(METHODS.has(method) ? method : 'other', route, String(status)).observe(seconds);
+  }
+
+  decidedWithout(dependency: Decider): void {
+    this.decidedAlone.inc({ dependency });
   }
 
   sent(seconds: number, isConfirmed: boolean): void {

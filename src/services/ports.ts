@@ -174,8 +174,13 @@ export interface DependencyState {
   readonly isAway: boolean;
 }
 
+/** Who says whether an e-mail is taken. */
+export type Decider = 'redis' | 'postgres';
+
 /** Takes in what the pipeline did; cheap, and never fails. */
 export interface Measurements {
+  /** Of a registration, this one could not say in time whether the e-mail is taken: the other one alone decided. */
+  decidedWithout(decider: Decider): void;
   /** A send to Kafka ended. */
   sent(seconds: number, isConfirmed: boolean): void;
   /** A batch of records was written. */

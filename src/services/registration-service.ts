@@ -7,6 +7,7 @@ import type {
   CompletedUsers,
   DoubtfulKeys,
   FailedRegistrations,
+  Measurements,
   PendingRegistrations,
   QueueRoom,
   RegistrationEvent,
@@ -21,6 +22,7 @@ export interface RegistrationServiceDeps {
   readonly users: Pick<Users, 'isRegistered'>;
   readonly queue: RegistrationQueue;
   readonly doubtfulKeys: DoubtfulKeys;
+  readonly measurements: Pick<Measurements, 'decidedWithout'>;
   readonly deliveryTimeoutMs: number;
 }
 
@@ -61,6 +63,8 @@ export class RegistrationService {
     if (claim === AWAY && isStored === AWAY) {
       throw new UnavailableError('neither Redis nor PostgreSQL could tell whether the e-mail is taken');
     }
+    if (claim === AWAY) this.deps.measurements.decidedWithout('redis');
+    if (isStored === AWAY) this.deps.measurements.decidedWithout('postgres');
     if (isStored === true || (claim !== AWAY && claim.isCompleted)) {
       this.clearPending(email);
       throw new AlreadyRegisteredError('the e-mail has a row');

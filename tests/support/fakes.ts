@@ -5,6 +5,7 @@ import type {
   CompletedUsers,
   DeadLetter,
   DeadLetterReason,
+  Decider,
   DeadLetters,
   DoubtfulKeys,
   FailedRegistrations,
@@ -267,10 +268,15 @@ export class RecordingTopic extends Dependency implements RegistrationTopic {
 
 /** Keeps every measurement. */
 export class RecordingMeasurements implements Measurements {
+  readonly decidedAlone: Decider[] = [];
   readonly sends: { readonly seconds: number; readonly isConfirmed: boolean }[] = [];
   readonly batches: number[] = [];
   readonly delays: number[] = [];
   readonly reasons: DeadLetterReason[] = [];
+
+  decidedWithout(decider: Decider): void {
+    this.decidedAlone.push(decider);
+  }
 
   sent(seconds: number, isConfirmed: boolean): void {
     this.sends.push({ seconds, isConfirmed });

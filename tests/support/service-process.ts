@@ -81,6 +81,15 @@ export class ServiceProcess {
     return `http://127.0.0.1:${port}`;
   }
 
+  /** What one of its metrics says now. */
+  async metric(series: string): Promise<number> {
+    const port = /"metricsPort":(\d+)/.exec(this.output)?.[1] ?? '';
+    const { body } = await send(`http://127.0.0.1:${port}/metrics`);
+    const line = body.split('\n').find((each) => each.startsWith(`${series} `));
+    if (line === undefined) throw new Error(`no ${series} in ${body}`);
+    return Number(line.slice(series.length));
+  }
+
   /** Nobody reads its log any more. */
   closeLog(): void {
     this.child.stdout?.destroy();

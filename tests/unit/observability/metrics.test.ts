@@ -65,6 +65,7 @@ describe('Metrics', () => {
       'registration_postgres_connections_max 20',
       'registration_postgres_waiting_queries 4',
       'registration_dead_letters_total{reason="conflict"} 0',
+      'registration_decided_without_total{dependency="redis"} 0',
       'registration_build_info{version="1.0.0",revision="c0ffee"} 1',
     ]) {
       expect(text.split('\n')).toContain(line);

@@ -17,6 +17,7 @@ import {
   InMemoryPendingRegistrations,
   InMemoryUsers,
   RecordingDoubtfulKeys,
+  RecordingMeasurements,
   RecordingQueue,
 } from '../../support/fakes';
 
@@ -30,6 +31,7 @@ function setUp() {
     users: new InMemoryUsers(),
     queue: new RecordingQueue(),
     doubtfulKeys: new RecordingDoubtfulKeys(),
+    measurements: new RecordingMeasurements(),
     deliveryTimeoutMs: 30,
   };
   const records = new InMemoryIdempotencyRecords();

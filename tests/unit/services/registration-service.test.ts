@@ -12,6 +12,7 @@ import {
   InMemoryPendingRegistrations,
   InMemoryUsers,
   RecordingDoubtfulKeys,
+  RecordingMeasurements,
   RecordingQueue,
 } from '../../support/fakes';
 
@@ -23,6 +24,7 @@ function setUp() {
     users: new InMemoryUsers(),
     queue: new RecordingQueue(),
     doubtfulKeys: new RecordingDoubtfulKeys(),
+    measurements: new RecordingMeasurements(),
     deliveryTimeoutMs: 30,
   };
   return { ...deps, service: new RegistrationService(deps) };
@@ -34,7 +36,7 @@ function redisAway({ pending, completed, failed }: ReturnType<typeof setUp>): vo
 
 describe('RegistrationService.register', () => {
   it('reserves the e-mail and publishes the reserved event', async () => {
-    const { service, pending, queue } = setUp();
+    const { service, pending, queue, measurements } = setUp();
     const registration = buildRegistration();
 
     await service.register(registration, 'req-1');
@@ -42,6 +44,7 @@ describe('RegistrationService.register', () => {
     const event = pending.entries.get(registration.email);
     expect(event?.registration).toEqual(registration);
     expect(queue.published).toEqual([{ event, requestId: 'req-1' }]);
+    expect(measurements.decidedAlone).toEqual([]);
   });
 
   it('sends the pending event again when the same fields come again', async () => {
@@ -146,6 +149,7 @@ describe('RegistrationService.register', () => {
 
       expect(world.queue.published).toHaveLength(1);
       expect(world.doubtfulKeys.emails).toEqual([registration.email]);
+      expect(world.measurements.decidedAlone).toEqual(['redis']);
     });
 
     it('refuses an e-mail that has a row', async () => {
@@ -160,12 +164,13 @@ describe('RegistrationService.register', () => {
 
   describe('with PostgreSQL away', () => {
     it('lets Redis decide: a new e-mail is accepted', async () => {
-      const { service, users, queue } = setUp();
+      const { service, users, queue, measurements } = setUp();
       users.isAway = true;
 
       await service.register(buildRegistration(), 'req-1');
 
       expect(queue.published).toHaveLength(1);
+      expect(measurements.decidedAlone).toEqual(['postgres']);
     });
 
     it('refuses an e-mail that the cache knows', async () => {
