@@ -7,6 +7,9 @@ export class Connection {
   private latest: ServerResponse | undefined;
 
   constructor(private readonly socket: Socket) {
+    // Node takes its own listener away before it hands a CONNECT over, and an error without one ends the process. What
+    // an error means is told by 'close', which follows.
+    socket.on('error', ignore);
     // Node tells nothing of an answer that waits behind another one when the client leaves.
     socket.once('close', () => {
       for (const res of this.answers.keys()) if (res.socket === null) res.emit('close');
@@ -54,4 +57,8 @@ export class Connection {
   cut(): void {
     this.socket.destroy();
   }
+}
+
+function ignore(): void {
+  // Nothing to do.
 }

@@ -207,3 +207,46 @@ describe('requests in a row whose client leaves', () => {
     await service.stop();
   });
 });
+
+describe('a client that asks for a tunnel and breaks the connection off', () => {
+  let service: TestService;
+
+  beforeAll(async () => {
+    service = await start({});
+  });
+
+  const CONNECT = 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n';
+  const UPGRADE = `${GET}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+
+  // An error without a listener would end the process; Jest fails the test instead.
+  it.each([
+    ['at once', CONNECT],
+    ['with more behind it', `${CONNECT}${'x'.repeat(100_000)}`],
+    ['by Upgrade', UPGRADE],
+  ])('ends nothing but its connection: %s', async (_what, text) => {
+    for (let time = 0; time < 20; time += 1) {
+      const connection = await RawConnection.open(service.url);
+      connection.send(text);
+      if (time % 2 === 0) await new Promise((resolve) => setImmediate(resolve));
+      connection.socket.resetAndDestroy();
+    }
+
+    await service.http.get('/api/health/live').expect(200);
+    await service.http.get('/api/users').expect(200);
+  });
+
+  it('ends nothing but its connection: behind a request that is under way', async () => {
+    const { waiting, letGo } = holdListRequests();
+    const connection = await RawConnection.open(service.url);
+    connection.send(`${GET}\r\n${CONNECT}`);
+    await eventually(() => expect(waiting()).toBe(1));
+
+    connection.socket.resetAndDestroy();
+
+    await eventually(() =>
+      expect(requestLines(service)).toContainEqual(expect.objectContaining({ aborted: true })),
+    );
+    letGo();
+    await service.http.get('/api/users').expect(200);
+  });
+});
