@@ -16,6 +16,18 @@ export class Connection {
     });
   }
 
+  /** Its answers that are not out yet. */
+  get underWay(): number {
+    return this.answers.size;
+  }
+
+  /** Bytes that its client has not taken yet, as far as this process holds them. */
+  get unsentBytes(): number {
+    let bytes = 0;
+    for (const res of this.answers.keys()) bytes += res.writableLength;
+    return bytes;
+  }
+
   /** Follows an answer until it is out or cut off. */
   track(res: ServerResponse): void {
     this.latest = res;
@@ -48,14 +60,19 @@ export class Connection {
     for (const res of this.answers.keys()) res.shouldKeepAlive = false;
   }
 
-  /** Cuts it when an answer has been under way since before `time` (of performance.now()). */
-  cutIfOlderThan(time: number): void {
+  /** Resets it when an answer has been under way since before `time` (of performance.now()). */
+  resetIfOlderThan(time: number): void {
     const [since = Infinity] = this.answers.values();
-    if (since < time) this.cut();
+    if (since < time) this.reset();
   }
 
   cut(): void {
     this.socket.destroy();
+  }
+
+  /** Cuts it and lets the kernel forget what it still holds for the client, up to some MB, for minutes otherwise. */
+  reset(): void {
+    this.socket.resetAndDestroy();
   }
 }
 

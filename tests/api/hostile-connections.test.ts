@@ -1,4 +1,5 @@
 import type { User } from '../../src/domain/user';
+import { HTTP_LIMITS } from '../../src/routes/http-limits';
 import { buildRegistration, buildUser } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { InMemoryUsers } from '../support/fakes';
@@ -123,12 +124,90 @@ describe('more connections than allowed', () => {
         message: 'connections refused',
         refused: 1,
         limit: 3,
+        limitPerAddress: 500,
       }),
     );
     served[0]?.send(`${GET}\r\n`);
     await eventually(() => expect(served[0]?.statuses).toEqual([200, 200]));
     served[1]?.socket.destroy();
     await eventually(() => service.http.get('/api/users').expect(200));
+    await service.stop();
+  });
+});
+
+describe('more connections of one address than allowed', () => {
+  it('are closed at once, as long as none of them goes; the log says so', async () => {
+    const service = await start({ maxConnectionsPerAddress: 2, checkIntervalMs: 20 });
+    const served = await Promise.all([1, 2].map(() => RawConnection.open(service.url)));
+    for (const connection of served) connection.send(`${GET}\r\n`);
+    await eventually(() => expect(served.flatMap(({ statuses }) => statuses)).toEqual([200, 200]));
+
+    const third = await RawConnection.open(service.url);
+    await third.closed;
+
+    expect(third.received).toBe('');
+    await eventually(() =>
+      expect(service.log.lines).toContainEqual(
+        expect.objectContaining({ message: 'connections refused', refused: 1, limitPerAddress: 2 }),
+      ),
+    );
+    served[0]?.socket.destroy();
+    await eventually(() => service.http.get('/api/users').expect(200));
+    await service.stop();
+  });
+
+  it('are served when addresses are those of proxies', async () => {
+    const { maxConnectionsPerAddress } = HTTP_LIMITS;
+    const service = await startService({ CONSUMER_ENABLED: 'false', TRUST_PROXY: '1' }, { users });
+    const connections = await Promise.all(
+      Array.from({ length: maxConnectionsPerAddress + 1 }, () => RawConnection.open(service.url)),
+    );
+
+    connections.at(-1)?.send(`${GET}\r\n`);
+
+    await eventually(() => expect(connections.at(-1)?.statuses).toEqual([200]));
+    connections.forEach(({ socket }) => socket.destroy());
+    await service.stop();
+  });
+});
+
+describe('requests in a row on one connection', () => {
+  it('are served while they are few; one more than allowed cuts the connection, unserved', async () => {
+    const service = await start({ maxPipelined: 3 });
+    const { waiting, letGo } = holdListRequests();
+    const modest = await RawConnection.open(service.url);
+    modest.send(`${GET}\r\n`.repeat(3));
+    await eventually(() => expect(waiting()).toBe(3));
+
+    const greedy = await RawConnection.exchange(service.url, `${GET}\r\n`.repeat(100));
+
+    expect([greedy.received, waiting()]).toEqual(['', 6]);
+    letGo();
+    await eventually(() => expect(modest.statuses).toEqual([200, 200, 200]));
+    modest.send(`${GET}\r\n`);
+    await eventually(() => expect(modest.statuses).toHaveLength(4));
+    await service.stop();
+  });
+});
+
+describe('silence between two requests', () => {
+  it('ends the connection after keepAliveTimeoutMs, without a word', async () => {
+    const service = await start({ keepAliveTimeoutMs: 100 });
+    const connection = await RawConnection.open(service.url);
+    connection.send(`${GET}\r\n`);
+
+    await connection.closed;
+
+    expect(connection.statuses).toEqual([200]);
+    await service.stop();
+  });
+
+  it('may last 65 s: longer than load balancers keep a connection', async () => {
+    const service = await start({});
+
+    const { headers } = await service.http.get('/api/users').set('Connection', 'keep-alive').expect(200);
+
+    expect(headers['keep-alive']).toBe('timeout=65');
     await service.stop();
   });
 });
