@@ -203,7 +203,11 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
       refuse: createRefusal(config.http.allowedOrigins, measureRequest),
     },
     log,
-    limits: overrides.httpLimits,
+    limits: {
+      // Behind proxies the addresses are theirs, and slow clients are theirs to hold off.
+      ...(config.http.trustedProxyHops > 0 && { maxConnectionsPerAddress: Infinity }),
+      ...overrides.httpLimits,
+    },
   });
   const metricsServer = new MetricsServer(config.metricsPort, metrics.registry);
   metrics.watch({

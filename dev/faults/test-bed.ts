@@ -14,6 +14,8 @@ const serviceEnv = {
   NODE_ENV: 'production',
   METRICS_PORT: '0',
   RATE_LIMIT_MAX: '1000000000',
+  // As behind a proxy: one address may open any number of connections.
+  TRUST_PROXY: '1',
 } as const;
 
 /** What a scenario needs of the place that it plays in. */

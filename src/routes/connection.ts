@@ -8,10 +8,25 @@ export class Connection {
   private latest: ServerResponse | undefined;
 
   constructor(private readonly socket: Socket) {
+    // Node takes its own listener away before it hands a CONNECT over, and an error without one ends the process. What
+    // an error means is told by 'close', which follows.
+    socket.on('error', ignore);
     // Node tells nothing of an answer that waits behind another one when the client leaves.
     socket.once('close', () => {
       for (const { res } of [...this.answers]) if (res.socket === null) res.emit('close');
     });
+  }
+
+  /** Its answers that are not out yet. */
+  get underWay(): number {
+    return this.answers.length;
+  }
+
+  /** Bytes that its client has not taken yet, as far as this process holds them. */
+  get unsentBytes(): number {
+    let bytes = 0;
+    for (const { res } of this.answers) bytes += res.writableLength;
+    return bytes;
   }
 
   /** Follows an answer until it is out or cut off. */
@@ -48,13 +63,22 @@ export class Connection {
     for (const { res } of this.answers) res.shouldKeepAlive = false;
   }
 
-  /** Cuts it when an answer has been under way since before `time` (of performance.now()). */
-  cutIfOlderThan(time: number): void {
+  /** Resets it when an answer has been under way since before `time` (of performance.now()). */
+  resetIfOlderThan(time: number): void {
     const [oldest] = this.answers;
-    if (oldest !== undefined && oldest.since < time) this.cut();
+    if (oldest !== undefined && oldest.since < time) this.reset();
   }
 
   cut(): void {
     this.socket.destroy();
   }
+
+  /** Cuts it and lets the kernel forget what it still holds for the client, up to some MB, for minutes otherwise. */
+  reset(): void {
+    this.socket.resetAndDestroy();
+  }
+}
+
+function ignore(): void {
+  // Nothing to do.
 }

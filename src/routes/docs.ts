@@ -1,4 +1,5 @@
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { dirname, extname, join } from 'node:path';
 import { Router, type RequestHandler } from 'express';
 import { PAGE, START } from './docs-page';
 import { allowOnly } from './middleware/error-handler';
@@ -37,6 +38,11 @@ export function createDocsRouter(): Router {
   answer('/api/openapi.json', (_req, res) => sendJson(res, 200, openapiDocument));
   answer('/api/docs', (_req, res) => res.type('html').send(PAGE));
   answer('/api/docs/start.js', (_req, res) => res.type('js').send(START));
-  for (const file of FILES) answer(`/api/docs/${file}`, (_req, res) => res.sendFile(file, { root }));
+  for (const file of FILES) {
+    // In memory once for all answers: a stream for each would hold a buffer for each client that reads slowly, of which
+    // there may be many, since these are not limited.
+    const content = readFileSync(join(root, file));
+    answer(`/api/docs/${file}`, (_req, res) => res.type(extname(file)).send(content));
+  }
   return router;
 }

@@ -8,10 +8,12 @@ import { Connection } from './connection';
 import { expressClasses } from './express-classes';
 import { HTTP_LIMITS, type HttpLimits } from './http-limits';
 import { listen } from './listen';
+import { clientOf } from './middleware/rate-limit';
 import { MAX_HEADERS } from './middleware/refuse-ambiguous';
 
 const IDLE_GRACE_MS = 300;
 const DRAIN_TIMEOUT_MS = 7000;
+const PROBES = new Set(['/api/health', '/api/health/live', '/api/health/ready']);
 
 /** Says whether one more request would be too many, and answers it then. */
 export interface Admission {
@@ -40,6 +42,7 @@ export class HttpServer {
   private readonly limits: HttpLimits;
   private readonly server: Server;
   private readonly connections = new Map<Duplex, Connection>();
+  private readonly connectionsOf = new Map<string, number>();
   private underWay = 0;
   private refused = 0;
   private checkTimer: NodeJS.Timeout | undefined;
@@ -62,7 +65,11 @@ export class HttpServer {
     const onRequest: RequestListener = (req, res) => {
       // The server is closed to new connections already, the request came on an old one.
       if (!this.server.listening) res.shouldKeepAlive = false;
-      this.connections.get(req.socket)?.track(res);
+      const connection = this.connections.get(req.socket);
+      if (connection && connection.underWay >= this.limits.maxPipelined) connection.reset();
+      // Node reads what lies behind it in the same packet all the same.
+      if (req.socket.destroyed) return;
+      connection?.track(res);
       if (!admission.isFull(this.underWay) || isProbe(req)) {
         this.underWay += 1;
         res.on('close', this.onAnswered);
@@ -78,10 +85,7 @@ export class HttpServer {
     this.server.on('clientError', (error, socket) => this.answerBroken(error, socket));
     // Node would cut the connection without a word.
     this.server.on('connect', (_req, socket) => this.answerBroken(new Error('CONNECT'), socket));
-    this.server.on('connection', (socket: Socket) => {
-      this.connections.set(socket, new Connection(socket));
-      socket.once('close', () => this.connections.delete(socket));
-    });
+    this.server.on('connection', (socket: Socket) => this.welcome(socket));
     this.server.on('drop', () => (this.refused += 1));
   }
 
@@ -122,6 +126,24 @@ export class HttpServer {
     this.admission.answered();
   };
 
+  private welcome(socket: Socket): void {
+    const client = clientOf(socket.remoteAddress ?? '');
+    const others = this.connectionsOf.get(client) ?? 0;
+    if (others >= this.limits.maxConnectionsPerAddress) {
+      this.refused += 1;
+      socket.destroy();
+      return;
+    }
+    this.connectionsOf.set(client, others + 1);
+    this.connections.set(socket, new Connection(socket));
+    socket.once('close', () => {
+      this.connections.delete(socket);
+      const left = (this.connectionsOf.get(client) ?? 0) - 1;
+      if (left > 0) this.connectionsOf.set(client, left);
+      else this.connectionsOf.delete(client);
+    });
+  }
+
   private answerBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
     const end = this.connections.get(socket)?.endUnreadable() ?? 'cut';
     if (end === 'answer') answerBrokenRequest(error, socket);
@@ -130,14 +152,32 @@ export class HttpServer {
 
   private check(): void {
     const oldest = performance.now() - this.limits.answerTimeoutMs;
-    for (const connection of this.connections.values()) connection.cutIfOlderThan(oldest);
+    for (const connection of this.connections.values()) connection.resetIfOlderThan(oldest);
+    this.cutSlowestReaders();
     if (this.refused === 0) return;
-    this.log.warn('connections refused', { refused: this.refused, limit: this.limits.maxConnections });
+    const { maxConnections: limit, maxConnectionsPerAddress: limitPerAddress } = this.limits;
+    this.log.warn('connections refused', { refused: this.refused, limit, limitPerAddress });
     this.refused = 0;
+  }
+
+  private cutSlowestReaders(): void {
+    const limit = this.limits.maxUnsentBytes;
+    const unsent = [...this.connections.values()].map((each) => [each, each.unsentBytes] as const);
+    let total = unsent.reduce((sum, [, bytes]) => sum + bytes, 0);
+    if (total <= limit) return;
+    const bytesInAll = total;
+    let cut = 0;
+    for (const [connection, bytes] of unsent.toSorted(([, one], [, other]) => other - one)) {
+      if (total <= limit) break;
+      connection.reset();
+      total -= bytes;
+      cut += 1;
+    }
+    this.log.warn('answers not taken: connections cut', { cut, bytes: bytesInAll, limit });
   }
 }
 
 // Kubernetes has to learn that the process is busy, not dead.
 function isProbe(req: IncomingMessage): boolean {
-  return req.url?.startsWith('/api/health') === true;
+  return PROBES.has(req.url ?? '');
 }

@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import { openapiDocument } from '../../src/routes/openapi/document';
 import { startService, type TestService } from '../support/harness';
 
@@ -36,6 +37,19 @@ describe('GET /api/docs', () => {
     expect(files.length).toBeGreaterThan(3);
     for (const file of files) await service.http.get(file).expect(200);
     await service.http.get('/api/docs/').expect(200).expect('Content-Type', 'text/html; charset=utf-8');
+  });
+
+  it('holds its files once in memory, however many clients read them slowly', async () => {
+    const stream = jest.spyOn(fs, 'createReadStream');
+
+    const answer = await service.http.get('/api/docs/swagger-ui-bundle.js').expect(200);
+
+    expect(answer.headers['content-type']).toBe('text/javascript; charset=utf-8');
+    expect(answer.text).toBe(
+      fs.readFileSync(require.resolve('swagger-ui-dist/swagger-ui-bundle.js'), 'utf8'),
+    );
+    expect(stream).not.toHaveBeenCalled();
+    stream.mockRestore();
   });
 
   it('runs scripts from this server only, and upgrades nothing to HTTPS', async () => {

@@ -1,4 +1,5 @@
 import type { User } from '../../src/domain/user';
+import { HTTP_LIMITS } from '../../src/routes/http-limits';
 import { buildRegistration, buildUser } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { InMemoryUsers } from '../support/fakes';
@@ -123,12 +124,90 @@ describe('more connections than allowed', () => {
         message: 'connections refused',
         refused: 1,
         limit: 3,
+        limitPerAddress: 500,
       }),
     );
     served[0]?.send(`${GET}\r\n`);
     await eventually(() => expect(served[0]?.statuses).toEqual([200, 200]));
     served[1]?.socket.destroy();
     await eventually(() => service.http.get('/api/users').expect(200));
+    await service.stop();
+  });
+});
+
+describe('more connections of one address than allowed', () => {
+  it('are closed at once, as long as none of them goes; the log says so', async () => {
+    const service = await start({ maxConnectionsPerAddress: 2, checkIntervalMs: 20 });
+    const served = await Promise.all([1, 2].map(() => RawConnection.open(service.url)));
+    for (const connection of served) connection.send(`${GET}\r\n`);
+    await eventually(() => expect(served.flatMap(({ statuses }) => statuses)).toEqual([200, 200]));
+
+    const third = await RawConnection.open(service.url);
+    await third.closed;
+
+    expect(third.received).toBe('');
+    await eventually(() =>
+      expect(service.log.lines).toContainEqual(
+        expect.objectContaining({ message: 'connections refused', refused: 1, limitPerAddress: 2 }),
+      ),
+    );
+    served[0]?.socket.destroy();
+    await eventually(() => service.http.get('/api/users').expect(200));
+    await service.stop();
+  });
+
+  it('are served when addresses are those of proxies', async () => {
+    const { maxConnectionsPerAddress } = HTTP_LIMITS;
+    const service = await startService({ CONSUMER_ENABLED: 'false', TRUST_PROXY: '1' }, { users });
+    const connections = await Promise.all(
+      Array.from({ length: maxConnectionsPerAddress + 1 }, () => RawConnection.open(service.url)),
+    );
+
+    connections.at(-1)?.send(`${GET}\r\n`);
+
+    await eventually(() => expect(connections.at(-1)?.statuses).toEqual([200]));
+    connections.forEach(({ socket }) => socket.destroy());
+    await service.stop();
+  });
+});
+
+describe('requests in a row on one connection', () => {
+  it('are served while they are few; one more than allowed cuts the connection, unserved', async () => {
+    const service = await start({ maxPipelined: 3 });
+    const { waiting, letGo } = holdListRequests();
+    const modest = await RawConnection.open(service.url);
+    modest.send(`${GET}\r\n`.repeat(3));
+    await eventually(() => expect(waiting()).toBe(3));
+
+    const greedy = await RawConnection.exchange(service.url, `${GET}\r\n`.repeat(100));
+
+    expect([greedy.received, waiting()]).toEqual(['', 6]);
+    letGo();
+    await eventually(() => expect(modest.statuses).toEqual([200, 200, 200]));
+    modest.send(`${GET}\r\n`);
+    await eventually(() => expect(modest.statuses).toHaveLength(4));
+    await service.stop();
+  });
+});
+
+describe('silence between two requests', () => {
+  it('ends the connection after keepAliveTimeoutMs, without a word', async () => {
+    const service = await start({ keepAliveTimeoutMs: 100 });
+    const connection = await RawConnection.open(service.url);
+    connection.send(`${GET}\r\n`);
+
+    await connection.closed;
+
+    expect(connection.statuses).toEqual([200]);
+    await service.stop();
+  });
+
+  it('may last 65 s: longer than load balancers keep a connection', async () => {
+    const service = await start({});
+
+    const { headers } = await service.http.get('/api/users').set('Connection', 'keep-alive').expect(200);
+
+    expect(headers['keep-alive']).toBe('timeout=65');
     await service.stop();
   });
 });
@@ -205,5 +284,48 @@ describe('requests in a row whose client leaves', () => {
     letGo();
     for (const line of requestLines(service)) expect(line).toMatchObject({ aborted: true });
     await service.stop();
+  });
+});
+
+describe('a client that asks for a tunnel and breaks the connection off', () => {
+  let service: TestService;
+
+  beforeAll(async () => {
+    service = await start({});
+  });
+
+  const CONNECT = 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n';
+  const UPGRADE = `${GET}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+
+  // An error without a listener would end the process; Jest fails the test instead.
+  it.each([
+    ['at once', CONNECT],
+    ['with more behind it', `${CONNECT}${'x'.repeat(100_000)}`],
+    ['by Upgrade', UPGRADE],
+  ])('ends nothing but its connection: %s', async (_what, text) => {
+    for (let time = 0; time < 20; time += 1) {
+      const connection = await RawConnection.open(service.url);
+      connection.send(text);
+      if (time % 2 === 0) await new Promise((resolve) => setImmediate(resolve));
+      connection.socket.resetAndDestroy();
+    }
+
+    await service.http.get('/api/health/live').expect(200);
+    await service.http.get('/api/users').expect(200);
+  });
+
+  it('ends nothing but its connection: behind a request that is under way', async () => {
+    const { waiting, letGo } = holdListRequests();
+    const connection = await RawConnection.open(service.url);
+    connection.send(`${GET}\r\n${CONNECT}`);
+    await eventually(() => expect(waiting()).toBe(1));
+
+    connection.socket.resetAndDestroy();
+
+    await eventually(() =>
+      expect(requestLines(service)).toContainEqual(expect.objectContaining({ aborted: true })),
+    );
+    letGo();
+    await service.http.get('/api/users').expect(200);
   });
 });

@@ -3,8 +3,11 @@ import supertest from 'supertest';
 import { createRefusal } from '../../src/routes/refusal';
 import { HttpServer } from '../../src/routes/server';
 import { undescribed } from '../support/api-document';
+import { eventually } from '../support/eventually';
+import { RawConnection } from '../support/raw-connection';
 import { RecordingLogger } from '../support/recording-logger';
 
+const MB = 1024 * 1024;
 const ORIGIN = 'https://app.example.com';
 
 /** A server that has room for no request, in front of an app that answers 200 to everything. */
@@ -33,7 +36,42 @@ beforeAll(async () => {
   full = await startFull();
 });
 
-afterAll(() => full.server.stop());
+const started: HttpServer[] = [];
+
+afterAll(() => Promise.all([full.server, ...started].map((server) => server.stop())));
+
+describe('answers that wait for their clients', () => {
+  it('are dropped with their connections, the largest first, when they are too many bytes', async () => {
+    const log = new RecordingLogger();
+    // More than the kernel keeps on both sides.
+    const app = express().get('/:megabytes', (req, res) => {
+      res.send(Buffer.alloc(Number(req.params.megabytes) * MB));
+    });
+    const admission = { isFull: () => false, answered: () => undefined, refuse: app };
+    const limits = { maxUnsentBytes: 40 * MB, checkIntervalMs: 50 };
+    const server = new HttpServer({ port: 0, app, admission, log, limits });
+    started.push(server);
+    await server.start();
+    const ask = async (megabytes: number): Promise<RawConnection> => {
+      const connection = await RawConnection.open(`http://127.0.0.1:${server.address.port}`);
+      connection.socket.pause();
+      connection.send(`GET /${megabytes} HTTP/1.1\r\nHost: a\r\n\r\n`);
+      return connection;
+    };
+
+    const [small, large] = await Promise.all([ask(25), ask(60)]);
+    const line = await eventually(() => {
+      expect(log.lines).toHaveLength(1);
+      return log.lines[0];
+    });
+    [small, large].forEach(({ socket }) => socket.resume());
+    await large.closed;
+    await eventually(() => expect(small.received.length).toBeGreaterThan(25 * MB));
+
+    expect(line).toMatchObject({ level: 'warn', message: 'answers not taken: connections cut', cut: 1 });
+    expect(large.received.length).toBeLessThan(60 * MB);
+  });
+});
 
 describe('a process that has too much to do', () => {
   it('answers 503 with Retry-After and every header that other answers have', async () => {
@@ -75,6 +113,13 @@ describe('a process that has too much to do', () => {
 
     expect(response.status).toBe(200);
   });
+
+  it.each(['/api/healthX', '/api/health/nothing', '/api/health/live/x', '/api/health?x=1'])(
+    'does not take %s for a probe',
+    async (path) => {
+      expect((await full.http.get(path)).status).toBe(503);
+    },
+  );
 
   it('counts what it refuses', async () => {
     full.measured.length = 0;

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Contender } from '../contender';
 import { connections, runLoad } from '../run-load';
 
-const manyConnections = 2000;
+// Of one address no more than 500 are let in.
+const manyConnections = 400;
 const times = 3;
 const recoverySeconds = 5;
 

@@ -22,7 +22,7 @@ export function createRateLimit(options: {
     store: new RequestCounts(options.sharedCounts),
     standardHeaders: 'draft-7',
     legacyHeaders: false,
-    keyGenerator: ({ ip = '' }) => keyOf(ip),
+    keyGenerator: ({ ip = '' }) => clientOf(ip),
     skip: (req) => req.method === 'OPTIONS',
     // Sets Retry-After itself; the body is the error handler's.
     handler: (_req, _res, next) => next(new TooManyRequestsError()),
@@ -31,8 +31,11 @@ export function createRateLimit(options: {
   });
 }
 
-// The package parses every address in full, which is a part of a request's cost that can be felt; IPv4 needs no parsing.
-function keyOf(ip: string): string {
+/**
+ * Whom an address counts as: itself, or its network (IPv6). The package parses every address in full, which is a part of
+ * a request's cost that can be felt; IPv4 needs no parsing.
+ */
+export function clientOf(ip: string): string {
   const address = ip.replace(MAPPED_IPV4, '');
   return isIPv4(address) ? address : ipKeyGenerator(address, IPV6_SUBNET);
 }
