@@ -132,7 +132,7 @@ function readPlan(): Plan | undefined {
   });
   const size = quick
     ? { rounds: 3, seconds: 5, drainRecords: 20_000 }
-    : { rounds: 5, seconds: 20, drainRecords: 100_000 };
+    : { rounds: 5, seconds: 12, drainRecords: 100_000 };
   const specials: Special[] = [];
   if (overload)
     specials.push({
