@@ -1,7 +1,5 @@
 import Joi from 'joi';
-import { emailSchema } from './email';
-import { readPlainRegistration } from './plain-registration';
-import { GENDERS, MAX_NAME_LENGTH, MAX_OCCUPATION_LENGTH, MIN_LENGTH, SEXES } from './registration-limits';
+import { emailSchema, isPlainEmail } from './email';
 import { codePointsBetween, printableText } from './text';
 import { validator } from './validation';
 
@@ -14,6 +12,13 @@ export interface Registration {
   readonly sex: string;
   readonly occupation: string;
 }
+
+const GENDERS: readonly unknown[] = ['male', 'female', 'non-binary', 'prefer-not-to-say'];
+const SEXES: readonly unknown[] = ['male', 'female', 'intersex'];
+// Lengths in Unicode code points.
+const MIN_LENGTH = 2;
+const MAX_NAME_LENGTH = 100;
+const MAX_OCCUPATION_LENGTH = 255;
 
 function sizedText(maxCodePoints: number): Joi.StringSchema {
   return printableText().custom(codePointsBetween(MIN_LENGTH, maxCodePoints));
@@ -53,6 +58,31 @@ export function applyAllRules(input: unknown): Registration {
   // Joi would parse a string that looks like JSON; a JSON string is not a registration.
   const candidate = typeof input === 'string' ? 0 : input;
   return applyRules(candidate);
+}
+
+// Printable ASCII without blanks at the ends, at least two characters.
+const PLAIN_TEXT = /^[!-~][ -~]*[!-~]$/;
+
+/**
+ * The registration in an input that keeps every rule at first sight and needs no change, as nearly all do; undefined
+ * when that takes a closer look. Never more than a short cut: what it accepts, the full rules accept and return alike
+ * (a property test holds it to them), at a tenth of their cost.
+ */
+export function readPlainRegistration(input: unknown): Registration | undefined {
+  if (typeof input !== 'object' || input === null) return undefined;
+  const { firstName, lastName, email, gender, sex, occupation } = input as Readonly<Record<string, unknown>>;
+  const isPlain =
+    isPlainText(firstName, MAX_NAME_LENGTH) &&
+    isPlainText(lastName, MAX_NAME_LENGTH) &&
+    isPlainEmail(email) &&
+    GENDERS.includes(gender) &&
+    SEXES.includes(sex) &&
+    isPlainText(occupation, MAX_OCCUPATION_LENGTH);
+  return isPlain ? ({ firstName, lastName, email, gender, sex, occupation } as Registration) : undefined;
+}
+
+function isPlainText(value: unknown, maxLength: number): value is string {
+  return typeof value === 'string' && value.length <= maxLength && PLAIN_TEXT.test(value);
 }
 
 /** Whether two submissions say the same in all six fields. */

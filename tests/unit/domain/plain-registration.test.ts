@@ -1,6 +1,5 @@
 import fc from 'fast-check';
-import { readPlainRegistration } from '../../../src/domain/plain-registration';
-import { applyAllRules } from '../../../src/domain/registration';
+import { applyAllRules, readPlainRegistration } from '../../../src/domain/registration';
 import { BAD_REGISTRATIONS } from '../../support/bad-registrations';
 import { buildRegistration } from '../../support/builders';
 
