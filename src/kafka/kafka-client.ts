@@ -1,4 +1,4 @@
-import { Kafka, logLevel, type KafkaConfig, type LogEntry, type SASLOptions } from 'kafkajs';
+import { Kafka, logLevel, type KafkaConfig, type LogEntry, type SASLOptions } from './kafkajs';
 import type { Config } from '../config/config';
 import type { Logger } from '../services/ports';
 import { stopIdleTimer } from './kafkajs-idle-timer';

@@ -1,4 +1,4 @@
-import { KafkaJSProtocolError, type Admin, type Kafka, type KafkaMessage } from 'kafkajs';
+import { KafkaJSProtocolError, type Admin, type Kafka, type KafkaMessage } from './kafkajs';
 import { UnavailableError } from '../domain/errors';
 import type {
   DeadLetterArchive,

@@ -4,7 +4,7 @@ import {
   type Admin,
   type ITopicConfig,
   type Kafka,
-} from 'kafkajs';
+} from './kafkajs';
 import type { Config } from '../config/config';
 import { UnavailableError } from '../domain/errors';
 import type { Logger } from '../services/ports';

@@ -6,3 +6,9 @@ declare module 'kafkajs/src/network/requestQueue' {
   }
   export = RequestQueue;
 }
+
+/** The part that kafkajs-record-encoder.ts replaces. */
+declare module 'kafkajs/src/protocol/recordBatch/record/v0' {
+  function encode(record: object): { readonly buf: Buffer; readonly buffer: Buffer };
+  export = encode;
+}

@@ -1,4 +1,4 @@
-import { CompressionTypes, Partitioners, type Kafka, type Message, type Producer } from 'kafkajs';
+import { CompressionTypes, Partitioners, type Kafka, type Message, type Producer } from './kafkajs';
 import { UnavailableError } from '../domain/errors';
 import type { Logger } from '../services/ports';
 

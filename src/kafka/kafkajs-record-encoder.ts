@@ -1,0 +1,101 @@
+import encodeByKafkajs from 'kafkajs/src/protocol/recordBatch/record/v0';
+
+type Bytes = Buffer | string;
+
+/** What kafkajs hands over for each record of a send. */
+export interface KafkajsRecord {
+  readonly offsetDelta?: number;
+  readonly timestampDelta?: number;
+  readonly key?: Bytes | null;
+  readonly value: Bytes | null;
+  readonly headers?: Readonly<Record<string, Bytes | Bytes[] | undefined>>;
+}
+
+const MAX_DELTA = 2 ** 30;
+const MAX_VARINT_BYTES = 5;
+
+/**
+ * A record in Kafka's format 2 (https://kafka.apache.org/documentation/#record), byte for byte as kafkajs 2.2.4 encodes
+ * it, at a sixth of the cost: kafkajs makes a zeroed buffer for the record and one more for each header. What it is not
+ * made for it leaves to kafkajs.
+ */
+export function encodeRecord(record: KafkajsRecord): { readonly buf: Buffer; readonly buffer: Buffer } {
+  const { offsetDelta = 0, timestampDelta = 0, key, value, headers = {} } = record;
+  const parts: (Bytes | null)[] = [key ?? null, value];
+  for (const [name, header] of Object.entries(headers)) {
+    if (typeof header !== 'string' && !Buffer.isBuffer(header)) return encodeByKafkajs(record);
+    parts.push(name, header);
+  }
+  if (!isSmall(offsetDelta) || !isSmall(timestampDelta)) return encodeByKafkajs(record);
+
+  const sizes = parts.map((part) => (part === null ? -1 : Buffer.byteLength(part)));
+  const numbers = [timestampDelta, offsetDelta, ...sizes, (parts.length - 2) / 2];
+  const attributesSize = 1;
+  const bodySize =
+    numbers.reduce((sum, number) => sum + varintSize(number), attributesSize) +
+    sizes.reduce((sum, size) => sum + Math.max(size, 0), 0);
+
+  const output = new Output(MAX_VARINT_BYTES + bodySize);
+  output.varint(bodySize);
+  output.byte(0);
+  output.varint(timestampDelta);
+  output.varint(offsetDelta);
+  parts.forEach((part, index) => {
+    if (index === 2) output.varint((parts.length - 2) / 2);
+    output.bytes(part, sizes[index] ?? 0);
+  });
+  if (parts.length === 2) output.varint(0);
+  return output;
+}
+
+function isSmall(delta: number): boolean {
+  return Number.isInteger(delta) && Math.abs(delta) < MAX_DELTA;
+}
+
+// Zigzag: small negative numbers stay short, too.
+function zigzag(value: number): number {
+  return (value << 1) ^ (value >> 31);
+}
+
+function varintSize(value: number): number {
+  let left = zigzag(value) >>> 7;
+  let size = 1;
+  for (; left !== 0; left >>>= 7) size += 1;
+  return size;
+}
+
+class Output {
+  readonly buf: Buffer;
+  private end = 0;
+
+  constructor(maxSize: number) {
+    this.buf = Buffer.allocUnsafe(maxSize);
+  }
+
+  get buffer(): Buffer {
+    return this.buf.subarray(0, this.end);
+  }
+
+  byte(value: number): void {
+    this.buf[this.end] = value;
+    this.end += 1;
+  }
+
+  varint(value: number): void {
+    let left = zigzag(value) >>> 0;
+    for (; left >= 0x80; left >>>= 7) this.byte((left & 0x7f) | 0x80);
+    this.byte(left);
+  }
+
+  /** With its size in front; null has size -1. */
+  bytes(value: Bytes | null, size: number): void {
+    this.varint(size);
+    if (value === null) return;
+    if (typeof value === 'string') this.buf.write(value, this.end);
+    else value.copy(this.buf, this.end);
+    this.end += size;
+  }
+}
+
+const loaded = require.cache[require.resolve('kafkajs/src/protocol/recordBatch/record/v0')];
+if (loaded) loaded.exports = encodeRecord;
