@@ -1,5 +1,6 @@
 import type { Config } from './config/config';
 import { readGroupProgress } from './kafka/group-progress';
+import { GroupProgressMonitor } from './kafka/group-progress-monitor';
 import { createKafka } from './kafka/kafka-client';
 import { KafkaDeadLetters } from './kafka/kafka-dead-letters';
 import { KafkaTopics } from './kafka/kafka-topics';
@@ -139,6 +140,7 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     tracing,
   });
 
+  const groupProgress = new GroupProgressMonitor({ ask: () => readGroupProgress(kafka, config.kafka), log });
   const liveness = new Liveness(config.consumerEnabled);
   const consumer = new RegistrationConsumer({
     kafka,
@@ -147,15 +149,7 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     liveness,
     kafkaStatus: status.kafka,
     measurements: metrics,
-    watchdog: new StallWatchdog({
-      liveness,
-      readProgress: async () => {
-        const progress = await readGroupProgress(kafka, config.kafka);
-        metrics.progressed(progress);
-        return progress;
-      },
-      log,
-    }),
+    watchdog: new StallWatchdog({ liveness, readProgress: () => groupProgress.read(), log }),
     log,
   });
   const monitor = new DependencyMonitor({
@@ -214,6 +208,7 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
   metrics.watch({
     sendQueue,
     consumer,
+    groupProgress,
     liveness,
     health,
     dependencies: Object.values(status),
@@ -232,6 +227,7 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     doubtfulKeys,
     new Migrations({ config: config.postgres, log }),
     ...(config.consumerEnabled ? [consumer] : []),
+    groupProgress,
     monitor,
     shedder,
     server, // no request is let in before, none is left after

@@ -6,10 +6,18 @@ import { DEAD_LETTER_REASONS, type DeadLetterReason, type Measurements } from '.
 const PREFIX = 'registration_';
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS']);
 
+interface Progress {
+  readonly partition: number;
+  readonly position: bigint;
+  readonly end: bigint;
+}
+
 /** What is read at each scrape: from memory, never from a dependency. */
 export interface Sources {
   readonly sendQueue: { readonly depth: number; readonly oldestAgeMs: number };
   readonly consumer: { readonly oldestInHandAt: number | undefined };
+  /** Nothing when it is not known. */
+  readonly groupProgress: { readonly latest: readonly Progress[] };
   readonly liveness: { readonly silenceMs: number };
   readonly health: { isReady(): boolean };
   readonly dependencies: readonly { readonly name: string; readonly isHealthy: boolean }[];
@@ -52,12 +60,6 @@ export class Metrics implements Measurements {
     labelNames: ['reason'],
     registers: [this.registry],
   });
-  private readonly lag = new Gauge({
-    name: `${PREFIX}consumer_lag_records`,
-    help: 'Records that the whole consumer group has still to write, by partition; read every 10 s by each consumer',
-    labelNames: ['partition'],
-    registers: [this.registry],
-  });
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
@@ -71,7 +73,7 @@ export class Metrics implements Measurements {
   }
 
   /** Adds what is read at each scrape. */
-  watch({ sendQueue, consumer, liveness, health, dependencies, pool }: Sources): void {
+  watch({ sendQueue, consumer, groupProgress, liveness, health, dependencies, pool }: Sources): void {
     this.value('send_queue_records', 'Records that wait for Kafka’s confirmation', () => sendQueue.depth);
     this.value(
       'send_queue_oldest_age_seconds',
@@ -83,9 +85,10 @@ export class Metrics implements Measurements {
       'Age of the oldest record that this process has fetched and not written yet; 0 without one',
       () => (consumer.oldestInHandAt === undefined ? 0 : (Date.now() - consumer.oldestInHandAt) / 1000),
     );
+    this.watchGroup(groupProgress);
     this.value(
       'consumer_silence_seconds',
-      'Time since the consumer’s last sign of life; back-off counts as one',
+      'Time since the consumer’s last sign of life; back-off counts as one; 0 without a consumer',
       () => liveness.silenceMs / 1000,
     );
     this.value('ready', '1 when /ready answers 200', () => Number(health.isReady()));
@@ -125,12 +128,22 @@ export class Metrics implements Measurements {
     this.deadLetters.inc({ reason });
   }
 
-  /** How far the consumer group is. */
-  progressed(
-    partitions: readonly { readonly partition: number; readonly position: bigint; readonly end: bigint }[],
-  ): void {
-    for (const { partition, position, end } of partitions)
-      this.lag.set({ partition }, Number(end - position));
+  private watchGroup(groupProgress: Sources['groupProgress']): void {
+    const byPartition = (name: string, help: string, read: (progress: Progress) => bigint): void =>
+      this.gauge(name, `${help}, by partition; absent while it is not known`, ['partition'], (gauge) => {
+        gauge.reset();
+        for (const each of groupProgress.latest) gauge.set({ partition: each.partition }, Number(read(each)));
+      });
+    byPartition(
+      'consumer_lag_records',
+      'Records that the whole consumer group has still to write',
+      ({ position, end }) => end - position,
+    );
+    byPartition(
+      'consumer_offset',
+      'Offset of the next record that the group has to write',
+      ({ position }) => position,
+    );
   }
 
   private value(name: string, help: string, read: () => number): void {

@@ -11,12 +11,12 @@ export class Liveness {
     this.lastTickAt = performance.now();
   }
 
-  /** Milliseconds since the last tick. */
+  /** Milliseconds since the last tick; 0 without such a loop. */
   get silenceMs(): number {
-    return performance.now() - this.lastTickAt;
+    return this.isWatched ? performance.now() - this.lastTickAt : 0;
   }
 
   get isAlive(): boolean {
-    return !this.isWatched || this.silenceMs < MAX_SILENCE_MS;
+    return this.silenceMs < MAX_SILENCE_MS;
   }
 }

@@ -8,8 +8,8 @@ beforeAll(async () => {
   service = await startService();
 });
 
-async function scrape(): Promise<string[]> {
-  const answer = await fetch(`${service.metricsUrl}/metrics`);
+async function scrape({ metricsUrl } = service): Promise<string[]> {
+  const answer = await fetch(`${metricsUrl}/metrics`);
   expect(answer.status).toBe(200);
   expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
   return (await answer.text()).split('\n');
@@ -39,6 +39,17 @@ describe('GET /metrics', () => {
         expect(lines.join('\n')).not.toContain(value);
       }
     });
+  });
+
+  it('tells how far the group is where nothing is consumed', async () => {
+    const apiOnly = await startService({ CONSUMER_ENABLED: 'false' });
+    await apiOnly.http.post('/api/users').send(buildRegistration()).expect(201);
+
+    await eventually(async () => {
+      const lags = (await scrape(apiOnly)).filter((line) => line.startsWith('registration_consumer_lag_'));
+      expect(lags.map((line) => line.split(' ')[1]).sort()).toEqual(['0', '0', '1']);
+    });
+    expect(await scrape(apiOnly)).toContain('registration_consumer_silence_seconds 0');
   });
 
   it('never takes a path for a route', async () => {

@@ -41,6 +41,7 @@ function knownSeries(): Set<string> {
   metrics.watch({
     sendQueue: { depth: 0, oldestAgeMs: 0 },
     consumer: { oldestInHandAt: undefined },
+    groupProgress: { latest: [] },
     liveness: { silenceMs: 0 },
     health: { isReady: () => true },
     dependencies: [],

@@ -4,6 +4,12 @@ import { Metrics, type Sources } from '../../../src/observability/metrics';
 const sources = {
   sendQueue: { depth: 7, oldestAgeMs: 1500 },
   consumer: { oldestInHandAt: undefined as number | undefined },
+  groupProgress: {
+    latest: [
+      { partition: 0, position: 10n, end: 10n },
+      { partition: 1, position: 10n, end: 42n },
+    ],
+  },
   liveness: { silenceMs: 250 },
   health: { isReady: () => true },
   dependencies: [
@@ -88,17 +94,23 @@ describe('Metrics', () => {
     ]);
   });
 
-  it('give the lag by partition', async () => {
-    const metrics = setUp();
+  it('give the lag and the offset by partition, and neither when they are not known', async () => {
+    const groupProgress = { latest: sources.groupProgress.latest };
+    const metrics = new Metrics();
+    metrics.watch({ ...sources, groupProgress });
 
-    metrics.progressed([
-      { partition: 0, position: 10n, end: 10n },
-      { partition: 1, position: 10n, end: 42n },
-    ]);
+    const known = await linesOf(metrics, 'registration_consumer_');
+    groupProgress.latest = [];
+    const unknown = await linesOf(metrics, 'registration_consumer_');
 
-    expect(await linesOf(metrics, 'registration_consumer_lag_records')).toEqual([
+    const silence = 'registration_consumer_silence_seconds 0.25';
+    expect(known).toEqual([
       'registration_consumer_lag_records{partition="0"} 0',
       'registration_consumer_lag_records{partition="1"} 32',
+      'registration_consumer_offset{partition="0"} 10',
+      'registration_consumer_offset{partition="1"} 10',
+      silence,
     ]);
+    expect(unknown).toEqual([silence]);
   });
 });

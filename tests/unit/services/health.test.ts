@@ -93,6 +93,7 @@ describe('Liveness', () => {
     jest.advanceTimersByTime(3_600_000);
 
     expect(liveness.isAlive).toBe(true);
+    expect(liveness.silenceMs).toBe(0);
   });
 });
 
