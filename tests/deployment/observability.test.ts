@@ -33,7 +33,7 @@ const panels = dashboard.panels.flatMap(({ title, targets }) => targets.map(({ e
 
 /** The names of the series that an expression reads. */
 function metricsIn(expr: string): string[] {
-  return expr.match(/\b(?:http|registration|nodejs|process|namespace:\w+)[\w:]*(?=[{[\s)]|$)/g) ?? [];
+  return expr.match(/\b(?:http|registration|nodejs|process|namespace\w*:\w+)[\w:]*(?=[{[\s)]|$)/g) ?? [];
 }
 
 function knownSeries(): Set<string> {
@@ -95,6 +95,38 @@ describe.each(alerts)('$alert', ({ alert = '', labels, annotations }) => {
     );
     expect(firing).toEqual(expect.arrayContaining([true, false]));
   });
+});
+
+describe.each(['dev', 'staging', 'prod'])(
+  'one Prometheus for several environments: the rules of %s',
+  (name) => {
+    const namespace = `user-registration-${name}`;
+    const own = (readRendered(name).find(({ kind }) => kind === 'PrometheusRule') as PrometheusRule).spec;
+
+    it.each(own.groups.flatMap((group) => group.rules))(
+      '$alert$record is about its namespace',
+      ({ expr }) => {
+        // What stands further behind is joined by namespace, and restricted by this one.
+        expect(/\{.*?\}/.exec(expr)?.[0]).toMatch(new RegExp(`^\\{namespace="${namespace}"[,}]`));
+        expect(expr).toMatch(/^absent\(|by \(namespace|^namespace:/);
+      },
+    );
+
+    it('name it where no series can', () => {
+      const absent = own.groups
+        .flatMap((group) => group.rules)
+        .find(({ expr }) => expr.startsWith('absent('));
+      expect(absent?.labels).toMatchObject({ namespace });
+    });
+  },
+);
+
+it('the dashboard shows what is refused under overload, and by the rate limit', () => {
+  const shown = panels.filter(({ title }) => title === 'Requests').map(({ expr }) => expr);
+  expect(shown).toEqual([
+    expect.stringContaining('route=~"/api/users.*|refused"'),
+    expect.stringContaining('status="429"'),
+  ]);
 });
 
 it('the runbooks are about alerts that exist', () => {
