@@ -11,8 +11,14 @@ const HEADER =
 async function writeClientTypes(): Promise<void> {
   const [file = join(checkoutDir, 'docs', 'client', 'api.d.ts')] = process.argv.slice(2);
   // As it is served: plain JSON.
-  const document = JSON.parse(JSON.stringify(openapiDocument)) as OpenAPI3;
+  const document = JSON.parse(JSON.stringify(openapiDocument), bareChoice) as OpenAPI3;
   writeFileSync(file, HEADER + astToString(await openapiTypescript(document)));
+}
+
+/** Of a choice that forgives blanks only its words: beside them `string` would swallow them. */
+function bareChoice(_key: string, value: unknown): unknown {
+  const [words] = (value as { anyOf?: readonly { enum?: unknown }[] } | null)?.anyOf ?? [];
+  return words?.enum === undefined ? value : words;
 }
 
 void writeClientTypes();

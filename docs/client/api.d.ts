@@ -235,7 +235,7 @@ export interface components {
                  * @description Why it failed; only then
                  * @enum {string}
                  */
-                reason?: "invalid" | "unstorable" | "conflict";
+                reason?: "invalid" | "unstorable";
             };
         };
         Health: {

@@ -1,4 +1,4 @@
-import { DEAD_LETTER_REASONS, type DeadLetterReason, type FailedRegistrations } from '../services/ports';
+import { FAILURE_REASONS, type FailureReason, type FailedRegistrations } from '../services/ports';
 import { REQUEST_TIMEOUT_MS, type RedisConnection } from './redis-connection';
 import { FAILED_TTL_SECONDS, failedKey } from './redis-keys';
 
@@ -6,14 +6,14 @@ import { FAILED_TTL_SECONDS, failedKey } from './redis-keys';
 export class RedisFailedRegistrations implements FailedRegistrations {
   constructor(private readonly connection: RedisConnection) {}
 
-  async mark(email: string, reason: DeadLetterReason): Promise<void> {
+  async mark(email: string, reason: FailureReason): Promise<void> {
     const entry = JSON.stringify({ reason, failedAt: new Date().toISOString() });
     await this.connection.run(REQUEST_TIMEOUT_MS, (redis) =>
       redis.set(failedKey(email), entry, 'EX', FAILED_TTL_SECONDS),
     );
   }
 
-  async find(email: string): Promise<DeadLetterReason | undefined> {
+  async find(email: string): Promise<FailureReason | undefined> {
     const entry = await this.connection.run(REQUEST_TIMEOUT_MS, (redis) => redis.get(failedKey(email)));
     return entry === null ? undefined : parseReason(entry);
   }
@@ -24,10 +24,10 @@ export class RedisFailedRegistrations implements FailedRegistrations {
 }
 
 // An entry that cannot be read counts as absent.
-function parseReason(entry: string): DeadLetterReason | undefined {
+function parseReason(entry: string): FailureReason | undefined {
   try {
     const mark = JSON.parse(entry) as { reason?: unknown } | null;
-    return DEAD_LETTER_REASONS.find((reason) => reason === mark?.reason);
+    return FAILURE_REASONS.find((reason) => reason === mark?.reason);
   } catch {
     return undefined;
   }

@@ -1,9 +1,9 @@
 import { parseEmail } from '../domain/email';
 import { UnavailableError } from '../domain/errors';
 import type {
-  DeadLetterReason,
   DeadLetters,
   FailedRegistrations,
+  FailureReason,
   Logger,
   Measurements,
   PendingRegistrations,
@@ -42,7 +42,7 @@ export class DeadLetterBurial {
     this.deps.log.warn('dead letter', { reason, error, topic, partition, offset, requestId });
   }
 
-  private async markFailed(record: ReceivedRecord, reason: DeadLetterReason): Promise<void> {
+  private async markFailed(record: ReceivedRecord, reason: FailureReason): Promise<void> {
     const eventId = headerText(record, EVENT_ID_HEADER);
     const email = emailOf(record);
     if (email === undefined) return;

@@ -46,9 +46,9 @@ export interface CompletedUsers {
 
 /** Marks of registrations that could not be stored (24 hours). Every method throws UnavailableError. */
 export interface FailedRegistrations {
-  mark(email: string, reason: DeadLetterReason): Promise<void>;
+  mark(email: string, reason: FailureReason): Promise<void>;
   /** Why the e-mail's last registration was not stored; undefined without a mark. */
-  find(email: string): Promise<DeadLetterReason | undefined>;
+  find(email: string): Promise<FailureReason | undefined>;
   /** Forgets the mark: a new reservation was made. */
   clear(email: string): Promise<void>;
 }
@@ -133,7 +133,12 @@ export interface QueueRoom {
   release(): void;
 }
 
-export const DEAD_LETTER_REASONS = ['invalid', 'unstorable', 'conflict'] as const;
+/** Why an e-mail may have no row. */
+export const FAILURE_REASONS = ['invalid', 'unstorable'] as const;
+export type FailureReason = (typeof FAILURE_REASONS)[number];
+
+/** Why a record became none: after a conflict the e-mail has one, somebody else's. */
+export const DEAD_LETTER_REASONS = [...FAILURE_REASONS, 'conflict'] as const;
 export type DeadLetterReason = (typeof DEAD_LETTER_REASONS)[number];
 
 /** A record as Kafka delivered it. */

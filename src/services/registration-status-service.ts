@@ -1,7 +1,7 @@
 import { UnavailableError, UserNotFoundError } from '../domain/errors';
 import type {
   CompletedUsers,
-  DeadLetterReason,
+  FailureReason,
   FailedRegistrations,
   PendingRegistrations,
   Users,
@@ -9,7 +9,7 @@ import type {
 
 export type RegistrationStatus =
   | { readonly status: 'pending' | 'completed' }
-  | { readonly status: 'failed'; readonly reason: DeadLetterReason };
+  | { readonly status: 'failed'; readonly reason: FailureReason };
 
 export interface RegistrationStatusServiceDeps {
   readonly completed: Pick<CompletedUsers, 'find'>;

@@ -8,6 +8,7 @@ import type {
   DeadLetters,
   DoubtfulKeys,
   FailedRegistrations,
+  FailureReason,
   IdempotencyClaim,
   IdempotencyRecords,
   IdempotentAttempt,
@@ -79,15 +80,15 @@ export class InMemoryCompletedUsers extends Dependency implements CompletedUsers
 }
 
 export class InMemoryFailedRegistrations extends Dependency implements FailedRegistrations {
-  readonly entries = new Map<string, DeadLetterReason>();
+  readonly entries = new Map<string, FailureReason>();
 
-  async mark(email: string, reason: DeadLetterReason): Promise<void> {
+  async mark(email: string, reason: FailureReason): Promise<void> {
     this.reach();
     this.entries.set(email, reason);
     return Promise.resolve();
   }
 
-  async find(email: string): Promise<DeadLetterReason | undefined> {
+  async find(email: string): Promise<FailureReason | undefined> {
     this.reach();
     return Promise.resolve(this.entries.get(email));
   }

@@ -1,4 +1,4 @@
-import { DEAD_LETTER_REASONS } from '../../services/ports';
+import { FAILURE_REASONS } from '../../services/ports';
 
 const JOHN = {
   firstName: 'John',
@@ -10,8 +10,8 @@ const JOHN = {
 };
 const CREATED_AT = '2026-11-23T21:23:29.482Z';
 
-const gender = { type: 'string', enum: ['male', 'female', 'non-binary', 'prefer-not-to-say'] };
-const sex = { type: 'string', enum: ['male', 'female', 'intersex'] };
+const GENDERS = ['male', 'female', 'non-binary', 'prefer-not-to-say'];
+const SEXES = ['male', 'female', 'intersex'];
 const email = { type: 'string', format: 'idn-email', maxLength: 254 };
 const time = { type: 'string', format: 'date-time', pattern: 'Z$' };
 
@@ -23,6 +23,15 @@ function trimmedText(max: number) {
     minLength: 2,
     pattern: `^\\s*\\S[\\s\\S]{0,${max - 2}}\\S\\s*$`,
   };
+}
+
+/** One of these words. Blanks around it are forgiven, which an enum could not say. */
+function trimmedChoice(words: readonly string[]) {
+  return { anyOf: [oneOf(words), { type: 'string', pattern: `^\\s*(${words.join('|')})\\s*$` }] };
+}
+
+function oneOf(words: readonly string[]) {
+  return { type: 'string', enum: words };
 }
 
 /** An answer's object: exactly these fields, each of them always there unless it is named optional. */
@@ -49,8 +58,8 @@ export const schemas = {
           'domain turned into ASCII; this form is the one stored and returned.',
         pattern: '^\\s*[^\\s@]+@[^\\s@]+\\s*$',
       },
-      gender,
-      sex,
+      gender: trimmedChoice(GENDERS),
+      sex: trimmedChoice(SEXES),
       occupation: trimmedText(255),
     },
     examples: [JOHN],
@@ -75,8 +84,8 @@ export const schemas = {
       first_name: { type: 'string', maxLength: 100 },
       last_name: { type: 'string', maxLength: 100 },
       email,
-      gender,
-      sex,
+      gender: oneOf(GENDERS),
+      sex: oneOf(SEXES),
       occupation: { type: 'string', maxLength: 255 },
       created_at: time,
       updated_at: time,
@@ -109,7 +118,7 @@ export const schemas = {
         status: { type: 'string', enum: ['pending', 'completed', 'failed'] },
         reason: {
           type: 'string',
-          enum: DEAD_LETTER_REASONS,
+          enum: FAILURE_REASONS,
           description: 'Why it failed; only then',
         },
       },

@@ -1,3 +1,4 @@
+import type { RegistrationStatus } from '../../services/registration-status-service';
 import { COUNTED, LINK, LOCATION, REPLAYED } from './headers';
 import { ANY_COUNTED_REQUEST, answers, json } from './responses';
 import { EXAMPLES, schema } from './schemas';
@@ -105,6 +106,10 @@ const find = {
   },
 };
 
+const statusExample = (data: RegistrationStatus) => ({
+  value: { success: true, data: { email: EXAMPLES.registration.email, ...data } },
+});
+
 const status = {
   tags,
   operationId: 'getRegistrationStatus',
@@ -117,15 +122,9 @@ const status = {
       COUNTED,
       schema('StatusAnswer'),
       {
-        completed: {
-          value: { success: true, data: { email: EXAMPLES.registration.email, status: 'completed' } },
-        },
-        failed: {
-          value: {
-            success: true,
-            data: { email: EXAMPLES.registration.email, status: 'failed', reason: 'conflict' },
-          },
-        },
+        pending: statusExample({ status: 'pending' }),
+        completed: statusExample({ status: 'completed' }),
+        failed: statusExample({ status: 'failed', reason: 'unstorable' }),
       },
     ),
     ...answers({ 400: 'InvalidEmail', 404: 'UserNotFound' }),
