@@ -5,6 +5,7 @@ import { runInNewContext } from 'node:vm';
 import ts from 'typescript';
 import type { Registration } from '../../src/domain/registration';
 import { buildRegistration } from '../support/builders';
+import { eventually } from '../support/eventually';
 import { startService, type TestService } from '../support/harness';
 import { blocks } from '../support/readme';
 import { runEntryPoint } from '../support/service-process';
@@ -46,14 +47,19 @@ function complaintsOf(source: string): Promise<string[]> {
   });
 }
 
-type Register = (registration: Registration) => Promise<unknown>;
+type SetTimeout = (run: () => void, ms: number) => unknown;
+type Register = (registration: Registration, key?: string) => Promise<unknown>;
 
-/** The README's client, calling this service by this `fetch`. */
-function loadExample(service: TestService, fetchLike: typeof fetch = fetch): Register {
+/** The README's client, calling this service by this `fetch`, and waiting by this `setTimeout`. */
+function loadExample(
+  service: TestService,
+  fetchLike: typeof fetch = fetch,
+  setTimeoutLike: SetTimeout = setTimeout,
+): Register {
   const source = EXAMPLE.replaceAll('http://localhost:8000', service.url);
   const { outputText } = ts.transpileModule(source, { compilerOptions: { module: ts.ModuleKind.CommonJS } });
   const exported: { register?: Register } = {};
-  runInNewContext(outputText, { exports: exported, fetch: fetchLike, crypto, setTimeout });
+  runInNewContext(outputText, { exports: exported, fetch: fetchLike, crypto, setTimeout: setTimeoutLike });
   if (exported.register === undefined) throw new Error('the README exports no register');
   return exported.register;
 }
@@ -124,6 +130,47 @@ describe("the README's client", () => {
     expect(outcome).toMatchObject({ status: 'completed' });
     expect(flaky.keys).toHaveLength(3);
     expect(new Set(flaky.keys).size).toBe(1);
+  });
+
+  it('sends the same again with the same key when the answer is lost, and is registered once', async () => {
+    const registration = buildRegistration();
+    const keys: unknown[] = [];
+    const losing: typeof fetch = async (input, init) => {
+      const answer = await fetch(input, init);
+      if (init?.method !== 'POST') return answer;
+      keys.push(new Headers(init.headers).get('Idempotency-Key'));
+      if (keys.length > 1) return answer;
+      await eventually(() => service.http.get(`/api/users/${registration.email}`).expect(200));
+      throw new TypeError('fetch failed');
+    };
+
+    const outcome = await loadExample(service, losing)(registration);
+
+    expect(outcome).toEqual({ email: registration.email, status: 'completed' });
+    expect(keys).toEqual([expect.any(String), keys[0]]);
+  });
+
+  it('waits as long as it is told, or a little longer each time; then the page may go on with the same key', async () => {
+    const registration = buildRegistration();
+    const waits: number[] = [];
+    const keys: unknown[] = [];
+    const unreachable: typeof fetch = (_input, init) => {
+      keys.push(new Headers(init?.headers).get('Idempotency-Key'));
+      const isBusy = keys.length === 2;
+      return isBusy
+        ? Promise.resolve(refusal(503, { 'Retry-After': '7' }))
+        : Promise.reject(new TypeError('fetch failed'));
+    };
+    const hurried: SetTimeout = (run, ms) => {
+      waits.push(ms);
+      setImmediate(run);
+    };
+
+    const giveUp = loadExample(service, unreachable, hurried)(registration, 'one-form');
+    await expect(giveUp).rejects.toThrow('No answer');
+
+    expect(waits).toEqual([1000, 7000, 3000, 4000]);
+    expect(keys).toEqual(Array(5).fill('one-form'));
   });
 
   it('throws what the API says, at once, when the e-mail is taken or the input wrong', async () => {
