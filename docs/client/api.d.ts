@@ -258,7 +258,7 @@ export interface components {
         /** @description a field or parameter breaks a rule; the first one is named; or the body is no JSON in UTF-8; or the body is shorter than announced, or cannot be unpacked; or the request cannot be read as HTTP */
         InvalidRegistration: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["RequestIdIfRead"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
@@ -275,7 +275,7 @@ export interface components {
         /** @description a field or parameter breaks a rule; the first one is named; or the request cannot be read as HTTP */
         InvalidPage: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["RequestIdIfRead"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
@@ -291,7 +291,7 @@ export interface components {
         /** @description a field or parameter breaks a rule; the first one is named; or a % in the path stands for no character; or the request cannot be read as HTTP */
         InvalidEmail: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["RequestIdIfRead"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
@@ -307,7 +307,7 @@ export interface components {
         /** @description the request cannot be read as HTTP */
         BrokenRequest: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["RequestIdIfRead"];
                 [name: string]: unknown;
             };
             content: {

@@ -76,6 +76,7 @@ function placeOf(method: string, path: string, status: number): readonly string[
   const general: Readonly<Record<number, string>> = {
     400: 'BrokenRequest',
     404: 'NotFound',
+    408: 'TooSlow',
     429: 'TooManyRequests',
     431: 'HeadersTooLarge',
     503: 'Unavailable',

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { checkUnread } from './watch-answers';
 
 /** A TCP connection to the service that sends bytes as they are and keeps what comes back. */
 export class RawConnection {
@@ -13,6 +14,7 @@ export class RawConnection {
     socket.on('error', () => undefined); // A cut connection: 'close' follows.
     this.closed = new Promise((resolve) =>
       socket.once('close', () => {
+        this.answers.forEach(checkUnread);
         this.timers.forEach((timer) => clearInterval(timer));
         resolve();
       }),
@@ -42,6 +44,20 @@ export class RawConnection {
   /** Sends `text` every 20 ms for as long as the connection lives. */
   trickle(text: string): void {
     this.timers.push(setInterval(() => this.send(text), 20));
+  }
+
+  private get answers(): Parameters<typeof checkUnread>[0][] {
+    return this.received
+      .split(/(?=HTTP\/1\.1 \d{3} )/)
+      .filter(Boolean)
+      .map((answer) => {
+        const [head = '', ...body] = answer.split('\r\n\r\n');
+        const [line = '', ...fields] = head.split('\r\n');
+        const headers = Object.fromEntries(
+          fields.map((field) => [field.split(':')[0]?.toLowerCase(), field.replace(/^[^:]*: */, '')]),
+        );
+        return { status: Number(line.split(' ')[1]), headers, body: body.join('\r\n\r\n') };
+      });
   }
 
   /** The status of each answer, in order. */

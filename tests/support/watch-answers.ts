@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { undescribed } from './api-document';
+import { undescribed, type Answer } from './api-document';
 
 const CHANNEL = 'http.server.request.start';
 const ports = new Set<number | undefined>();
@@ -9,6 +9,15 @@ const problems: string[] = [];
 /** From now on a test fails when this port, of this process, answers anything that the OpenAPI document does not say. */
 export function watchAnswers(port: number): void {
   ports.add(port);
+}
+
+/**
+ * The same for what a client has read: answers that the service writes past Node's HTTP are only seen there. They are
+ * those to what is no request yet, so they have no X-Request-Id and no path.
+ */
+export function checkUnread({ status, headers, body }: Pick<Answer, 'status' | 'headers' | 'body'>): void {
+  if (status < 400 || headers['x-request-id'] !== undefined) return;
+  problems.push(...undescribed({ method: 'GET', path: '/unread', status, headers, body }));
 }
 
 const watch = (message: unknown): void => {

@@ -1,7 +1,6 @@
 import { ERRORS, type ErrorName } from './errors';
 import {
   ALLOW,
-  ALWAYS,
   COUNTED,
   REPLAYED,
   REQUEST_ID_IF_READ,
@@ -43,18 +42,21 @@ function failure(headers: object, ...names: readonly ErrorName[]) {
   return json(names.map((name) => ERRORS[name].when).join('; or '), headers, schema, examples);
 }
 
+/** What cannot be read as HTTP is answered with nothing but a body. */
+const COUNTED_IF_READ = { ...COUNTED, ...REQUEST_ID_IF_READ };
+
 /** The answers that are errors. */
 export const responses = {
   InvalidRegistration: failure(
-    { ...COUNTED, ...REPLAYED },
+    { ...COUNTED_IF_READ, ...REPLAYED },
     'invalid',
     'malformedJson',
     'brokenBody',
     'brokenHttp',
   ),
-  InvalidPage: failure(COUNTED, 'invalid', 'brokenHttp'),
-  InvalidEmail: failure(COUNTED, 'invalid', 'malformedPath', 'brokenHttp'),
-  BrokenRequest: failure(ALWAYS, 'brokenHttp'),
+  InvalidPage: failure(COUNTED_IF_READ, 'invalid', 'brokenHttp'),
+  InvalidEmail: failure(COUNTED_IF_READ, 'invalid', 'malformedPath', 'brokenHttp'),
+  BrokenRequest: failure(REQUEST_ID_IF_READ, 'brokenHttp'),
   Unauthorized: failure({ ...COUNTED, ...WWW_AUTHENTICATE }, 'unauthorized'),
   UserNotFound: failure(COUNTED, 'userNotFound'),
   NotFound: failure(COUNTED, 'notFound'),
