@@ -1,9 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { RequestOptions } from 'node:http';
+import { inspect } from 'node:util';
 import type { Registration } from '../../src/domain/registration';
 import { buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
+import { startService } from '../support/harness';
 import { lag, produce } from '../support/kafka-tools';
+import { RawConnection } from '../support/raw-connection';
 import { send, type RawAnswer } from '../support/raw-http';
 import { ServiceProcess } from '../support/service-process';
 import { isolatedServers, sql, withRedis, type Env } from '../support/test-servers';
@@ -17,6 +20,8 @@ const FOUND = new RegExp(`${MARK}\\w*`, 'gi');
 const MALFORMED = `{${MARK}malformed`;
 const API_KEY = `${MARK}apikey`;
 const READER = { Authorization: `Bearer ${API_KEY}` };
+// More than all other requests of this test.
+const RATE_LIMIT = 150;
 const JSON_TYPE = { 'Content-Type': 'application/json' };
 
 let env: Env;
@@ -33,10 +38,16 @@ function marked(place: string) {
   });
 }
 
-async function ask(status: number, path: string, options: RequestOptions = {}, body?: string): Promise<void> {
+async function ask(
+  status: number,
+  path: string,
+  options: RequestOptions = {},
+  body?: string,
+): Promise<RawAnswer> {
   const answer = await send(`${service.url}${path}`, options, body);
   expect({ path, status: answer.status }).toEqual({ path, status });
   if (status >= 400) errorAnswers.push(answer);
+  return answer;
 }
 
 const post = (
@@ -44,7 +55,7 @@ const post = (
   body: unknown,
   headers: Record<string, string | number> = {},
   path = '/api/users',
-): Promise<void> =>
+): Promise<RawAnswer> =>
   ask(
     status,
     path,
@@ -52,7 +63,7 @@ const post = (
     typeof body === 'string' ? body : JSON.stringify(body),
   );
 
-const get = (status: number, path: string): Promise<void> => ask(status, path, { headers: READER });
+const get = (status: number, path: string): Promise<RawAnswer> => ask(status, path, { headers: READER });
 
 const drained = () => eventually(async () => expect(await lag(env)).toBe(0));
 const logged = (text: string) => eventually(() => expect(service.output).toContain(text));
@@ -62,8 +73,12 @@ async function stored() {
   await post(201, registration);
   await drained();
   await get(200, `/api/users/${registration.email}`);
-  await get(200, '/api/users');
+  await get(200, `/api/users/${registration.email}/status`);
   await post(409, { ...registration, firstName: `${MARK}other` });
+  await post(201, marked('second'));
+  await drained();
+  const { headers } = await get(200, '/api/users?limit=1');
+  await get(200, /<(.+)>/.exec(String(headers['link']))?.[1] ?? '');
   return registration;
 }
 
@@ -92,6 +107,37 @@ async function refusedByTheApi(): Promise<void> {
   await post(404, valid, {}, `/api/${MARK}path`);
 }
 
+async function withAnIdempotencyKey(): Promise<void> {
+  const registration = marked('keyed');
+  const keyed = { 'Idempotency-Key': `${MARK}key` };
+  await post(201, registration, keyed);
+  expect((await post(201, registration, keyed)).headers).toHaveProperty('idempotency-replayed');
+  await post(422, { ...registration, lastName: `${MARK}otherbody` }, keyed);
+  await post(400, { ...registration, sex: `${MARK}sex` }, { 'Idempotency-Key': `${MARK}keyofinvalid` });
+  await post(400, registration, { 'Idempotency-Key': `${MARK}key with blanks` });
+  // Redis refuses to read this one; the error of its client holds the command with its arguments.
+  const broken = `${MARK}brokenkey`;
+  const digest = createHash('sha256').update(broken).digest('hex');
+  await withRedis(env, (redis) => redis.set(`idempotency:${digest}`, `${MARK}string`));
+  await post(201, marked('brokenkey'), { 'Idempotency-Key': broken });
+  await drained();
+}
+
+async function refusedByItsSize(): Promise<void> {
+  const headers = Object.fromEntries(
+    Array.from({ length: 120 }, (_, index) => [`X-${MARK}-${index}`, `${MARK}header`]),
+  );
+  await ask(431, '/api/users', { headers });
+  await ask(431, '/api/users', { headers: { 'X-Long': MARK.repeat(2000) } });
+}
+
+async function refusedByTheRateLimit(email: string): Promise<void> {
+  const headers = { 'X-Forwarded-For': '203.0.113.9' };
+  const path = `/api/users/${email}/status?email=${email}`;
+  for (let count = 0; count < RATE_LIMIT; count += 1) await ask(200, path, { headers });
+  await ask(429, path, { headers });
+}
+
 async function refusedByItsAddress(email: string): Promise<void> {
   await get(404, `/api/${email}`);
   await get(404, `/${MARK}path/${email}?email=${email}`);
@@ -99,6 +145,10 @@ async function refusedByItsAddress(email: string): Promise<void> {
   await get(400, `/api/users/${MARK}noaddress`);
   await get(400, `/api/users/%E0%A4%A${MARK}`);
   await get(400, `/api/users?limit=${MARK}&email=${email}`);
+  await get(400, `/api/users?cursor=${MARK}cursor`);
+  await get(400, `/api/users?cursor=${Buffer.from(`${MARK}cursor,1`).toString('base64url')}`);
+  await get(404, `/api/users/unknown-${email}/status`);
+  await get(400, `/api/users/${MARK}noaddress/status`);
   await ask(401, `/api/users/${email}`, { headers: { Authorization: `Bearer ${MARK}wrongkey` } });
   await ask(405, `/api/users/${email}`, { method: 'DELETE', headers: { Cookie: `name=${MARK}cookie` } });
 }
@@ -145,6 +195,7 @@ async function refusedByPostgres(): Promise<void> {
   await produce(env, [record(again)]);
   await drained();
   await logged('could not be marked in Redis');
+  expect((await get(200, `/api/users/${byConstraint.email}/status`)).body).toContain('"failed"');
 }
 
 /** Nothing is wrong with the data then: it is tried again, and the log says why. The error's `detail` names the value. */
@@ -179,9 +230,30 @@ async function withPostgresAway(email: string): Promise<void> {
   await post(201, waiting);
   await post(409, { ...waiting, lastName: `${MARK}different` });
   await get(503, `/api/users/${email}`);
+  await get(503, `/api/users/unknown-${email}/status`);
+  expect((await get(200, `/api/users/${waiting.email}/status`)).body).toContain('"pending"');
   await logged('batch not written yet');
   await sql(env, 'ALTER TABLE users_away RENAME TO users');
   await drained();
+}
+
+/** A bug: reading meets an error that only writing may. It quotes the row. */
+async function crashed(): Promise<void> {
+  await sql(env, 'ALTER TABLE users RENAME TO users_away');
+  await sql(
+    env,
+    `CREATE FUNCTION quote(name text) RETURNS text LANGUAGE plpgsql AS $$
+      BEGIN RAISE EXCEPTION 'no % here', name USING DETAIL = name, HINT = name; END $$`,
+  );
+  await sql(
+    env,
+    `CREATE VIEW users AS SELECT id, quote(first_name) AS first_name, last_name, email, gender, sex, occupation,
+      created_at, updated_at FROM users_away`,
+  );
+  await eventually(() => get(500, '/api/users'));
+  await logged('request failed');
+  await sql(env, 'DROP VIEW users');
+  await sql(env, 'ALTER TABLE users_away RENAME TO users');
 }
 
 describe.each(['production', 'development'])('in %s, at LOG_LEVEL=debug, traced', (mode) => {
@@ -197,16 +269,22 @@ describe.each(['production', 'development'])('in %s, at LOG_LEVEL=debug, traced'
       NODE_ENV: mode,
       LOG_LEVEL: 'debug',
       API_KEYS: `reader:${digest}`,
+      TRUST_PROXY: '1',
+      RATE_LIMIT_MAX: String(RATE_LIMIT),
     });
     errorAnswers.length = 0;
     const { email } = await stored();
     await refusedByTheApi();
     await refusedByItsAddress(email);
+    await refusedByItsSize();
+    await withAnIdempotencyKey();
     await plantedInKafka(email);
     await refusedByPostgres();
     await heldUpByPostgres();
     await brokenInRedis(email);
     await withPostgresAway(email);
+    await crashed();
+    await refusedByTheRateLimit(email);
     const metricsPort = /"metricsPort":(\d+)/.exec(service.output)?.[1] ?? '';
     metrics = (await send(`http://127.0.0.1:${metricsPort}/metrics`)).body;
     expect(await service.stop()).toBe(0);
@@ -234,9 +312,23 @@ describe.each(['production', 'development'])('in %s, at LOG_LEVEL=debug, traced'
 
   it('nor any error answer, its headers included', () => {
     expect(new Set(errorAnswers.map(({ status }) => status))).toEqual(
-      new Set([400, 401, 404, 405, 409, 413, 415, 503]),
+      new Set([400, 401, 404, 405, 409, 413, 415, 422, 429, 431, 500, 503]),
     );
     const texts = errorAnswers.map(({ headers, body }) => JSON.stringify(headers) + body);
     expect(texts.join('\n').match(FOUND)).toBeNull();
   });
+});
+
+it('a request that never ends leaves nothing behind either', async () => {
+  const limits = { headersTimeoutMs: 200, requestTimeoutMs: 200, checkIntervalMs: 20 };
+  const { url, log } = await startService({}, { httpLimits: limits });
+
+  const slow = await RawConnection.exchange(
+    url,
+    `POST /api/users?email=${MARK} HTTP/1.1\r\nHost: service\r\nContent-Type: application/json\r\nX-A: ${MARK}\r\nContent-Length: 999\r\n\r\n{${MARK}`,
+  );
+
+  expect(slow.statuses).toEqual([408]);
+  expect(slow.received.match(FOUND)).toBeNull();
+  expect(inspect(log.lines, { depth: null }).match(FOUND)).toBeNull();
 });
