@@ -43,6 +43,7 @@ ARG SOURCE=""
 ARG REVISION=""
 ARG VERSION=""
 ARG CREATED=""
+ENV REVISION=${REVISION}
 LABEL org.opencontainers.image.title="user-registration-backend" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.source="${SOURCE}" \

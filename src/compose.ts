@@ -71,7 +71,7 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     kafka: new DependencyStatus('kafka'),
   };
 
-  const metrics = new Metrics();
+  const metrics = new Metrics(config.revision);
   const tracing = config.tracingEnabled ? await loadTracing(log) : undefined;
 
   const pool = new PostgresPool({ config: config.postgres, state: status.postgres, log });

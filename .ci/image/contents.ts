@@ -57,6 +57,8 @@ function configProblems(config: ImageConfig): (string | false)[] {
     config.StopSignal !== undefined && !/^(SIGTERM|15)$/.test(config.StopSignal) && 'another stop signal',
     !('8000/tcp' in (config.ExposedPorts ?? {})) && 'port 8000 is not exposed',
     !config.Env?.includes('NODE_ENV=production') && 'NODE_ENV is not production',
+    !config.Env?.includes(`REVISION=${config.Labels?.['org.opencontainers.image.revision'] ?? ''}`) &&
+      'REVISION is not the commit',
     config.Env?.some((entry) => /PASSWORD|SECRET|TOKEN|KEY/i.test(entry)) === true && 'a secret in ENV',
     ...labels.map(
       (name) => !(`org.opencontainers.image.${name}` in (config.Labels ?? {})) && `no label ${name}`,

@@ -96,7 +96,11 @@ function toConfig(values: EnvValues, caFiles: { db: string | undefined; kafka: s
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT_MS,
     metricsPort: values.METRICS_PORT,
     consumerEnabled: values.CONSUMER_ENABLED,
-    tracingEnabled: values.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined,
+    revision: values.REVISION ?? 'unknown',
+    tracingEnabled:
+      values.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined &&
+      values.OTEL_TRACES_EXPORTER === 'otlp' &&
+      !values.OTEL_SDK_DISABLED,
     http: {
       port: values.PORT,
       trustedProxyHops: values.TRUST_PROXY,

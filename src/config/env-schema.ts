@@ -65,8 +65,14 @@ export const envSchema = Joi.object({
   KAFKA_SASL_PASSWORD: Joi.string().when('KAFKA_SASL_MECHANISM', { is: Joi.exist(), then: Joi.required() }),
   CONSUMER_ENABLED: flag(true),
 
-  // The OpenTelemetry packages read it themselves, and the other OTEL_ variables; here it says whether to load them.
+  // Whether to load the OpenTelemetry packages, which read the endpoint and the other OTEL_ variables themselves.
   OTEL_EXPORTER_OTLP_ENDPOINT: Joi.string().uri({ scheme: ['http', 'https'] }),
+  OTEL_SDK_DISABLED: flag(false),
+  OTEL_TRACES_EXPORTER: Joi.string().valid('otlp', 'none').default('otlp'),
+  // JSON is sent for both: whoever takes OTLP over HTTP has to take it.
+  OTEL_EXPORTER_OTLP_PROTOCOL: Joi.string().valid('http/json', 'http/protobuf').default('http/json'),
+
+  REVISION: Joi.string(),
 
   SHUTDOWN_TIMEOUT_MS: count(1000, 600_000, 25_000),
 });
@@ -106,5 +112,9 @@ export interface EnvValues {
   KAFKA_SASL_PASSWORD?: string;
   CONSUMER_ENABLED: boolean;
   OTEL_EXPORTER_OTLP_ENDPOINT?: string;
+  OTEL_SDK_DISABLED: boolean;
+  OTEL_TRACES_EXPORTER: 'otlp' | 'none';
+  OTEL_EXPORTER_OTLP_PROTOCOL: string;
+  REVISION?: string;
   SHUTDOWN_TIMEOUT_MS: number;
 }

@@ -3,6 +3,7 @@ import { UnavailableError } from '../domain/errors';
 import { Backoff, pause } from '../runtime/backoff';
 import type { Liveness } from '../runtime/liveness';
 import type { Logger, Measurements, ReceivedRecord } from '../services/ports';
+import { headerText, REQUEST_ID_HEADER } from '../services/registration-record';
 
 const BATCH_RECORDS = 500;
 const HEARTBEAT_MS = 1000;
@@ -80,7 +81,8 @@ export class BatchWriter {
       }
       // An outage is a warning; anything else is a bug that holds the partition until someone looks.
       const level = failure.error instanceof UnavailableError ? 'warn' : 'error';
-      log[level]('batch not written yet', { topic, partition, offset: records[0]?.offset, ...failure });
+      // The first record is the one to look at when a bug holds the partition: its request's log lines say more.
+      log[level]('batch not written yet', { topic, partition, ...idsOf(records[0]), ...failure });
       liveness.tick();
       await backoff.wait(this.stopping);
       await payload.heartbeat();
@@ -114,6 +116,10 @@ async function keepSession(work: Promise<unknown>, payload: EachBatchPayload): P
   } finally {
     await end;
   }
+}
+
+function idsOf(record: ReceivedRecord | undefined): object {
+  return record ? { offset: record.offset, requestId: headerText(record, REQUEST_ID_HEADER) } : {};
 }
 
 function toRecord(topic: string, partition: number, message: KafkaMessage): ReceivedRecord {

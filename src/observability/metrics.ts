@@ -61,14 +61,17 @@ export class Metrics implements Measurements {
     registers: [this.registry],
   });
 
-  constructor() {
+  constructor(revision: string) {
     collectDefaultMetrics({ register: this.registry });
     for (const reason of DEAD_LETTER_REASONS) this.deadLetters.inc({ reason }, 0);
     const { version } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as {
       version: string;
     };
-    this.gauge('build_info', 'Always 1; the version is the label', ['version'], (gauge) =>
-      gauge.set({ version }, 1),
+    this.gauge(
+      'build_info',
+      'Always 1; the labels say what runs: the package’s version and the commit',
+      ['version', 'revision'],
+      (gauge) => gauge.set({ version, revision }, 1),
     );
   }
 

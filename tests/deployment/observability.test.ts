@@ -37,7 +37,7 @@ function metricsIn(expr: string): string[] {
 }
 
 function knownSeries(): Set<string> {
-  const metrics = new Metrics();
+  const metrics = new Metrics('');
   metrics.watch({
     sendQueue: { depth: 0, oldestAgeMs: 0 },
     consumer: { oldestInHandAt: undefined },

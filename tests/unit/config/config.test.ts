@@ -130,6 +130,28 @@ describe('loadConfig', () => {
   });
 });
 
+describe('tracing', () => {
+  const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://localhost:4318' };
+
+  it.each([
+    [true, {}],
+    [true, { OTEL_SDK_DISABLED: 'false', OTEL_TRACES_EXPORTER: 'otlp' }],
+    [true, { OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf' }],
+    [false, { OTEL_SDK_DISABLED: 'TRUE' }],
+    [false, { OTEL_TRACES_EXPORTER: 'none' }],
+    [false, { OTEL_EXPORTER_OTLP_ENDPOINT: '' }],
+  ])('is %s with %p', (expected, variables) => {
+    expect(loadConfig({ ...endpoint, ...variables }).tracingEnabled).toBe(expected);
+  });
+
+  it.each([{ OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, { OTEL_TRACES_EXPORTER: 'zipkin' }])(
+    'refuses what it could not do: %p',
+    (variables) => {
+      expect(() => loadConfig({ ...endpoint, ...variables })).toThrow(Object.keys(variables)[0]);
+    },
+  );
+});
+
 describe('.env.example', () => {
   it('lists exactly the variables of the schema', () => {
     const known = Object.keys((envSchema.describe() as { keys: object }).keys);

@@ -16,7 +16,7 @@ const messages = (count: number): KafkaMessage[] =>
     timestamp: '0',
     attributes: 0,
     offset: String(100 + index),
-    headers: {},
+    headers: { 'request-id': Buffer.from(`request-${index}`) },
   }));
 
 /** A batch of partition 2 from offset 100 on, and everything that is done for it, in order. */
@@ -126,6 +126,7 @@ describe('BatchWriter', () => {
         message: 'batch not written yet',
         partition: 2,
         offset: '100',
+        requestId: 'request-0',
       });
       expect(batches.isWriting).toBe(false);
     },

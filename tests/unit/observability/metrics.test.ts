@@ -20,7 +20,7 @@ const sources = {
 } satisfies Sources;
 
 function setUp(): Metrics {
-  const metrics = new Metrics();
+  const metrics = new Metrics('c0ffee');
   metrics.watch(sources);
   return metrics;
 }
@@ -65,13 +65,14 @@ describe('Metrics', () => {
       'registration_postgres_connections_max 20',
       'registration_postgres_waiting_queries 4',
       'registration_dead_letters_total{reason="conflict"} 0',
+      'registration_build_info{version="1.0.0",revision="c0ffee"} 1',
     ]) {
       expect(text.split('\n')).toContain(line);
     }
   });
 
   it('give the age of the oldest record that is not stored', async () => {
-    const metrics = new Metrics();
+    const metrics = new Metrics('c0ffee');
     metrics.watch({ ...sources, consumer: { oldestInHandAt: Date.now() - 60_000 } });
 
     const [line = ''] = await linesOf(metrics, 'registration_oldest_unstored_age_seconds');
@@ -96,7 +97,7 @@ describe('Metrics', () => {
 
   it('give the lag and the offset by partition, and neither when they are not known', async () => {
     const groupProgress = { latest: sources.groupProgress.latest };
-    const metrics = new Metrics();
+    const metrics = new Metrics('c0ffee');
     metrics.watch({ ...sources, groupProgress });
 
     const known = await linesOf(metrics, 'registration_consumer_');
