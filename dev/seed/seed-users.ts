@@ -27,6 +27,7 @@ export async function seedUsers({ users }: SeedCommand, config: Config, terminal
       terminal.progress(progressBar(done, users));
       added += await addMissing(table, done + 1, Math.min(done + BATCH_USERS, users));
     }
+    terminal.note(progressBar(users, users));
     const known = users - added;
     terminal.line(`${plural(added, 'user')} added${known > 0 ? `, ${known} were there` : ''}`);
   });

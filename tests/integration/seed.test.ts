@@ -57,10 +57,10 @@ describe('seed', () => {
     expect(await rows(env)).toHaveLength(5);
   });
 
-  it('shows a bar', async () => {
+  it('shows a bar, to its end', async () => {
     const { stderr } = await seed(await isolatedServers(), '--users 10');
 
-    expect(stderr).toBe(`[${' '.repeat(30)}] 0 of 10 users\n`);
+    expect(stderr).toBe(`[${' '.repeat(30)}] 0 of 10 users\n` + `[${'='.repeat(30)}] 10 of 10 users\n`);
   });
 
   it('says in one line why it cannot', async () => {
