@@ -103,6 +103,14 @@ describe('architecture', () => {
     expect(importers.filter(({ isDynamic }) => !isDynamic)).toEqual([]);
   });
 
+  it('loads kafkajs in one place, behind what replaces a part of it', () => {
+    const users = imports
+      .filter(({ target, isTypeOnly }) => target === 'kafkajs' && !isTypeOnly)
+      .map(({ file }) => file);
+
+    expect(users).toEqual([path.join('kafka', 'kafkajs.ts')]);
+  });
+
   it.each([
     ['process.env', ['main.ts', 'migrate.ts', ...TOOLS]],
     ['process.exit', ['main.ts', 'migrate.ts', ...TOOLS, path.join('runtime', 'signals.ts')]],

@@ -1,3 +1,4 @@
+import { Liveness } from '../../src/runtime/liveness';
 import { startService, startUnready, type TestService } from '../support/harness';
 import { eventually } from '../support/eventually';
 
@@ -31,6 +32,15 @@ describe('health', () => {
 
     expect(live.body).toEqual({ status: 'alive' });
     expect(ready.body).toEqual({ status: 'ready' });
+  });
+
+  it('GET /api/health/live answers 503 when the consumer has been silent for too long', async () => {
+    const isAlive = jest.spyOn(Liveness.prototype, 'isAlive', 'get').mockReturnValue(false);
+
+    const live = await service.http.get('/api/health/live');
+
+    isAlive.mockRestore();
+    expect([live.status, live.body]).toEqual([503, { status: 'not alive' }]);
   });
 
   it('probes are not rate-limited and not logged at info', async () => {

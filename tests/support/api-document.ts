@@ -54,7 +54,7 @@ const DOCS = /^\/api\/(docs|openapi\.json)\b/i;
 
 /** In what the answer differs from the document: nothing, hopefully. */
 export function undescribed(answer: Answer): string[] {
-  const path = answer.path.replace(/(?<=.)\/?(\?.*)?$/s, '');
+  const path = pathOf(answer.path);
   if (DOCS.test(path) || answer.method === 'OPTIONS') return [];
   const response = find(placeOf(answer.method, path, answer.status));
   const problems = response
@@ -64,6 +64,34 @@ export function undescribed(answer: Answer): string[] {
       ]
     : ['this status is not in the document'];
   return problems.map((problem) => `${answer.method} ${answer.path} ${answer.status}: ${problem}`);
+}
+
+function pathOf(url: string): string {
+  return url.replace(/(?<=.)\/?(\?.*)?$/s, '');
+}
+
+// What any operation may be answered alike: one that was is enough.
+const GENERAL = /BrokenRequest|TooSlow|TooManyRequests|HeadersTooLarge|Crash|Unavailable$/;
+
+/** Where the answer stands in the document: at its operation, and behind the reference there. */
+export function placesOf({ method, path, status }: Pick<Answer, 'method' | 'path' | 'status'>): string[] {
+  const place = placeOf(method, pathOf(path), status);
+  const found = find(place);
+  return found ? [place.join(' '), found.place.join(' ')] : [];
+}
+
+/** Every answer that the document promises, of which these were not seen. */
+export function unseenAnswers(seen: ReadonlySet<string>): string[] {
+  const promised = Object.entries(openapiDocument.paths).flatMap(([path, operations]) =>
+    Object.entries(operations as Record<string, { responses?: object }>).flatMap(([method, operation]) =>
+      Object.keys(operation.responses ?? {}).map((status) => ['paths', path, method, 'responses', status]),
+    ),
+  );
+  const places = promised.map((place) => {
+    const general = find(place)?.place.join(' ') ?? '';
+    return GENERAL.test(general) ? general : place.join(' ');
+  });
+  return [...new Set(places)].filter((place) => !seen.has(place));
 }
 
 function placeOf(method: string, path: string, status: number): readonly string[] {

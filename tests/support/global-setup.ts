@@ -1,3 +1,6 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { loadConfig } from '../../src/config/config';
 import { applyMigrations } from '../../src/postgres/migrations';
 import { startLocalStack, type LocalStack } from '../../dev/local-stack/local-stack';
@@ -17,5 +20,9 @@ export default async function globalSetup(): Promise<void> {
   });
   globalThis.testStack = stack;
   await applyMigrations(loadConfig(stack.env).postgres, () => undefined);
+  // What the watch-answers.ts of each test file has seen, for global-teardown.ts.
+  const answersSeen = join(mkdtempSync(join(tmpdir(), 'answers-')), 'seen');
+  writeFileSync(answersSeen, '');
+  process.env['ANSWERS_SEEN'] = answersSeen;
   process.env['TEST_SERVERS'] = JSON.stringify(stack.env);
 }
