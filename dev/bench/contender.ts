@@ -98,8 +98,7 @@ export class Contender {
 
 /** Resolves when it is ready. */
 async function startProcess(recipe: ContenderRecipe, env: Env): Promise<OwnedProcess> {
-  const loader = recipe.program.endsWith('.ts') ? ['--import', 'tsx'] : [];
-  const args = [...nodeOptions, ...loader, recipe.program];
+  const args = [...nodeOptions, recipe.program];
   const command = { file: process.execPath, args, cwd: checkoutDir, env: { ...process.env, ...env } };
   // Its log goes where production's goes: to a reader, here the one that forgets.
   const running = await OwnedProcess.start(command, ['ignore', 'ignore', 'inherit']);

@@ -8,24 +8,27 @@ export interface ContenderRecipe {
   readonly isPipeline: boolean;
 }
 
+// Compiled, as the service is.
+const built = '.local/bench/built/dev/bench/baselines';
+
 export const contenders: readonly ContenderRecipe[] = [
   { name: 'service', title: 'this service', program: 'dist/main.js', isPipeline: true },
   {
     name: 'plain-pipeline',
     title: 'the same pipeline, plainly built',
-    program: 'dev/bench/baselines/plain-pipeline.ts',
+    program: `${built}/plain-pipeline.js`,
     isPipeline: true,
   },
   {
     name: 'express-insert',
     title: 'Express, INSERT in the handler',
-    program: 'dev/bench/baselines/express-insert.ts',
+    program: `${built}/express-insert.js`,
     isPipeline: false,
   },
   {
     name: 'fastify-insert',
     title: 'Fastify, INSERT in the handler',
-    program: 'dev/bench/baselines/fastify-insert.ts',
+    program: `${built}/fastify-insert.js`,
     isPipeline: false,
   },
 ];
