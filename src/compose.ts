@@ -21,6 +21,7 @@ import { RedisPendingEntries } from './redis/redis-pending-entries';
 import { RedisPendingRegistrations } from './redis/redis-pending-registrations';
 import { createRedisRequestCounts } from './redis/redis-request-counts';
 import { createApp } from './routes/app';
+import { createBrokenRequestAnswer } from './routes/broken-request';
 import type { HttpLimits } from './routes/http-limits';
 import type { MeasureRequest } from './routes/middleware/request-log';
 import { MetricsServer } from './routes/metrics-server';
@@ -202,6 +203,7 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
       answered: () => shedder.answered(),
       refuse: createRefusal(config.http.allowedOrigins, measureRequest),
     },
+    answerBroken: createBrokenRequestAnswer(config.http.allowedOrigins, measureRequest),
     log,
     limits: {
       // Behind proxies the addresses are theirs, and slow clients are theirs to hold off.

@@ -7,15 +7,15 @@ import type { Logger } from './services/ports';
 
 async function run(config: Config, log: Logger): Promise<void> {
   productionWarnings(config).forEach((warning) => log.warn(warning));
-  const { lifecycle, server, metricsServer } = await compose(config, log);
-  const stop = (): Promise<boolean> => lifecycle.stop(config.shutdownTimeoutMs);
-  stopOnSignal((signal) => {
-    log.info('stopping', { signal });
-    return stop();
-  });
-  stopOnCrash((error) => log.error('crashed', { error }), stop);
-
+  let stop = (): Promise<boolean> => Promise.resolve(true);
   try {
+    const { lifecycle, server, metricsServer } = await compose(config, log);
+    stop = () => lifecycle.stop(config.shutdownTimeoutMs);
+    stopOnSignal((signal) => {
+      log.info('stopping', { signal });
+      return stop();
+    });
+    stopOnCrash((error) => log.error('crashed', { error }), stop);
     await lifecycle.start();
     log.info('listening', {
       port: server.address.port,
@@ -24,6 +24,7 @@ async function run(config: Config, log: Logger): Promise<void> {
       consumer: config.consumerEnabled,
     });
   } catch (error) {
+    // In one line: a stack, or the fields of a driver's error, may show a password.
     log.error(startProblem(error, config));
     await stop();
     process.exit(1);

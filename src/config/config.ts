@@ -41,6 +41,9 @@ export function productionWarnings(config: Config): string[] {
   const local = /\b(localhost|127\.0\.0\.1)\b/;
   return [
     config.postgres.password === 'postgres' && 'DB_PASSWORD is the default password',
+    config.kafka.sasl?.mechanism === 'plain' &&
+      config.kafka.ssl === false &&
+      'KAFKA_SASL_MECHANISM is plain and KAFKA_SSL is off: KAFKA_SASL_PASSWORD crosses the network readably',
     local.test(config.postgres.host) && 'DB_HOST is this machine',
     local.test(config.redis.url) && 'REDIS_URL points at this machine',
     local.test(config.kafka.brokers.join()) && 'KAFKA_BROKERS points at this machine',
@@ -61,7 +64,10 @@ function withSecretFiles(env: Env, problems: string[]): Env {
 function readOptional(name: string, path: string | undefined, problems: string[]): string | undefined {
   if (path === undefined) return undefined;
   try {
-    return readFileSync(path, 'utf8');
+    const text = readFileSync(path, 'utf8');
+    // A variable may be empty, for "not set"; whoever names a file means what should be in it.
+    if (text.trim() === '') problems.push(`${name} names an empty file`);
+    return text;
   } catch (error) {
     problems.push(`${name} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'})`);
     return undefined;

@@ -14,6 +14,18 @@ const list = (item: RegExp, expected: string): Joi.StringSchema =>
     })
     .messages({ 'list.item': `{{#label}} must be a comma-separated list of ${expected}` });
 
+// As the client reads it: it takes no port of 99999 and no bare % in the password, as Joi does, and its own error shows
+// the password.
+function isReadable(url: string): boolean {
+  try {
+    const { username, password } = new URL(url);
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Variables that hold a secret: each may also be given as NAME_FILE, the path of a file that holds the value. */
 export const SECRETS = ['API_KEYS', 'DB_PASSWORD', 'REDIS_URL', 'KAFKA_SASL_PASSWORD'] as const;
 
@@ -43,8 +55,11 @@ export const envSchema = Joi.object({
 
   REDIS_URL: Joi.string()
     .uri({ scheme: ['redis', 'rediss'] })
+    .custom((text: string, helpers) => (isReadable(text) ? text : helpers.error('string.uriCustomScheme')))
     .default('redis://localhost:6379')
-    .messages({ 'string.uriCustomScheme': '{{#label}} must look like redis://host:port' }),
+    .messages({
+      'string.uriCustomScheme': '{{#label}} must look like redis://user:password@host:port, percent-encoded',
+    }),
 
   KAFKA_BROKERS: list(/^[^\s,:/]+:\d{1,5}$/, 'host:port').default('localhost:9092'),
   KAFKA_CLIENT_ID: Joi.string().default('user-registration-backend'),

@@ -1,18 +1,20 @@
 /** The servers that the service needs. */
 type Dependency = 'redis' | 'postgres' | 'kafka';
-type Refusal = 'authority' | 'host name' | 'password';
+type Refusal = 'authority' | 'host name' | 'password' | 'rights' | 'memory' | 'replica' | 'disk';
 
 // The drivers tell it by code, by name or only by text; kafkajs wraps its errors in others.
 const SIGNS: readonly (readonly [Refusal, RegExp])[] = [
   ['host name', /ALTNAME_INVALID|does not match certificate's altnames/i],
   ['authority', /self[- ]signed|UNABLE_TO_|unable to (get|verify)|CERT_/i],
-  [
-    'password',
-    /\b(28P01|28000|WRONGPASS|NOAUTH|NOPERM)\b|SASLAuthentication|password authentication failed/i,
-  ],
+  ['password', /\b(28P01|28000|WRONGPASS|NOAUTH)\b|SASLAuthentication|password authentication failed/i],
+  // Redis, which answers but refuses commands.
+  ['rights', /\bNOPERM\b/],
+  ['memory', /\bOOM\b/],
+  ['replica', /\bREADONLY\b/],
+  ['disk', /\bMISCONF\b/],
 ];
 
-const REMEDIES: Readonly<Record<Dependency, Readonly<Record<Refusal, string>>>> = {
+const REMEDIES: Readonly<Record<Dependency, Readonly<Partial<Record<Refusal, string>>>>> = {
   postgres: {
     authority: 'DB_SSL_CA_FILE must name the certificate of the authority that signed the server’s',
     'host name': 'DB_HOST must be a name that the server’s certificate holds',
@@ -22,6 +24,11 @@ const REMEDIES: Readonly<Record<Dependency, Readonly<Record<Refusal, string>>>> 
     authority: 'NODE_EXTRA_CA_CERTS must name the certificate of the authority that signed the server’s',
     'host name': 'REDIS_URL must hold a host name that the server’s certificate holds',
     password: 'the server refuses the user and password in REDIS_URL',
+    rights:
+      'the user in REDIS_URL must be allowed user:*, idempotency:* and rate-limit:*, to read, write and run scripts',
+    memory: 'Redis is full: raise its maxmemory, or look for what else is stored there',
+    replica: 'REDIS_URL must lead to the primary: this is a read-only replica',
+    disk: 'Redis cannot save its data and refuses writes: see its log and its disk',
   },
   kafka: {
     authority: 'KAFKA_SSL_CA_FILE must name the certificate of the authority that signed the brokers’',
@@ -30,7 +37,7 @@ const REMEDIES: Readonly<Record<Dependency, Readonly<Record<Refusal, string>>>> 
   },
 };
 
-/** What to do about a server that cannot be reached, when waiting will not help: one sentence, without a value. */
+/** What to do about a server that cannot be reached or used, when waiting will not help: one sentence, without a value. */
 export function remedyFor(dependency: Dependency, error: unknown): string | undefined {
   const text = describe(error);
   const [refusal] = SIGNS.find(([, sign]) => sign.test(text)) ?? [];

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { Redis } from 'ioredis';
+import { Redis, ReplyError } from 'ioredis';
 import { UnavailableError } from '../domain/errors';
 import { withTimeout } from '../runtime/timeout';
 import type { DependencyState, Logger } from '../services/ports';
+import { CHECK_KEYS, CHECK_TTL_SECONDS } from './redis-keys';
 
 // One request waits for Redis at most 300 ms in all, first to be counted, then for everything else. Being counted has
 // the smaller part: a wrong count does less harm than a wrong answer.
@@ -13,6 +14,7 @@ export const REQUEST_TIMEOUT_MS = 200;
 /** What the writer may wait for the commands of one batch. */
 export const BATCH_TIMEOUT_MS = 2000;
 const CHECK_TIMEOUT_MS = 1000;
+const WRITE = `return redis.call('SET', KEYS[1], '', 'EX', ARGV[1])`;
 const CONNECT_TIMEOUT_MS = 2000;
 const MAX_RECONNECT_DELAY_MS = 2000;
 
@@ -80,14 +82,19 @@ export class RedisConnection {
     }
   }
 
-  /** Fails unless Redis answers; a connection that stays silent, open or only being opened, is replaced. */
+  /**
+   * Fails unless Redis runs a script and writes under each of the service's prefixes: one that only answers may be full,
+   * a replica, or refuse this user's keys. A connection that stays silent, open or only being opened, is replaced.
+   */
   async check(): Promise<void> {
     const timeout = (): Error => new UnavailableError(`no answer within ${CHECK_TIMEOUT_MS} ms`);
     const giveUp = new AbortController();
     try {
-      await withTimeout(this.pingWhenReady(giveUp.signal), CHECK_TIMEOUT_MS, timeout);
+      await withTimeout(this.writeWhenReady(giveUp.signal), CHECK_TIMEOUT_MS, timeout);
     } catch (error) {
       giveUp.abort();
+      // What says no is there: another connection would be told the same.
+      if (error instanceof ReplyError) throw error;
       if (['ready', 'connect'].includes(this.redis.status)) this.redis.disconnect(true);
       throw error;
     }
@@ -106,8 +113,8 @@ export class RedisConnection {
     });
   }
 
-  private async pingWhenReady(signal: AbortSignal): Promise<void> {
+  private async writeWhenReady(signal: AbortSignal): Promise<void> {
     if (this.redis.status !== 'ready') await once(this.redis, 'ready', { signal });
-    await this.redis.ping();
+    await Promise.all(CHECK_KEYS.map((key) => this.redis.eval(WRITE, 1, key, CHECK_TTL_SECONDS)));
   }
 }

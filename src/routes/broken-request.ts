@@ -1,31 +1,70 @@
+import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
+import type { MeasureRequest } from './middleware/request-log';
+import { headersFor } from './refusal';
 
-const ANSWERS: Readonly<Record<string, readonly [status: string, error: string]>> = {
-  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'Request headers are too large'],
-  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'Request took too long'],
+type Answer = readonly [status: number, phrase: string, error: string];
+
+const ANSWERS: Readonly<Record<string, Answer>> = {
+  HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large', 'Request headers are too large'],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, 'Content Too Large', 'Request body is too large'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout', 'Request took too long'],
 };
-const NOT_HTTP = ['400 Bad Request', 'Request is not valid HTTP'] as const;
+const NOT_HTTP: Answer = [400, 'Bad Request', 'Request is not valid HTTP'];
+/** What stands in the metric for the route of what is no request. */
+const ROUTE = 'broken';
 
 // Time for the answer to arrive before the connection is cut under a client that goes on sending, or never closes.
 const LINGER_MS = 1000;
 
+const ORIGIN = /^origin:[ \t]*(\S+)[ \t]*\r?$/im;
+const MAX_SEARCHED_BYTES = 16 * 1024;
+
+/** Why Node cannot go on, with what it was reading, if that was the reason. */
+export interface BrokenRequest extends Error {
+  readonly code?: string;
+  readonly rawPacket?: Buffer;
+}
+
+/** `origin`: of the request, when Node has read its headers. */
+export type AnswerBrokenRequest = (error: BrokenRequest, socket: Duplex, origin?: string) => void;
+
 /**
- * Answers what Node cannot read as HTTP in the API's shape, and closes the connection. Without a readable Origin there
- * is no CORS header to give.
+ * Answers what Node cannot read as HTTP in the API's shape, with what every answer carries, and closes the connection.
+ * What is broken may hold no Origin that can be read; then there is no CORS header to give.
  */
-export function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  const [status, text] = ANSWERS[error.code ?? ''] ?? NOT_HTTP;
-  const body = JSON.stringify({ success: false, error: text });
-  const head = [
-    `HTTP/1.1 ${status}`,
-    'Content-Type: application/json; charset=utf-8',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
-  setTimeout(() => socket.destroy(), LINGER_MS).unref();
+export function createBrokenRequestAnswer(
+  allowedOrigins: readonly string[],
+  measure: MeasureRequest,
+): AnswerBrokenRequest {
+  const forOthers = linesOf(headersFor(undefined, allowedOrigins));
+  const byOrigin = new Map(
+    allowedOrigins.map((origin) => [origin, linesOf(headersFor(origin, allowedOrigins))]),
+  );
+  return (error, socket, origin = originIn(error.rawPacket)) => {
+    if (!socket.writable || error.code === 'ECONNRESET') {
+      socket.destroy();
+      return;
+    }
+    const [status, phrase, text] = ANSWERS[error.code ?? ''] ?? NOT_HTTP;
+    const body = JSON.stringify({ success: false, error: text });
+    const head = [
+      `HTTP/1.1 ${status} ${phrase}`,
+      ...(byOrigin.get(origin ?? '') ?? forOthers),
+      `X-Request-Id: ${randomUUID()}`,
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      'Connection: close',
+    ];
+    socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+    measure('', ROUTE, status, 0);
+  };
+}
+
+function linesOf(headers: readonly string[]): string[] {
+  return headers.flatMap((name, index) => (index % 2 === 0 ? [`${name}: ${headers[index + 1] ?? ''}`] : []));
+}
+
+function originIn(packet: Buffer | undefined): string | undefined {
+  return packet && ORIGIN.exec(packet.toString('latin1', 0, MAX_SEARCHED_BYTES))?.[1];
 }

@@ -53,6 +53,11 @@ export class Connection {
     return 'finish';
   }
 
+  /** Of the request whose body is still being read. */
+  get originBeingRead(): string | undefined {
+    return this.latest?.req.complete === false ? this.latest.req.headers.origin : undefined;
+  }
+
   /** Nothing was ever sent on it: a browser's spare one. */
   get isUnused(): boolean {
     return this.socket.bytesRead === 0;

@@ -16,8 +16,10 @@ const ROUTE = 'refused';
  * cheaper than the work, or it would leave no time for any.
  */
 export function createRefusal(allowedOrigins: readonly string[], measure: MeasureRequest): RequestListener {
-  const forOthers = headersFor(undefined, allowedOrigins);
-  const byOrigin = new Map(allowedOrigins.map((origin) => [origin, headersFor(origin, allowedOrigins)]));
+  const own = ['Content-Length', String(Buffer.byteLength(BODY)), 'Retry-After', String(RETRY_AFTER_SECONDS)];
+  const all = (origin?: string): string[] => [...headersFor(origin, allowedOrigins), ...own];
+  const forOthers = all();
+  const byOrigin = new Map(allowedOrigins.map((origin) => [origin, all(origin)]));
   return (req, res) => {
     const { origin, 'x-request-id': given } = req.headers;
     const headers = byOrigin.get(origin ?? '') ?? forOthers;
@@ -27,8 +29,8 @@ export function createRefusal(allowedOrigins: readonly string[], measure: Measur
   };
 }
 
-/** The headers that the middleware gives an answer to this origin: asked for once. */
-function headersFor(origin: string | undefined, allowedOrigins: readonly string[]): string[] {
+/** The headers that the middleware gives a JSON answer to this origin, name by value: asked for once. */
+export function headersFor(origin: string | undefined, allowedOrigins: readonly string[]): string[] {
   const request = new IncomingMessage(new Socket());
   request.method = 'POST';
   if (origin !== undefined) request.headers.origin = origin;
@@ -41,7 +43,5 @@ function headersFor(origin: string | undefined, allowedOrigins: readonly string[
     );
   [createConstantHeaders(), ...createCors(allowedOrigins)].forEach(run);
   response.setHeader('Content-Type', 'application/json; charset=utf-8');
-  response.setHeader('Content-Length', Buffer.byteLength(BODY));
-  response.setHeader('Retry-After', RETRY_AFTER_SECONDS);
   return Object.entries(response.getHeaders()).flatMap(([name, value]) => [name, String(value)]);
 }

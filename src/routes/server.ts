@@ -3,7 +3,7 @@ import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Express } from 'express';
 import type { Logger } from '../services/ports';
-import { answerBrokenRequest } from './broken-request';
+import type { AnswerBrokenRequest, BrokenRequest } from './broken-request';
 import { Connection } from './connection';
 import { expressClasses } from './express-classes';
 import { HTTP_LIMITS, type HttpLimits } from './http-limits';
@@ -27,6 +27,7 @@ export interface HttpServerDeps {
   readonly port: number;
   readonly app: Express;
   readonly admission: Admission;
+  readonly answerBroken: AnswerBrokenRequest;
   readonly log: Logger;
   /** Those of production unless a test needs others. */
   readonly limits?: Partial<HttpLimits> | undefined;
@@ -38,6 +39,7 @@ export class HttpServer {
   readonly stopTimeoutMs = DRAIN_TIMEOUT_MS + 1000;
   private readonly port: number;
   private readonly admission: Admission;
+  private readonly answer: AnswerBrokenRequest;
   private readonly log: Logger;
   private readonly limits: HttpLimits;
   private readonly server: Server;
@@ -47,9 +49,10 @@ export class HttpServer {
   private refused = 0;
   private checkTimer: NodeJS.Timeout | undefined;
 
-  constructor({ port, app, admission, log, limits }: HttpServerDeps) {
+  constructor({ port, app, admission, answerBroken, log, limits }: HttpServerDeps) {
     this.port = port;
     this.admission = admission;
+    this.answer = answerBroken;
     this.log = log;
     this.limits = { ...HTTP_LIMITS, ...limits };
     const options = {
@@ -84,7 +87,9 @@ export class HttpServer {
     this.server.on('checkExpectation', onRequest);
     this.server.on('clientError', (error, socket) => this.answerBroken(error, socket));
     // Node would cut the connection without a word.
-    this.server.on('connect', (_req, socket) => this.answerBroken(new Error('CONNECT'), socket));
+    this.server.on('connect', (req, socket) =>
+      this.answerBroken(new Error('CONNECT'), socket, req.headers.origin),
+    );
     this.server.on('connection', (socket: Socket) => this.welcome(socket));
     this.server.on('drop', () => (this.refused += 1));
   }
@@ -144,9 +149,10 @@ export class HttpServer {
     });
   }
 
-  private answerBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
-    const end = this.connections.get(socket)?.endUnreadable() ?? 'cut';
-    if (end === 'answer') answerBrokenRequest(error, socket);
+  private answerBroken(error: BrokenRequest, socket: Duplex, origin?: string): void {
+    const connection = this.connections.get(socket);
+    const end = connection?.endUnreadable() ?? 'cut';
+    if (end === 'answer') this.answer(error, socket, origin ?? connection?.originBeingRead);
     if (end === 'cut') socket.destroy();
   }
 

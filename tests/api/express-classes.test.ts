@@ -31,6 +31,7 @@ async function startApp() {
     port: 0,
     app,
     admission: { isFull: () => false, answered: () => undefined, refuse: () => undefined },
+    answerBroken: (_error, socket) => socket.destroy(),
     log: new RecordingLogger(),
   });
   await server.start();

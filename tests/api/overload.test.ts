@@ -1,5 +1,6 @@
 import express from 'express';
 import supertest from 'supertest';
+import type { AnswerBrokenRequest } from '../../src/routes/broken-request';
 import { createRefusal } from '../../src/routes/refusal';
 import { HttpServer } from '../../src/routes/server';
 import { undescribed } from '../support/api-document';
@@ -24,6 +25,7 @@ async function startFull() {
       answered: () => undefined,
       refuse: createRefusal([ORIGIN], (...request) => measured.push(request)),
     },
+    answerBroken: (_error, socket) => socket.destroy(),
     log: new RecordingLogger(),
   });
   await server.start();
@@ -48,8 +50,9 @@ describe('answers that wait for their clients', () => {
       res.send(Buffer.alloc(Number(req.params.megabytes) * MB));
     });
     const admission = { isFull: () => false, answered: () => undefined, refuse: app };
+    const answerBroken: AnswerBrokenRequest = (_error, socket) => socket.destroy();
     const limits = { maxUnsentBytes: 40 * MB, checkIntervalMs: 50 };
-    const server = new HttpServer({ port: 0, app, admission, log, limits });
+    const server = new HttpServer({ port: 0, app, admission, answerBroken, log, limits });
     started.push(server);
     await server.start();
     const ask = async (megabytes: number): Promise<RawConnection> => {

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import dotenv from 'dotenv';
-import { loadConfig, productionWarnings } from '../../../src/config/config';
+import { ConfigError, loadConfig, productionWarnings } from '../../../src/config/config';
 import { envSchema, SECRETS } from '../../../src/config/env-schema';
 
 const EXAMPLE = dotenv.parse(readFileSync('.env.example'));
@@ -110,6 +110,28 @@ describe('loadConfig', () => {
     );
   });
 
+  it.each([...SECRETS.map((name) => `${name}_FILE`), 'DB_SSL_CA_FILE', 'KAFKA_SSL_CA_FILE'])(
+    'reports that the file that %s names is empty',
+    (name) => {
+      const file = path.join(mkdtempSync(path.join(tmpdir(), 'config-')), 'empty');
+      writeFileSync(file, ' \n');
+
+      expect(() => loadConfig({ [name]: file })).toThrow(
+        new ConfigError(`Bad configuration: ${name} names an empty file`),
+      );
+    },
+  );
+
+  it.each(['redis://:s3cret@cache:99999', 'redis://:s3cret%@cache', 'redis://:s3cret@'])(
+    'reports a REDIS_URL that the client could not read, without showing it: %s',
+    (url) => {
+      const load = (): unknown => loadConfig({ REDIS_URL: url });
+
+      expect(load).toThrow(/^Bad configuration: REDIS_URL must /);
+      expect(load).not.toThrow('s3cret');
+    },
+  );
+
   it('sets up TLS and SASL from their variables', () => {
     const ca = path.join(mkdtempSync(path.join(tmpdir(), 'config-')), 'ca.pem');
     writeFileSync(ca, 'certificate');
@@ -192,5 +214,23 @@ describe('productionWarnings', () => {
 
     expect(productionWarnings(loadConfig(env))).toHaveLength(1);
     expect(productionWarnings(loadConfig({ ...env, API_KEYS: `crm:${'c0'.repeat(32)}` }))).toEqual([]);
+  });
+
+  it.each([
+    ['plain', 'false', 1],
+    ['plain', 'true', 0],
+    ['scram-sha-512', 'false', 0],
+  ])('warns of a Kafka password that anybody on the way can read: %s, TLS %s', (mechanism, ssl, count) => {
+    const warnings = productionWarnings(
+      loadConfig({
+        NODE_ENV: 'production',
+        KAFKA_SASL_MECHANISM: mechanism,
+        KAFKA_SASL_USERNAME: 'user',
+        KAFKA_SASL_PASSWORD: 'pass',
+        KAFKA_SSL: ssl,
+      }),
+    );
+
+    expect(warnings.filter((warning) => warning.includes('KAFKA_SASL_MECHANISM'))).toHaveLength(count);
   });
 });

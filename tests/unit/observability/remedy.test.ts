@@ -15,4 +15,14 @@ describe('remedyFor', () => {
 
     expect(remedyFor('postgres', error)).toBe('the server refuses DB_USER with DB_PASSWORD');
   });
+
+  it.each([
+    ["NOPERM User service has no permissions to run the 'set' command script: 1", /user:\*/],
+    ["OOM command not allowed when used memory > 'maxmemory'. script: 1", /maxmemory/],
+    ["READONLY You can't write against a read only replica. script: 1", /primary/],
+    ['MISCONF Redis is configured to save RDB snapshots', /save/],
+  ])('knows one for a Redis that answers and refuses: %s', (message, remedy) => {
+    expect(remedyFor('redis', new Error(message))).toMatch(remedy);
+    expect(remedyFor('postgres', new Error(message))).toBeUndefined();
+  });
 });
