@@ -258,7 +258,7 @@ export interface components {
         /** @description a field or parameter breaks a rule; the first one is named; or the body is no JSON in UTF-8; or the body is shorter than announced, or cannot be unpacked; or the request cannot be read as HTTP */
         InvalidRegistration: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestIdIfRead"];
+                "X-Request-Id": components["headers"]["RequestId"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
@@ -275,7 +275,7 @@ export interface components {
         /** @description a field or parameter breaks a rule; the first one is named; or the request cannot be read as HTTP */
         InvalidPage: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestIdIfRead"];
+                "X-Request-Id": components["headers"]["RequestId"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
@@ -291,7 +291,7 @@ export interface components {
         /** @description a field or parameter breaks a rule; the first one is named; or a % in the path stands for no character; or the request cannot be read as HTTP */
         InvalidEmail: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestIdIfRead"];
+                "X-Request-Id": components["headers"]["RequestId"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
@@ -307,7 +307,7 @@ export interface components {
         /** @description the request cannot be read as HTTP */
         BrokenRequest: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestIdIfRead"];
+                "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
             content: {
@@ -392,6 +392,7 @@ export interface components {
         /** @description the request did not arrive within 30 s */
         TooSlow: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
             content: {
@@ -494,7 +495,7 @@ export interface components {
         /** @description the headers are above 16 kB, or more than 100 */
         HeadersTooLarge: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestIdIfRead"];
+                "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
             content: {
@@ -553,11 +554,6 @@ export interface components {
          * @example 6f0a2c9e-6f5b-4b1e-9f0e-0c8f6f1f7a55
          */
         RequestId: string;
-        /**
-         * @description The same; not there when the request could not be read so far.
-         * @example 6f0a2c9e-6f5b-4b1e-9f0e-0c8f6f1f7a55
-         */
-        RequestIdIfRead: string;
         /**
          * @description How many requests the address has in all, how many are left, and seconds until all are back.
          * @example limit=100, remaining=99, reset=900

@@ -7,7 +7,7 @@ type Answer = readonly [status: number, phrase: string, error: string];
 
 const ANSWERS: Readonly<Record<string, Answer>> = {
   HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large', 'Request headers are too large'],
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, 'Content Too Large', 'Request body is too large'],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, 'Content Too Large', 'Request body is too large (limit 16 kB)'],
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout', 'Request took too long'],
 };
 const NOT_HTTP: Answer = [400, 'Bad Request', 'Request is not valid HTTP'];

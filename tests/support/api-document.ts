@@ -105,6 +105,7 @@ function placeOf(method: string, path: string, status: number): readonly string[
     400: 'BrokenRequest',
     404: 'NotFound',
     408: 'TooSlow',
+    413: 'TooLarge',
     429: 'TooManyRequests',
     431: 'HeadersTooLarge',
     503: 'Unavailable',

@@ -8,11 +8,6 @@ export const headers = {
     schema: REQUEST_ID,
     example: '6f0a2c9e-6f5b-4b1e-9f0e-0c8f6f1f7a55',
   },
-  RequestIdIfRead: {
-    description: 'The same; not there when the request could not be read so far.',
-    schema: REQUEST_ID,
-    example: '6f0a2c9e-6f5b-4b1e-9f0e-0c8f6f1f7a55',
-  },
   RateLimit: {
     description:
       'How many requests the address has in all, how many are left, and seconds until all are back.',
@@ -77,7 +72,6 @@ export const COUNTED = {
   'RateLimit-Policy': ref('RateLimitPolicy'),
 };
 
-export const REQUEST_ID_IF_READ = { 'X-Request-Id': ref('RequestIdIfRead') };
 export const RETRY_AFTER = { 'Retry-After': ref('RetryAfter') };
 export const RETRY_AFTER_IF_PENDING = { 'Retry-After': ref('RetryAfterIfPending') };
 export const LOCATION = { Location: ref('Location') };

@@ -1,9 +1,9 @@
 import { ERRORS, type ErrorName } from './errors';
 import {
   ALLOW,
+  ALWAYS,
   COUNTED,
   REPLAYED,
-  REQUEST_ID_IF_READ,
   RETRY_AFTER,
   RETRY_AFTER_IF_PENDING,
   WWW_AUTHENTICATE,
@@ -42,27 +42,23 @@ function failure(headers: object, ...names: readonly ErrorName[]) {
   return json(names.map((name) => ERRORS[name].when).join('; or '), headers, schema, examples);
 }
 
-/** What cannot be read as HTTP is answered with nothing but a body. */
-const COUNTED_IF_READ = { ...COUNTED, ...REQUEST_ID_IF_READ };
-
 /** The answers that are errors. */
 export const responses = {
   InvalidRegistration: failure(
-    { ...COUNTED_IF_READ, ...REPLAYED },
+    { ...COUNTED, ...REPLAYED },
     'invalid',
     'malformedJson',
     'brokenBody',
     'brokenHttp',
   ),
-  InvalidPage: failure(COUNTED_IF_READ, 'invalid', 'brokenHttp'),
-  InvalidEmail: failure(COUNTED_IF_READ, 'invalid', 'malformedPath', 'brokenHttp'),
-  BrokenRequest: failure(REQUEST_ID_IF_READ, 'brokenHttp'),
+  InvalidPage: failure(COUNTED, 'invalid', 'brokenHttp'),
+  InvalidEmail: failure(COUNTED, 'invalid', 'malformedPath', 'brokenHttp'),
+  BrokenRequest: failure(ALWAYS, 'brokenHttp'),
   Unauthorized: failure({ ...COUNTED, ...WWW_AUTHENTICATE }, 'unauthorized'),
   UserNotFound: failure(COUNTED, 'userNotFound'),
   NotFound: failure(COUNTED, 'notFound'),
   MethodNotAllowed: failure({ ...COUNTED, ...ALLOW }, 'methodNotAllowed'),
-  // Node answers this one before there is a request that could have an id.
-  TooSlow: failure({}, 'tooSlow'),
+  TooSlow: failure(ALWAYS, 'tooSlow'),
   Conflict: failure(
     { ...COUNTED, ...RETRY_AFTER_IF_PENDING, ...REPLAYED },
     'alreadyRegistered',
@@ -73,8 +69,7 @@ export const responses = {
   UnsupportedMediaType: failure(COUNTED, 'otherType', 'otherEncoding'),
   IdempotencyKeyReused: failure(COUNTED, 'keyReused'),
   TooManyRequests: failure({ ...COUNTED, ...RETRY_AFTER }, 'tooMany'),
-  // As with 408, when it was the bytes: Node answers. When it was their number, the service.
-  HeadersTooLarge: failure(REQUEST_ID_IF_READ, 'largeHeaders'),
+  HeadersTooLarge: failure(ALWAYS, 'largeHeaders'),
   Crash: failure(COUNTED, 'crash'),
   Unavailable: failure({ ...COUNTED, ...RETRY_AFTER }, 'unavailable'),
 };
