@@ -2,8 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { startLocalStack, type LocalStack } from '../../dev/local-stack/local-stack';
 import { chooseFreePort } from '../../dev/local-stack/ports';
+import { buildRegistration } from '../support/builders';
+import type { HealthReport } from '../../src/services/health-service';
 import { makeCertificates, type Certificates } from '../support/certificates';
 import { eventually } from '../support/eventually';
+import { postJson, send } from '../support/raw-http';
+import { README } from '../support/readme';
 import { runEntryPoint, ServiceProcess } from '../support/service-process';
 import { sql, type Env } from '../support/test-servers';
 import { startTlsFront } from '../support/tls-front';
@@ -38,7 +42,8 @@ beforeAll(async () => {
   });
   redisFront = await startTlsFront(certificates, stack.servers.redis?.port ?? 0);
   const redis = new Redis(stack.env['REDIS_URL'] ?? '');
-  await redis.call('ACL', 'SETUSER', 'service', 'on', `>${PASSWORD}`, '~*', '&*', '+@all', '-@admin');
+  const rights = /`ACL SETUSER service on >password (.+)`/.exec(README)?.[1]?.split(' ') ?? [];
+  await redis.call('ACL', 'SETUSER', 'service', 'on', `>${PASSWORD}`, ...rights);
   await redis.call('ACL', 'SETUSER', 'default', 'off');
   redis.disconnect();
   await sql(stack.env, `CREATE ROLE service LOGIN SUPERUSER PASSWORD '${PASSWORD}'`);
@@ -102,6 +107,18 @@ describe.each(['scram-sha-512', 'plain'])('TLS and passwords everywhere, SASL %s
 
     const attempts = await Promise.all(Array.from({ length: 5 }, () => register(service.url)));
     await eventually(() => expectStored(stack.env, attempts));
+    const email = attempts[0]?.registration.email ?? '';
+    const key = { 'Idempotency-Key': randomUUID() };
+    const again = buildRegistration();
+    const answers = [
+      await postJson(`${service.url}/api/users`, again, key),
+      await postJson(`${service.url}/api/users`, again, key),
+      await send(`${service.url}/api/users/${email}`),
+      await send(`${service.url}/api/users/${email}/status`),
+      await postJson(`${service.url}/api/users`, { ...attempts[0]?.registration, firstName: 'Other' }),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([201, 201, 200, 200, 409]);
+    expect(answers[1]?.headers['idempotency-replayed']).toBe('true');
     const connections = await sql(
       stack.env,
       `SELECT DISTINCT ssl, usename FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
@@ -164,6 +181,7 @@ describe('what does not prove who it is', () => {
       const service = ServiceProcess.launch({ ...secured, ...ofItsOwn(), ...broken() });
 
       const line = await eventually(() => {
+        expect(service.output).toContain('"listening"');
         const found = service.output
           .split('\n')
           .find((each) => each.includes('waiting for dependency') && each.includes(`"${dependency}"`));
@@ -171,8 +189,16 @@ describe('what does not prove who it is', () => {
         return found;
       });
 
+      // The others are there: it is this one alone that keeps the process unready.
+      await eventually(async () => {
+        const { services } = JSON.parse((await send(`${service.url}/api/health`)).body) as HealthReport;
+        const unhealthy = Object.keys(services).filter((name) => services[name] === 'unhealthy');
+        expect(unhealthy).toEqual([dependency]);
+      });
+      const ready = await send(`${service.url}/api/health/ready`);
       service.signal('SIGKILL');
       await service.exited;
+      expect(ready.status).toBe(503);
       expect(JSON.parse(line ?? '')).toMatchObject({
         level: 'warn',
         dependency,

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
 import { startLocalStack, type LocalStack } from '../../dev/local-stack/local-stack';
+import { CHECK_KEYS } from '../../src/redis/redis-keys';
 import { buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { startService, type TestService } from '../support/harness';
@@ -134,7 +136,57 @@ describe('the rate limit while Redis is away', () => {
   });
 });
 
+describe('the rate limit', () => {
+  it('costs each request one command, whatever the route', async () => {
+    const watcher = new Redis(stack.env['REDIS_URL'] ?? '');
+    const monitor = await watcher.monitor();
+    const commands: string[][] = [];
+    monitor.on('monitor', (_time: string, args: string[], source: string) => {
+      // Not the commands within a script, nor those of the background check.
+      if (source !== 'lua' && !args.some((arg) => CHECK_KEYS.includes(arg))) commands.push(args);
+    });
+
+    for (const path of ['/api/nothing', '/api/users', '/api/users/nobody@example.com'])
+      await service.http.get(path);
+    await eventually(() =>
+      expect(commands.some((args) => args.includes('user:completed:nobody@example.com'))).toBe(true),
+    );
+
+    watcher.disconnect();
+    monitor.disconnect();
+    const counting = commands.filter((args) => args.some((arg) => arg.startsWith('rate-limit:')));
+    expect(counting).toHaveLength(3);
+    expect(commands).toHaveLength(4);
+  });
+});
+
 describe('Redis frozen', () => {
+  it('holds up no request for more than 300 ms in all, counting included', async () => {
+    const timed = async (ask: () => PromiseLike<unknown>): Promise<number> => {
+      const startedAt = performance.now();
+      await ask();
+      return performance.now() - startedAt;
+    };
+    const requests = [
+      () => service.http.get('/api/nothing'),
+      () => service.http.get('/api/users/nobody@example.com'),
+      () => service.http.get('/api/users/nobody@example.com/status'),
+      () => postJson(`${service.url}/api/users`, buildRegistration()),
+      () => postJson(`${service.url}/api/users`, buildRegistration(), { 'Idempotency-Key': randomUUID() }),
+    ];
+    const asUsual = await Promise.all(requests.map(timed));
+
+    await redis().freeze();
+    const frozen = await Promise.all(requests.map(timed));
+    await redis().thaw();
+
+    // Less would say that nothing waited at all; what more there is, is not Redis'.
+    expect(Math.max(...frozen)).toBeGreaterThan(290);
+    expect(Math.max(...frozen)).toBeLessThan(300 + Math.max(...asUsual, 100));
+    await eventually(async () => expect(await health()).toMatchObject({ message: 'OK' }));
+    await drained();
+  });
+
   it('costs no POST its 201; commands that run late leave no reservation behind', async () => {
     await redis().freeze();
     const attempts = await Promise.all(Array.from({ length: 20 }, () => register(service.url)));

@@ -56,7 +56,9 @@ describe('the canonical form of an address', () => {
   });
 
   it('is the same for every letter case', () => {
-    forValid(addresses, (address, canonical) => expect(canonicalOf(address.toUpperCase())).toBe(canonical));
+    // ß and ı have no capital of their own: see 'are two users' below.
+    const others = addresses.filter((address) => !/[ßı]/.test(address));
+    forValid(others, (address, canonical) => expect(canonicalOf(address.toUpperCase())).toBe(canonical));
   });
 
   it('is the same for every way to compose its characters', () => {
@@ -88,6 +90,9 @@ describe('addresses that look alike', () => {
     ['the Kelvin sign and a k', '\u212a@example.com', 'k@example.com'],
     ['the Ångström sign and an å', '\u212b@example.com', '\u00e5@example.com'],
     ['upper and lower case beyond ASCII', 'ЖÉΛ@example.com', 'жéλ@example.com'],
+    ['a final sigma and its capital', 'οδος.οδος@example.com', 'ΟΔΟΣ.ΟΔΟΣ@example.com'],
+    ['a sigma in the middle and at the end', 'σς@example.com', 'ςσ@example.com'],
+    ['ẞ and ß', 'STRA\u1e9eE@example.com', 'stra\u00dfe@example.com'],
     ['a domain in full-width letters', 'a@ｅｘａｍｐｌｅ.com', 'a@example.com'],
     ['a domain with a ligature', 'a@o\ufb03ce.com', 'a@office.com'],
     ['a domain with a full-width dot', 'a@example．com', 'a@example.com'],
@@ -103,6 +108,8 @@ describe('addresses that look alike', () => {
     ['Latin a and full-width ａ before the @', 'a@example.com', '\uff41@example.com'],
     ['fi and its ligature before the @', 'fi@example.com', '\ufb01@example.com'],
     ['ß and ss', 'stra\u00dfe@example.com', 'strasse@example.com'],
+    ['ß and its usual capitals', 'stra\u00dfe@example.com', 'STRASSE@example.com'],
+    ['σ and ς in the domain', 'a@\u03c3\u03c2.gr', 'a@\u03c3\u03c3.gr'],
     ['i and dotless ı', 'i@example.com', '\u0131@example.com'],
     ['s and long ſ', 's@example.com', '\u017f@example.com'],
     ['1 and superscript ¹', '1@example.com', '\u00b9@example.com'],
