@@ -4,11 +4,10 @@ import type { Duplex } from 'node:stream';
 import type { Express } from 'express';
 import type { Logger } from '../services/ports';
 import type { AnswerBrokenRequest, BrokenRequest } from './broken-request';
-import { Connection } from './connection';
+import { Connections } from './connections';
 import { expressClasses } from './express-classes';
 import { HTTP_LIMITS, type HttpLimits } from './http-limits';
 import { listen } from './listen';
-import { clientOf } from './middleware/rate-limit';
 import { MAX_HEADERS } from './middleware/refuse-ambiguous';
 
 const IDLE_GRACE_MS = 300;
@@ -40,21 +39,17 @@ export class HttpServer {
   private readonly port: number;
   private readonly admission: Admission;
   private readonly answer: AnswerBrokenRequest;
-  private readonly log: Logger;
   private readonly limits: HttpLimits;
   private readonly server: Server;
-  private readonly connections = new Map<Duplex, Connection>();
-  private readonly connectionsOf = new Map<string, number>();
+  private readonly connections: Connections;
   private underWay = 0;
-  private refused = 0;
-  private checkTimer: NodeJS.Timeout | undefined;
 
   constructor({ port, app, admission, answerBroken, log, limits }: HttpServerDeps) {
     this.port = port;
     this.admission = admission;
     this.answer = answerBroken;
-    this.log = log;
     this.limits = { ...HTTP_LIMITS, ...limits };
+    this.connections = new Connections({ limits: this.limits, log });
     const options = {
       ...expressClasses(app),
       keepAliveTimeout: this.limits.keepAliveTimeoutMs,
@@ -68,7 +63,7 @@ export class HttpServer {
     const onRequest: RequestListener = (req, res) => {
       // The server is closed to new connections already, the request came on an old one.
       if (!this.server.listening) res.shouldKeepAlive = false;
-      const connection = this.connections.get(req.socket);
+      const connection = this.connections.of(req.socket);
       if (connection && connection.underWay >= this.limits.maxPipelined) connection.reset();
       // Node reads what lies behind it in the same packet all the same.
       if (req.socket.destroyed) return;
@@ -90,14 +85,14 @@ export class HttpServer {
     this.server.on('connect', (req, socket) =>
       this.answerBroken(new Error('CONNECT'), socket, req.headers.origin),
     );
-    this.server.on('connection', (socket: Socket) => this.welcome(socket));
-    this.server.on('drop', () => (this.refused += 1));
+    this.server.on('connection', (socket: Socket) => this.connections.welcome(socket));
+    this.server.on('drop', () => this.connections.countRefused());
   }
 
   /** Rejects when the port cannot be listened on. */
   async start(): Promise<void> {
     await listen(this.server, this.port);
-    this.checkTimer = setInterval(() => this.check(), this.limits.checkIntervalMs);
+    this.connections.startChecks();
   }
 
   /** The port in use (the one asked for, or a free one when that was 0). */
@@ -109,20 +104,20 @@ export class HttpServer {
     if (!this.server.listening) return;
     // Not http's own close(): that cuts idle connections at once, also one whose first request is on its way.
     const closed = new Promise((resolve) => NetServer.prototype.close.call(this.server, resolve));
-    for (const connection of this.connections.values()) connection.closeAfterAnswers();
+    for (const connection of this.connections) connection.closeAfterAnswers();
     const timers = [
       setTimeout(() => this.closeIdleConnections(), IDLE_GRACE_MS),
       setTimeout(() => this.server.closeAllConnections(), DRAIN_TIMEOUT_MS),
     ];
     await closed;
     timers.forEach((timer) => clearTimeout(timer));
-    clearInterval(this.checkTimer);
+    this.connections.stopChecks();
   }
 
   // Node counts a connection that never sent anything (a browser's spare one) as busy.
   private closeIdleConnections(): void {
     this.server.closeIdleConnections();
-    for (const connection of this.connections.values()) if (connection.isUnused) connection.cut();
+    for (const connection of this.connections) if (connection.isUnused) connection.cut();
   }
 
   // One function for all answers, here and in Connection: a closure each would be garbage that lives as long as it.
@@ -131,55 +126,11 @@ export class HttpServer {
     this.admission.answered();
   };
 
-  private welcome(socket: Socket): void {
-    const client = clientOf(socket.remoteAddress ?? '');
-    const others = this.connectionsOf.get(client) ?? 0;
-    if (others >= this.limits.maxConnectionsPerAddress) {
-      this.refused += 1;
-      socket.destroy();
-      return;
-    }
-    this.connectionsOf.set(client, others + 1);
-    this.connections.set(socket, new Connection(socket));
-    socket.once('close', () => {
-      this.connections.delete(socket);
-      const left = (this.connectionsOf.get(client) ?? 0) - 1;
-      if (left > 0) this.connectionsOf.set(client, left);
-      else this.connectionsOf.delete(client);
-    });
-  }
-
   private answerBroken(error: BrokenRequest, socket: Duplex, origin?: string): void {
-    const connection = this.connections.get(socket);
+    const connection = this.connections.of(socket);
     const end = connection?.endUnreadable() ?? 'cut';
     if (end === 'answer') this.answer(error, socket, origin ?? connection?.originBeingRead);
     if (end === 'cut') socket.destroy();
-  }
-
-  private check(): void {
-    const oldest = performance.now() - this.limits.answerTimeoutMs;
-    for (const connection of this.connections.values()) connection.resetIfOlderThan(oldest);
-    this.cutSlowestReaders();
-    if (this.refused === 0) return;
-    const { maxConnections: limit, maxConnectionsPerAddress: limitPerAddress } = this.limits;
-    this.log.warn('connections refused', { refused: this.refused, limit, limitPerAddress });
-    this.refused = 0;
-  }
-
-  private cutSlowestReaders(): void {
-    const limit = this.limits.maxUnsentBytes;
-    const unsent = [...this.connections.values()].map((each) => [each, each.unsentBytes] as const);
-    let total = unsent.reduce((sum, [, bytes]) => sum + bytes, 0);
-    if (total <= limit) return;
-    const bytesInAll = total;
-    let cut = 0;
-    for (const [connection, bytes] of unsent.toSorted(([, one], [, other]) => other - one)) {
-      if (total <= limit) break;
-      connection.reset();
-      total -= bytes;
-      cut += 1;
-    }
-    this.log.warn('answers not taken: connections cut', { cut, bytes: bytesInAll, limit });
   }
 }
 
