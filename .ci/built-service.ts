@@ -37,12 +37,16 @@ export async function withBuiltService(
 }
 
 /** Resolves when a GET is answered with this status. */
-export async function untilStatus(url: string, status: number): Promise<void> {
+export async function untilStatus(
+  url: string,
+  status: number,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const giveUpAt = Date.now() + deadlineMs;
   let last = 'no answer';
   while (Date.now() < giveUpAt) {
     try {
-      const answer = await fetch(url);
+      const answer = await fetch(url, { headers });
       if (answer.status === status) return;
       last = `${answer.status} ${await answer.text()}`;
     } catch (error) {

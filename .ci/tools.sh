@@ -56,12 +56,14 @@ fetch_promtool() {
   echo "$dir/promtool"
 }
 
-# schemathesis, from PyPI: prints the folder that it is in.
+# schemathesis, from PyPI, with all that it needs in these very versions, by their content: prints the folder it is in.
 fetch_schemathesis() {
-  local version=4.32.5 dir=$tools/schemathesis-4.32.5
+  local requirements=.ci/api-fuzz/requirements.txt dir
+  dir=$tools/schemathesis-$(sha256sum "$requirements" | cut -c1-12)
   if [ ! -x "$dir/bin/st" ]; then
     need_packages python3=python3 pip3=python3-pip
-    python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target "$dir" "schemathesis==$version" >&2
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target "$dir" \
+      --require-hashes --requirement "$requirements" >&2
   fi
   echo "$dir"
 }

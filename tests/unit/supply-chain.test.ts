@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { parse } from 'yaml';
 import { allowScripts, dependencies } from '../../package.json';
 
 interface LockedPackage {
@@ -54,5 +56,30 @@ describe('packages', () => {
 
     expect(withScript.filter((name) => isAllowed[name] !== false)).toEqual([]);
     expect(readFileSync('Dockerfile', 'utf8')).toMatch(/npm ci --ignore-scripts --omit=dev/);
+  });
+});
+
+describe('tools of the checks', () => {
+  it('from PyPI are locked by their content, with all that they need', () => {
+    const lines = readFileSync('.ci/api-fuzz/requirements.txt', 'utf8').split('\n');
+    const packages = lines.filter((line) => /^[^\s#]/.test(line));
+
+    expect(packages.length).toBeGreaterThan(20);
+    expect(packages.filter((line) => !/^[\w.-]+==\S+ .*\\$/.test(line))).toEqual([]);
+    expect(readFileSync('.ci/tools.sh', 'utf8')).toContain('--require-hashes');
+  });
+
+  it('are kept up to date wherever they are locked', () => {
+    const { updates } = parse(readFileSync('.github/dependabot.yml', 'utf8')) as {
+      updates: { directory: string }[];
+    };
+    const folders = readdirSync('.ci', { recursive: true, encoding: 'utf8' })
+      .filter(
+        (file) => !file.includes('node_modules') && /(package-lock\.json|requirements\.txt)$/.test(file),
+      )
+      .map((file) => `/.ci/${dirname(file)}`);
+
+    expect(folders.length).toBeGreaterThan(2);
+    expect(updates.map(({ directory }) => directory)).toEqual(expect.arrayContaining(folders));
   });
 });
