@@ -651,7 +651,7 @@ export interface operations {
             header?: {
                 /** @description A name for the request in the log: 1-128 letters, digits or `_ . : -`; another one is replaced */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
-                /** @description 1-255 visible ASCII characters, new for each registration. 201, 400 `Validation error: …` and 409 `User already registered` are kept for 24 h, and answered again to the same key and body with `Idempotency-Replayed: true`. After any other answer the same body is tried anew, and another one is 422. A body that cannot be read (malformed JSON, too large, of another type) leaves nothing behind. */
+                /** @description 1-255 visible ASCII characters, new for each registration. 201, 400 and 409 `User already registered` are kept for 24 h, and answered again to the same key and body with `Idempotency-Replayed: true`. After any other answer the same body is tried anew, and another one is 422. A body that is not read (too large, of another type) leaves nothing behind. */
                 "Idempotency-Key"?: string;
             };
             path?: never;

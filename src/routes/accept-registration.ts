@@ -1,9 +1,10 @@
 import type { Request, Response } from 'express';
+import { ValidationError } from '../domain/errors';
 import { parseRegistration, type Registration } from '../domain/registration';
 import type { IdempotentRegistrationService } from '../services/idempotent-registration-service';
 import type { RegistrationService } from '../services/registration-service';
 import { idempotencyKeyOf } from './middleware/idempotency-key';
-import { bodyBytesOf } from './middleware/json-body';
+import { bodyBytesOf, isMalformed, MALFORMED_BODY } from './middleware/json-body';
 import { requestIdOf } from './middleware/request-id';
 
 export interface AcceptRegistrationDeps {
@@ -21,7 +22,13 @@ export function createAcceptRegistration({ registrations, idempotentRegistration
       await registrations.register(registration, requestId);
       return registration;
     }
-    const submission = { key, body: bodyBytesOf(req), input: req.body as unknown, requestId };
+    const submission = { key, body: bodyBytesOf(req), parse: () => parseBody(req), requestId };
     return idempotentRegistrations.register(submission, () => res.setHeader('Idempotency-Replayed', 'true'));
   };
+}
+
+// Malformed JSON is an outcome like a broken rule: kept with the key.
+function parseBody(req: Request): Registration {
+  if (isMalformed(req)) throw new ValidationError(MALFORMED_BODY);
+  return parseRegistration(req.body);
 }

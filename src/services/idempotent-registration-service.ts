@@ -6,7 +6,7 @@ import {
   UnavailableError,
   ValidationError,
 } from '../domain/errors';
-import { isSameRegistration, parseRegistration, type Registration } from '../domain/registration';
+import { isSameRegistration, type Registration } from '../domain/registration';
 import { registrationOf } from '../domain/user';
 import { WaitBudget } from '../runtime/wait-budget';
 import type {
@@ -34,8 +34,8 @@ export interface KeyedSubmission {
   readonly key: string;
   /** The bytes that came. */
   readonly body: Buffer;
-  /** What the bytes say; not validated yet. */
-  readonly input: unknown;
+  /** What the bytes say. Throws ValidationError. */
+  readonly parse: () => Registration;
   readonly requestId: string;
 }
 
@@ -61,7 +61,7 @@ export class IdempotentRegistrationService {
    * called first when the outcome is an earlier attempt's.
    */
   async register(submission: KeyedSubmission, onReplay: () => void): Promise<Registration> {
-    const { key, body, input } = submission;
+    const { key, body, parse } = submission;
     const attempt = { key, fingerprint: fingerprintOf(key, body), attemptId: randomUUID() };
     const redisWait = this.redisWait();
 
@@ -75,7 +75,7 @@ export class IdempotentRegistrationService {
 
     if (isReplay) onReplay();
     throwUnlessAccepted(outcome);
-    return parseRegistration(input);
+    return parse();
   }
 
   private async workOn(
@@ -99,12 +99,12 @@ export class IdempotentRegistrationService {
   }
 
   private async tryOnce(
-    { input, requestId }: KeyedSubmission,
+    { parse, requestId }: KeyedSubmission,
     isRetry: boolean,
     redisWait: WaitBudget,
   ): Promise<Ending> {
     try {
-      await this.deps.registrations.register(parseRegistration(input), requestId, redisWait);
+      await this.deps.registrations.register(parse(), requestId, redisWait);
       return { outcome: { kind: 'accepted' }, isReplay: false };
     } catch (error) {
       if (error instanceof ValidationError)
@@ -112,7 +112,7 @@ export class IdempotentRegistrationService {
       if (!(error instanceof AlreadyRegisteredError)) throw error;
     }
     // An earlier attempt may have been accepted, and its process have died before it could say so.
-    const isOwn = isRetry && (await this.isStored(parseRegistration(input), redisWait));
+    const isOwn = isRetry && (await this.isStored(parse(), redisWait));
     return { outcome: { kind: isOwn ? 'accepted' : 'registered' }, isReplay: isOwn };
   }
 

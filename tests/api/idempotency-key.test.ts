@@ -286,7 +286,23 @@ describe('POST /api/users with an Idempotency-Key', () => {
   });
 
   it.each([
-    ['malformed JSON', 400, 'application/json', '{"firstName":'],
+    ['read directly', 'application/json', '{"firstName":'],
+    ['read by Express', 'application/json; charset=UTF-8', '{"firstName":'],
+    ['no UTF-8', 'application/json', Buffer.from('{"firstName":"Zoë"}', 'latin1')],
+  ])('keeps and replays the 400 of malformed JSON: %s', async (_what, type, body) => {
+    const headers = { 'Content-Type': type, 'Idempotency-Key': randomUUID() };
+    const submit = (content: Buffer | string) =>
+      send(`${service.url}/api/users`, { method: 'POST', headers }, content);
+
+    const [refused, again, other] = [await submit(body), await submit(body), await submit('{}')];
+
+    const answer = { status: 400, body: { success: false, error: 'Request body is not valid JSON' } };
+    expect(shape(refused)).toEqual({ ...answer, replayed: undefined });
+    expect(shape(again)).toEqual({ ...answer, replayed: 'true' });
+    expect(other.status).toBe(422);
+  });
+
+  it.each([
     ['too large', 413, 'application/json', `{"x":"${'x'.repeat(17_000)}"}`],
     ['of another type', 415, 'text/plain', '{}'],
   ])('does not remember a body that is %s', async (_what, status, type, body) => {

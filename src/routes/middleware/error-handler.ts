@@ -11,6 +11,7 @@ import {
 import type { Logger } from '../../services/ports';
 import { sendJson } from '../send-json';
 import * as http from './http-errors';
+import { MALFORMED_BODY } from './json-body';
 import { requestIdOf } from './request-id';
 
 interface Answer {
@@ -40,7 +41,7 @@ const ANSWERS = new Map<unknown, Answer>([
   [http.NotFoundError, { status: 404, error: 'Not found' }],
   [http.MethodNotAllowedError, { status: 405, error: 'Method not allowed' }],
   [http.UnsupportedMediaTypeError, { status: 415, error: 'Content-Type must be application/json' }],
-  [http.MalformedBodyError, { status: 400, error: 'Request body is not valid JSON' }],
+  [http.MalformedBodyError, { status: 400, error: MALFORMED_BODY }],
   [http.AmbiguousRequestError, { status: 400, error: 'Request is not valid HTTP' }],
   [http.TooManyHeadersError, { status: 431, error: 'Request headers are too large' }],
   [http.TooManyRequestsError, { status: 429, error: 'Too many requests, please try again later' }],

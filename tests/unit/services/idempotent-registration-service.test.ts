@@ -6,7 +6,7 @@ import {
   UnavailableError,
   ValidationError,
 } from '../../../src/domain/errors';
-import type { Registration } from '../../../src/domain/registration';
+import { parseRegistration, type Registration } from '../../../src/domain/registration';
 import { IdempotentRegistrationService } from '../../../src/services/idempotent-registration-service';
 import { RegistrationService } from '../../../src/services/registration-service';
 import { buildEvent, buildRegistration, buildUser } from '../../support/builders';
@@ -47,7 +47,8 @@ function setUp() {
   /** Registers, and tells whether the outcome was an earlier one. */
   const register = async (input: unknown, key = KEY) => {
     let isReplay = false;
-    const submission = { key, body: Buffer.from(JSON.stringify(input)), input, requestId: 'req-1' };
+    const body = Buffer.from(JSON.stringify(input));
+    const submission = { key, body, parse: () => parseRegistration(input), requestId: 'req-1' };
     const result = await service
       .register(submission, () => (isReplay = true))
       .catch((error: unknown) => error);
