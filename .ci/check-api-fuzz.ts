@@ -89,7 +89,7 @@ async function main(): Promise<void> {
   await withBuiltService((_service, port) => fuzz(port, 300), settings);
   // Once more where reading needs a key, which schemathesis has not: the answer to any read is 401.
   const digest = createHash('sha256').update(KEY).digest('hex');
-  await withBuiltService((_service, port) => fuzz(port, 100, KEY), {
+  await withBuiltService((_service, port) => fuzz(port, 150, KEY), {
     ...settings,
     API_KEYS: `fuzz:${digest}`,
   });

@@ -15,19 +15,22 @@ const SEXES = ['male', 'female', 'intersex'];
 const email = { type: 'string', format: 'idn-email', maxLength: 254 };
 const time = { type: 'string', format: 'date-time', pattern: 'Z$' };
 
+// What trimming takes away. Not \s, which means more in some other languages than in JavaScript.
+const BLANKS = '[\\t-\\r \\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff]*';
+
 /** Text whose length counts after trimming, which a maxLength could not say. */
 function trimmedText(max: number) {
   return {
     type: 'string',
     description: `2-${max} characters after trimming, none of them a control character`,
     minLength: 2,
-    pattern: `^\\s*\\S[\\s\\S]{0,${max - 2}}\\S\\s*$`,
+    pattern: `^${BLANKS}\\S[\\s\\S]{0,${max - 2}}\\S${BLANKS}$`,
   };
 }
 
 /** One of these words. Blanks around it are forgiven, which an enum could not say. */
 function trimmedChoice(words: readonly string[]) {
-  return { anyOf: [oneOf(words), { type: 'string', pattern: `^\\s*(${words.join('|')})\\s*$` }] };
+  return { anyOf: [oneOf(words), { type: 'string', pattern: `^${BLANKS}(${words.join('|')})${BLANKS}$` }] };
 }
 
 function oneOf(words: readonly string[]) {
@@ -56,7 +59,7 @@ export const schemas = {
         description:
           'An e-mail of at most 254 characters, in any script and any TLD. It is normalised (NFC), lower-cased, and its ' +
           'domain turned into ASCII; this form is the one stored and returned.',
-        pattern: '^\\s*[^\\s@]+@[^\\s@]+\\s*$',
+        pattern: `^${BLANKS}[^\\s@]+@[^\\s@]+${BLANKS}$`,
       },
       gender: trimmedChoice(GENDERS),
       sex: trimmedChoice(SEXES),
