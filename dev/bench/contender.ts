@@ -42,6 +42,8 @@ export class Contender {
       DB_POOL_MAX: '20',
       NODE_ENV: 'production',
       RATE_LIMIT_MAX: '1000000000',
+      // As behind a proxy: one address may open any number of connections.
+      TRUST_PROXY: '1',
       METRICS_PORT: '0',
       PORT: port,
     };
