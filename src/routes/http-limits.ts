@@ -18,6 +18,8 @@ export interface HttpLimits {
   readonly requestTimeoutMs: number;
   /** From the headers until the client has taken its whole answer; beyond, the connection is cut. */
   readonly answerTimeoutMs: number;
+  /** How long a request that is refused under overload waits for its answer. */
+  readonly refusalDelayMs: number;
   /** How often the limits in time and of unsent bytes are looked at. */
   readonly checkIntervalMs: number;
 }
@@ -43,5 +45,7 @@ export const HTTP_LIMITS: HttpLimits = {
   requestTimeoutMs: 30_000,
   // Node has no such limit: who reads a byte now and then could hold an answer in memory for ever.
   answerTimeoutMs: 60_000,
+  // Who sends again as soon as it is refused, and many do, would leave no time for anything but refusing.
+  refusalDelayMs: 1000,
   checkIntervalMs: 1000,
 };

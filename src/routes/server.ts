@@ -72,7 +72,7 @@ export class HttpServer {
         this.underWay += 1;
         res.on('close', this.onAnswered);
         app(req, res);
-      } else admission.refuse(req, res);
+      } else setTimeout(() => admission.refuse(req, res), this.limits.refusalDelayMs);
     };
     this.server = createServer(options, onRequest);
     this.server.maxConnections = this.limits.maxConnections;

@@ -1,6 +1,7 @@
 import express from 'express';
 import supertest from 'supertest';
 import type { AnswerBrokenRequest } from '../../src/routes/broken-request';
+import { HTTP_LIMITS } from '../../src/routes/http-limits';
 import { createRefusal } from '../../src/routes/refusal';
 import { HttpServer } from '../../src/routes/server';
 import { undescribed } from '../support/api-document';
@@ -41,6 +42,17 @@ beforeAll(async () => {
 const started: HttpServer[] = [];
 
 afterAll(() => Promise.all([full.server, ...started].map((server) => server.stop())));
+
+describe('a refusal', () => {
+  it('waits, so that who sends again at once cannot keep the process busy with refusing', async () => {
+    const startedAt = performance.now();
+
+    await full.http.post('/api/users').expect(503);
+
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(HTTP_LIMITS.refusalDelayMs - 1);
+    expect(HTTP_LIMITS.refusalDelayMs).toBeGreaterThanOrEqual(500);
+  });
+});
 
 describe('answers that wait for their clients', () => {
   it('are dropped with their connections, the largest first, when they are too many bytes', async () => {

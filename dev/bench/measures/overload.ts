@@ -5,6 +5,8 @@ import { connections, runLoad } from '../run-load';
 const manyConnections = 2000;
 /** Requests a second that tell how long an accepted one takes, among all the others. */
 const probes = 100;
+/** Seconds that the probes are there before the others, whose connecting fills the queue of new connections. */
+const headStart = 2;
 const recoverySeconds = 5;
 
 let series = 0;
@@ -26,9 +28,10 @@ export async function measureOverload(
       emailPrefix: `${name}-${(series += 1)}`,
     });
   const capacity = (await full('capacity', seconds)).requestsPerSecond;
-  const flood = full('over', seconds, manyConnections);
   const emailPrefix = `probe-${(series += 1)}`;
-  const probe = runLoad({ url, seconds, connections, rate: probes, emailPrefix });
+  const probe = runLoad({ url, seconds: seconds + headStart, connections, rate: probes, emailPrefix });
+  await sleep(headStart * 1000);
+  const flood = full('over', seconds, manyConnections);
   // Each connection costs memory; what counts is that it does not go on growing.
   await sleep((seconds * 1000) / 2);
   const rssHalfWay = contender.rssMb;
