@@ -1,9 +1,9 @@
-import DataLoader from 'dataloader';
 import { UnavailableError } from '../domain/errors';
 import type { Registration } from '../domain/registration';
 import type { User } from '../domain/user';
 import { withTimeout } from '../runtime/timeout';
 import type { PageRequest, Users, UsersPage } from '../services/ports';
+import { LookUps } from './look-ups';
 import type { PostgresPool } from './postgres-pool';
 import { CREATED_AT, USER_COLUMNS } from './user-columns';
 import { readUsersPage } from './users-page';
@@ -27,24 +27,19 @@ type InsertedRow = Pick<User, 'id' | 'email' | 'created_at'>;
 
 /** The users table, by parameterized statements only. */
 export class PostgresUsers implements Users {
-  private readonly registered: DataLoader<string, boolean>;
-  private readonly lookUps = new OneByOne();
+  private readonly registered = new LookUps((emails) =>
+    within(LOOK_UP_TIMEOUT_MS, this.registeredOf(emails)),
+  );
+  private readonly users = new LookUps((emails) => within(LOOK_UP_TIMEOUT_MS, this.usersOf(emails)));
 
-  constructor(private readonly pool: PostgresPool) {
-    this.registered = new DataLoader((emails) => this.areRegistered(emails), {
-      cache: false,
-      maxBatchSize: 500,
-      batchScheduleFn: (lookUp) => this.lookUps.schedule(lookUp),
-    });
+  constructor(private readonly pool: PostgresPool) {}
+
+  async isRegistered(email: string): Promise<boolean> {
+    return (await within(LOOK_UP_TIMEOUT_MS, this.registered.find(email))) !== undefined;
   }
 
-  isRegistered(email: string): Promise<boolean> {
-    return within(LOOK_UP_TIMEOUT_MS, this.registered.load(email));
-  }
-
-  async findByEmail(email: string): Promise<User | undefined> {
-    const [user] = await within(LOOK_UP_TIMEOUT_MS, this.findByEmails([email]));
-    return user;
+  findByEmail(email: string): Promise<User | undefined> {
+    return within(LOOK_UP_TIMEOUT_MS, this.users.find(email));
   }
 
   findByEmails(emails: readonly string[]): Promise<User[]> {
@@ -79,14 +74,16 @@ export class PostgresUsers implements Users {
     }
   }
 
-  private async areRegistered(emails: readonly string[]): Promise<boolean[]> {
+  private async registeredOf(emails: readonly string[]): Promise<Map<string, true>> {
     // Not a named statement: its generic plan, made while the table is empty, would read the whole table for hours.
     const sql = 'SELECT email FROM users WHERE email = ANY($1::text[])';
-    const asking = this.pool.query<{ email: string }>(sql, [emails]);
-    // One that nobody waits for any more must not hold up the next.
-    const rows = await within(LOOK_UP_TIMEOUT_MS, asking).finally(() => this.lookUps.endOne());
-    const found = new Set(rows.map(({ email }) => email));
-    return emails.map((email) => found.has(email));
+    const rows = await this.pool.query<{ email: string }>(sql, [emails]);
+    return new Map(rows.map(({ email }) => [email, true]));
+  }
+
+  private async usersOf(emails: readonly string[]): Promise<Map<string, User>> {
+    const users = await this.findByEmails(emails);
+    return new Map(users.map((user) => [user.email, user]));
   }
 }
 
@@ -111,28 +108,4 @@ function toColumns(registrations: readonly Registration[]): string[][] {
     registrations.map((each) => each.sex),
     registrations.map((each) => each.occupation),
   ];
-}
-
-/**
- * Schedules DataLoader's batches: the first one when this turn of the event loop is through (each request comes in a
- * callback of its own), the next one when the one before has ended, with all that has gathered meanwhile.
- */
-class OneByOne {
-  private isBusy = false;
-  private readonly waiting: (() => void)[] = [];
-
-  schedule(run: () => void): void {
-    if (this.isBusy) {
-      this.waiting.push(run);
-      return;
-    }
-    this.isBusy = true;
-    setImmediate(run);
-  }
-
-  endOne(): void {
-    const next = this.waiting.shift();
-    if (next === undefined) this.isBusy = false;
-    else next();
-  }
 }

