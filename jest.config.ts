@@ -32,7 +32,8 @@ const config: Config = {
       testMatch: ['<rootDir>/tests/deployment/**/*.test.ts'],
     },
   ],
-  maxWorkers: 2,
+  // One more than cores: tests of outages mostly wait.
+  maxWorkers: 3,
   testTimeout: 30_000,
   collectCoverageFrom: ['src/**/*.ts'],
   coverageThreshold: {
