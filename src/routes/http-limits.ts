@@ -20,6 +20,8 @@ export interface HttpLimits {
   readonly answerTimeoutMs: number;
   /** How long a request that is refused under overload waits for its answer. */
   readonly refusalDelayMs: number;
+  /** Refused requests that may wait at a time; one more is answered at once. */
+  readonly maxWaitingRefusals: number;
   /** How often the limits in time and of unsent bytes are looked at. */
   readonly checkIntervalMs: number;
 }
@@ -47,5 +49,7 @@ export const HTTP_LIMITS: HttpLimits = {
   answerTimeoutMs: 60_000,
   // Who sends again as soon as it is refused, and many do, would leave no time for anything but refusing.
   refusalDelayMs: 1000,
+  // One of each connection: pipelined ones would make it ten times as many, which memory is not meant for.
+  maxWaitingRefusals: 5000,
   checkIntervalMs: 1000,
 };

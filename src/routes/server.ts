@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Express } from 'express';
@@ -43,6 +49,7 @@ export class HttpServer {
   private readonly server: Server;
   private readonly connections: Connections;
   private underWay = 0;
+  private waitingRefusals = 0;
 
   constructor({ port, app, admission, answerBroken, log, limits }: HttpServerDeps) {
     this.port = port;
@@ -72,7 +79,7 @@ export class HttpServer {
         this.underWay += 1;
         res.on('close', this.onAnswered);
         app(req, res);
-      } else setTimeout(() => admission.refuse(req, res), this.limits.refusalDelayMs);
+      } else this.refuse(req, res);
     };
     this.server = createServer(options, onRequest);
     this.server.maxConnections = this.limits.maxConnections;
@@ -112,6 +119,18 @@ export class HttpServer {
     await closed;
     timers.forEach((timer) => clearTimeout(timer));
     this.connections.stopChecks();
+  }
+
+  private refuse(req: IncomingMessage, res: ServerResponse): void {
+    if (this.waitingRefusals >= this.limits.maxWaitingRefusals) {
+      this.admission.refuse(req, res);
+      return;
+    }
+    this.waitingRefusals += 1;
+    setTimeout(() => {
+      this.waitingRefusals -= 1;
+      this.admission.refuse(req, res);
+    }, this.limits.refusalDelayMs);
   }
 
   // Node counts a connection that never sent anything (a browser's spare one) as busy.

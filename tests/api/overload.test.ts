@@ -1,7 +1,7 @@
 import express from 'express';
 import supertest from 'supertest';
 import type { AnswerBrokenRequest } from '../../src/routes/broken-request';
-import { HTTP_LIMITS } from '../../src/routes/http-limits';
+import { HTTP_LIMITS, type HttpLimits } from '../../src/routes/http-limits';
 import { createRefusal } from '../../src/routes/refusal';
 import { HttpServer } from '../../src/routes/server';
 import { undescribed } from '../support/api-document';
@@ -12,8 +12,12 @@ import { RecordingLogger } from '../support/recording-logger';
 const MB = 1024 * 1024;
 const ORIGIN = 'https://app.example.com';
 
+const started: HttpServer[] = [];
+
+afterAll(() => Promise.all(started.map((server) => server.stop())));
+
 /** A server that has room for no request, in front of an app that answers 200 to everything. */
-async function startFull() {
+async function startFull(limits?: Partial<HttpLimits>) {
   const measured: unknown[] = [];
   const app = express().use((_req, res) => {
     res.json({ success: true });
@@ -28,29 +32,45 @@ async function startFull() {
     },
     answerBroken: (_error, socket) => socket.destroy(),
     log: new RecordingLogger(),
+    limits,
   });
+  started.push(server);
   await server.start();
-  return { http: supertest(`http://127.0.0.1:${server.address.port}`), measured, server };
+  return { http: supertest(`http://127.0.0.1:${server.address.port}`), measured };
 }
 
 let full: Awaited<ReturnType<typeof startFull>>;
 
 beforeAll(async () => {
-  full = await startFull();
+  full = await startFull({ refusalDelayMs: 10 });
 });
-
-const started: HttpServer[] = [];
-
-afterAll(() => Promise.all([full.server, ...started].map((server) => server.stop())));
 
 describe('a refusal', () => {
   it('waits, so that who sends again at once cannot keep the process busy with refusing', async () => {
+    const { http } = await startFull();
     const startedAt = performance.now();
 
-    await full.http.post('/api/users').expect(503);
+    await http.post('/api/users').expect(503);
 
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(HTTP_LIMITS.refusalDelayMs - 1);
     expect(HTTP_LIMITS.refusalDelayMs).toBeGreaterThanOrEqual(500);
+  });
+
+  it('does not wait when enough of them do: memory is bounded, also by clients that pipeline', async () => {
+    const { http } = await startFull({ maxWaitingRefusals: 0, refusalDelayMs: 3_600_000 });
+
+    await http.post('/api/users').expect(503);
+  });
+
+  it('waits again when those before have been answered', async () => {
+    const refusalDelayMs = 50;
+    const { http } = await startFull({ maxWaitingRefusals: 1, refusalDelayMs });
+    await http.post('/api/users').expect(503);
+    const startedAt = performance.now();
+
+    await http.post('/api/users').expect(503);
+
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(refusalDelayMs - 1);
   });
 });
 
