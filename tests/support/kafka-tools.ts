@@ -1,4 +1,4 @@
-import { Kafka, logLevel, type Admin, type Message } from 'kafkajs';
+import { Kafka, logLevel, type Admin, type Message } from '../../src/kafka/kafkajs';
 import { stopIdleTimer } from '../../src/kafka/kafkajs-idle-timer';
 import type { Env } from './test-servers';
 

@@ -116,6 +116,11 @@ function poison(): { bad: Message[]; good: Registration } {
   const json = (fields: object): string => JSON.stringify({ ...good, ...fields });
   const bad = [
     { key: email, value: null },
+    {
+      key: email,
+      value: `no JSON, and a header without a value ${id}`,
+      headers: { none: null as unknown as string },
+    },
     { key: null, value: json({ lastName: 'No key' }) },
     { key: email, value: `not JSON ${id}` },
     { key: email, value: json({ firstName: 42 }) },

@@ -3,6 +3,12 @@ import '../../../src/kafka/kafkajs';
 import { encodeRecord, type KafkajsRecord } from '../../../src/kafka/kafkajs-record-encoder';
 
 const ENCODER = 'kafkajs/src/protocol/recordBatch/record/v0';
+const Decoder = jest.requireActual<new (bytes: Buffer) => { readVarInt(): number }>(
+  'kafkajs/src/protocol/decoder',
+);
+const decode = jest.requireActual<(decoder: object, batch: object) => { headers: unknown }>(
+  `${ENCODER}/decoder`,
+);
 type Encode = (record: KafkajsRecord) => { readonly buffer: Buffer };
 
 const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 300 }), fc.constant(''));
@@ -39,6 +45,25 @@ describe('encodeRecord', () => {
       }),
       { numRuns: 1000 },
     );
+  });
+
+  it('encodes headers without a value as well, which kafkajs reads but cannot write', () => {
+    const { buffer } = encodeRecord({
+      key: 'a',
+      value: null,
+      headers: { none: null, missing: undefined, some: ['x', null, Buffer.from('y')], after: 'z' },
+    });
+
+    const decoder = new Decoder(buffer);
+    decoder.readVarInt(); // The record's length.
+    const { headers } = decode(decoder, { firstOffset: '0', firstTimestamp: '0' });
+
+    expect(headers).toEqual({
+      none: null,
+      missing: null,
+      some: [Buffer.from('x'), null, Buffer.from('y')],
+      after: Buffer.from('z'),
+    });
   });
 
   it('stands in the place of kafkajs’ own', () => {
