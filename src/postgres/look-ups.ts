@@ -1,6 +1,8 @@
 import DataLoader from 'dataloader';
 
 const MAX_PER_STATEMENT = 500;
+// A slow statement holds up the next ones no longer: they have their own time limit to keep.
+const PATIENCE_MS = 100;
 
 /**
  * Answers look-ups of one key each by statements for many: all keys that are asked for in one turn of the event loop go
@@ -8,8 +10,8 @@ const MAX_PER_STATEMENT = 500;
  */
 export class LookUps<T> {
   private readonly loader: DataLoader<string, T | undefined>;
-  private isBusy = false;
-  private readonly waiting: (() => void)[] = [];
+  private underWay = 0;
+  private readonly waiting = new Set<() => void>();
 
   /** `findAll` resolves to what there is, by key; it has to settle within a time limit. */
   constructor(findAll: (keys: readonly string[]) => Promise<ReadonlyMap<string, T>>) {
@@ -29,17 +31,24 @@ export class LookUps<T> {
 
   // The first one when this turn is through (each request comes in a callback of its own), the next when one has ended.
   private schedule(run: () => void): void {
-    if (this.isBusy) {
-      this.waiting.push(run);
+    if (this.underWay === 0) {
+      this.underWay += 1;
+      setImmediate(run);
       return;
     }
-    this.isBusy = true;
-    setImmediate(run);
+    const begin = (): void => {
+      clearTimeout(timer);
+      this.waiting.delete(begin);
+      this.underWay += 1;
+      run();
+    };
+    const timer = setTimeout(begin, PATIENCE_MS);
+    this.waiting.add(begin);
   }
 
   private endOne(): void {
-    const next = this.waiting.shift();
-    if (next === undefined) this.isBusy = false;
-    else next();
+    this.underWay -= 1;
+    const [next] = this.waiting;
+    next?.();
   }
 }

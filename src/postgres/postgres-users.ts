@@ -1,6 +1,7 @@
 import { UnavailableError } from '../domain/errors';
 import type { Registration } from '../domain/registration';
 import type { User } from '../domain/user';
+import { Bulkhead } from '../runtime/bulkhead';
 import { withTimeout } from '../runtime/timeout';
 import type { PageRequest, Users, UsersPage } from '../services/ports';
 import { LookUps } from './look-ups';
@@ -10,6 +11,9 @@ import { readUsersPage } from './users-page';
 
 const LOOK_UP_TIMEOUT_MS = 500;
 const LIST_TIMEOUT_MS = 3000;
+// A page deep in a large table may take all the seconds that a statement has. Lists share the pool with the look-ups that
+// decide registrations and with the writer: those always find most of it free.
+const MAX_LISTS = 4;
 
 // WHERE NOT EXISTS keeps known duplicates from burning ids; ON CONFLICT decides what is written at the same moment.
 const INSERT_MISSING = `
@@ -32,6 +36,12 @@ export class PostgresUsers implements Users {
   );
   private readonly users = new LookUps((emails) => within(LOOK_UP_TIMEOUT_MS, this.usersOf(emails)));
 
+  private readonly lists = new Bulkhead({
+    max: MAX_LISTS,
+    waitMs: LIST_TIMEOUT_MS,
+    onTimeout: () => new UnavailableError('too many lists are under way'),
+  });
+
   constructor(private readonly pool: PostgresPool) {}
 
   async isRegistered(email: string): Promise<boolean> {
@@ -47,7 +57,8 @@ export class PostgresUsers implements Users {
   }
 
   list(page: PageRequest): Promise<UsersPage> {
-    return within(LIST_TIMEOUT_MS, readUsersPage(this.pool, page));
+    const listing = this.lists.run(() => readUsersPage(this.pool, page));
+    return within(LIST_TIMEOUT_MS, listing);
   }
 
   async insertMissing(registrations: readonly Registration[]): Promise<Map<string, User>> {

@@ -49,7 +49,7 @@ export const HTTP_LIMITS: HttpLimits = {
   answerTimeoutMs: 60_000,
   // Who sends again as soon as it is refused, and many do, would leave no time for anything but refusing.
   refusalDelayMs: 1000,
-  // One of each connection: pipelined ones would make it ten times as many, which memory is not meant for.
-  maxWaitingRefusals: 5000,
+  // Each holds a connection, and some must be left for others and for probes.
+  maxWaitingRefusals: 4000,
   checkIntervalMs: 1000,
 };

@@ -127,6 +127,7 @@ export class HttpServer {
       return;
     }
     this.waitingRefusals += 1;
+    req.resume(); // Nobody will read its body.
     setTimeout(() => {
       this.waitingRefusals -= 1;
       this.admission.refuse(req, res);

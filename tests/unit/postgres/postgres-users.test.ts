@@ -70,6 +70,24 @@ describe('PostgresUsers.isRegistered', () => {
     expect(await fourth).toBe(false);
   });
 
+  it('does not wait long for one that is slow', async () => {
+    const asked: unknown[] = [];
+    const pool = {
+      query: (_sql: string, [emails]: unknown[]) => {
+        asked.push(emails);
+        return asked.length === 1 ? new Promise(() => undefined) : Promise.resolve([]);
+      },
+    } as unknown as PostgresPool;
+    const users = new PostgresUsers(pool);
+    const first = users.isRegistered('a@example.com');
+    await new Promise((resolve) => setImmediate(resolve));
+
+    expect(await users.isRegistered('b@example.com')).toBe(false);
+
+    await expect(first).rejects.toThrow('did not answer');
+    expect(await users.isRegistered('c@example.com')).toBe(false);
+  });
+
   it('does not hold up the others by a look-up that never ends', async () => {
     const asked: unknown[] = [];
     const pool = {
@@ -82,5 +100,29 @@ describe('PostgresUsers.isRegistered', () => {
 
     await expect(users.isRegistered('a@example.com')).rejects.toThrow('did not answer');
     expect(await users.isRegistered('b@example.com')).toBe(false);
+  });
+});
+
+describe('PostgresUsers.list', () => {
+  it('leaves most of the pool to look-ups, however many pages take long', async () => {
+    const asked: string[] = [];
+    const pool = {
+      query: (sql: string) => {
+        asked.push(sql);
+        return sql.includes('OFFSET') ? new Promise(() => undefined) : Promise.resolve([]);
+      },
+    } as unknown as PostgresPool;
+    const users = new PostgresUsers(pool);
+
+    const pages = Array.from({ length: 30 }, () => users.list({ limit: 10, offset: 9_999_999 }));
+    const [user] = await Promise.all([
+      users.findByEmail('a@example.com'),
+      users.isRegistered('a@example.com'),
+    ]);
+
+    expect(user).toBeUndefined();
+    expect(asked.filter((sql) => sql.includes('OFFSET'))).toHaveLength(4);
+    const ends = await Promise.allSettled(pages);
+    expect(ends.map(({ status }) => status)).toEqual(pages.map(() => 'rejected'));
   });
 });

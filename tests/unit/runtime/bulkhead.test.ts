@@ -1,0 +1,63 @@
+import { Bulkhead } from '../../../src/runtime/bulkhead';
+
+/** Work that ends when it is told to. */
+function tasks() {
+  const begun: { name: string; end: (error?: Error) => void }[] = [];
+  const task = (name: string) => () =>
+    new Promise<string>((resolve, reject) => {
+      begun.push({ name, end: (error) => (error ? reject(error) : resolve(name)) });
+    });
+  return { begun, task, names: () => begun.map(({ name }) => name) };
+}
+
+const onTimeout = (): Error => new Error('no turn');
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('Bulkhead', () => {
+  it('begins so many at once and the others in order, one for each that ends, also when it failed', async () => {
+    const bulkhead = new Bulkhead({ max: 2, waitMs: 60_000, onTimeout });
+    const { begun, task, names } = tasks();
+
+    const results = ['a', 'b', 'c', 'd', 'e'].map((name) => bulkhead.run(task(name)));
+    await turn();
+    expect(names()).toEqual(['a', 'b']);
+
+    begun[0]?.end(new Error('broken'));
+    await expect(results[0]).rejects.toThrow('broken');
+    await turn();
+    expect(names()).toEqual(['a', 'b', 'c']);
+
+    begun[1]?.end();
+    begun[2]?.end();
+    await turn();
+    expect(names()).toEqual(['a', 'b', 'c', 'd', 'e']);
+
+    begun[3]?.end();
+    begun[4]?.end();
+    expect(await Promise.all(results.slice(1))).toEqual(['b', 'c', 'd', 'e']);
+  });
+
+  it('gives a place that nobody waits for to the next that comes', async () => {
+    const bulkhead = new Bulkhead({ max: 1, waitMs: 60_000, onTimeout });
+
+    for (let nth = 0; nth < 3; nth += 1) {
+      expect(await bulkhead.run(() => Promise.resolve(nth))).toBe(nth);
+    }
+  });
+
+  it('does not begin what has waited too long, and goes on behind it', async () => {
+    const bulkhead = new Bulkhead({ max: 1, waitMs: 20, onTimeout });
+    const { begun, task, names } = tasks();
+    const first = bulkhead.run(task('first'));
+
+    await expect(bulkhead.run(task('late'))).rejects.toThrow('no turn');
+    begun[0]?.end();
+    await first;
+    const next = bulkhead.run(task('next'));
+    await turn();
+    begun[1]?.end();
+
+    expect(await next).toBe('next');
+    expect(names()).toEqual(['first', 'next']);
+  });
+});
