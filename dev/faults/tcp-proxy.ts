@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { resetSocket } from '../../src/routes/reset-socket';
 import { chooseFreePort } from '../local-stack/ports';
 
 /** Where bytes come from: the client asks, the server answers. */
@@ -121,6 +122,6 @@ export class TcpProxy {
 
   private cut(link: Link): void {
     this.links.delete(link);
-    for (const socket of [link.client, link.server]) socket.resetAndDestroy();
+    [link.client, link.server].forEach(resetSocket);
   }
 }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { resetSocket } from './reset-socket';
 
 /** One client's connection, and its answers that are under way. */
 export class Connection {
@@ -80,7 +81,7 @@ export class Connection {
 
   /** Cuts it and lets the kernel forget what it still holds for the client, up to some MB, for minutes otherwise. */
   reset(): void {
-    this.socket.resetAndDestroy();
+    resetSocket(this.socket);
   }
 }
 

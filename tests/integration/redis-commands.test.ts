@@ -1,7 +1,13 @@
 import { Redis } from 'ioredis';
+import { TcpProxy } from '../../dev/faults/tcp-proxy';
+import { RedisConnection } from '../../src/redis/redis-connection';
 import { buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { startService, type TestService } from '../support/harness';
+import { RecordingLogger } from '../support/recording-logger';
+
+// Whoever adds one has to say in keysOf() where its keys stand.
+const COMMANDS = ['set', 'get', 'del', 'eval', 'evalsha', 'exists', 'scan'];
 
 let service: TestService;
 const commands: string[][] = [];
@@ -33,6 +39,7 @@ function keysOf([name = '', ...args]: readonly string[]): number {
     case 'del':
     case 'exists':
       return args.length;
+    case 'scan': // Names none, and finds those of one node.
     default:
       return 1;
   }
@@ -58,8 +65,55 @@ describe('what the service asks of Redis', () => {
 
     expect(commands.filter((command) => keysOf(command) !== 1)).toEqual([]);
     const used = new Set(commands.map(([name = '']) => name.toLowerCase()));
-    expect(
-      [...used].filter((name) => !['set', 'get', 'del', 'eval', 'evalsha', 'exists'].includes(name)),
-    ).toEqual([]);
+    expect([...used].filter((name) => !COMMANDS.includes(name))).toEqual([]);
+  });
+});
+
+describe('the commands of one turn of the event loop', () => {
+  let proxy: TcpProxy;
+  let connection: RedisConnection;
+
+  beforeEach(async () => {
+    const target = new URL(service.env['REDIS_URL'] ?? '');
+    proxy = await TcpProxy.start({ host: target.hostname, port: Number(target.port) });
+    const url = `redis://${proxy.host}:${proxy.port}`;
+    connection = new RedisConnection({ url, state: { isAway: false }, log: new RecordingLogger() });
+    connection.start();
+    await connection.check();
+  });
+
+  afterEach(async () => {
+    await connection.stop();
+    await proxy.refuse();
+  });
+
+  const ask = (): Promise<string | null>[] =>
+    Array.from({ length: 50 }, (_, nth) => connection.run(5000, (redis) => redis.get(`nothing:${nth}`)));
+
+  it('leave in one packet, and those of the next turn in the next', async () => {
+    const packets: string[] = [];
+    proxy.intercept((packet, direction) => {
+      if (direction === 'request') packets.push(packet.toString());
+      return true;
+    });
+
+    for (const turn of [1, 2]) {
+      expect(await Promise.all(ask())).toEqual(Array(50).fill(null));
+      expect(packets).toHaveLength(turn);
+    }
+
+    expect(packets.map((packet) => packet.split('nothing:').length - 1)).toEqual([50, 50]);
+  });
+
+  it('all end when the connection is cut in that turn, and the next connection works', async () => {
+    const asked = ask();
+    await proxy.refuse();
+
+    const ends = await Promise.allSettled(asked);
+    expect(ends.map(({ status }) => status)).toEqual(asked.map(() => 'rejected'));
+
+    await proxy.heal();
+    await eventually(() => connection.check());
+    expect(await Promise.all(ask())).toEqual(Array(50).fill(null));
   });
 });

@@ -1,0 +1,58 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { resetSocket } from '../../../src/routes/reset-socket';
+
+let server: Server;
+let client: Socket;
+let socket: Socket;
+
+beforeEach(async () => {
+  server = createServer({ allowHalfOpen: true });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  client.on('error', () => undefined);
+  [socket] = (await once(server, 'connection')) as [Socket];
+});
+
+afterEach(() => {
+  client.destroy();
+  server.close();
+});
+
+describe('resetSocket', () => {
+  it('resets an open connection', async () => {
+    const error = once(client, 'error');
+
+    resetSocket(socket);
+
+    await once(socket, 'close');
+    expect(await error).toMatchObject([{ code: 'ECONNRESET' }]);
+  });
+
+  it('resets one whose other side does not take what is on its way', async () => {
+    client.pause();
+    socket.end(Buffer.alloc(64 * 1024 * 1024));
+
+    resetSocket(socket);
+
+    await once(socket, 'close');
+  });
+
+  it('closes one that is being shut down for good, too', async () => {
+    socket.end();
+
+    resetSocket(socket);
+
+    await once(socket, 'close');
+  });
+
+  it('resets one that has been shut down', async () => {
+    socket.end();
+    await once(socket, 'finish');
+
+    resetSocket(socket);
+
+    await once(socket, 'close');
+  });
+});
