@@ -56,6 +56,8 @@ export function productionWarnings(config: Config): string[] {
 function withSecretFiles(env: Env, problems: string[]): Env {
   const fromFiles = SECRETS.map((name) => {
     const path = env[`${name}_FILE`];
+    // Whichever won, the other may be the one that was meant, after a rotation for instance.
+    if (path && env[name]) problems.push(`${name} and ${name}_FILE are both set: keep one`);
     return path && !env[name] ? [name, readOptional(`${name}_FILE`, path, problems)?.trim()] : undefined;
   });
   return { ...env, ...Object.fromEntries(fromFiles.filter((entry) => entry !== undefined)) } as Env;

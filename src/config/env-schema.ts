@@ -26,6 +26,12 @@ function isReadable(url: string): boolean {
   }
 }
 
+// Without the other variable it would mean nothing, and whoever set it believes in TLS or a login that is not there.
+const onlyWith = (other: string, is: Joi.SchemaLike, needed: string, then: Joi.Schema): Joi.StringSchema =>
+  Joi.string()
+    .when(other, { is, then, otherwise: Joi.forbidden() })
+    .messages({ 'any.unknown': `{{#label}} needs ${needed}` });
+
 /** Variables that hold a secret: each may also be given as NAME_FILE, the path of a file that holds the value. */
 export const SECRETS = ['API_KEYS', 'DB_PASSWORD', 'REDIS_URL', 'KAFKA_SASL_PASSWORD'] as const;
 
@@ -49,7 +55,7 @@ export const envSchema = Joi.object({
   DB_USER: Joi.string().default('postgres'),
   DB_PASSWORD: Joi.string().default('postgres'),
   DB_SSL: flag(false),
-  DB_SSL_CA_FILE: Joi.string(),
+  DB_SSL_CA_FILE: onlyWith('DB_SSL', true, 'DB_SSL=true', Joi.optional()),
   DB_POOL_MAX: count(1, 500, 20),
   MIGRATE_ON_START: flag(true),
 
@@ -72,12 +78,13 @@ export const envSchema = Joi.object({
     }),
   KAFKA_PARTITIONS: count(1, 1000, 3),
   KAFKA_REPLICATION_FACTOR: count(-1, 10, -1).invalid(0),
-  KAFKA_DELIVERY_TIMEOUT_MS: count(100, 60_000, 5000),
+  // At most well below the answer's limit in time (HTTP_LIMITS), which would cut the connection before the 503.
+  KAFKA_DELIVERY_TIMEOUT_MS: count(100, 50_000, 5000),
   KAFKA_SSL: flag(false),
-  KAFKA_SSL_CA_FILE: Joi.string(),
+  KAFKA_SSL_CA_FILE: onlyWith('KAFKA_SSL', true, 'KAFKA_SSL=true', Joi.optional()),
   KAFKA_SASL_MECHANISM: Joi.string().valid('plain', 'scram-sha-256', 'scram-sha-512'),
-  KAFKA_SASL_USERNAME: Joi.string().when('KAFKA_SASL_MECHANISM', { is: Joi.exist(), then: Joi.required() }),
-  KAFKA_SASL_PASSWORD: Joi.string().when('KAFKA_SASL_MECHANISM', { is: Joi.exist(), then: Joi.required() }),
+  KAFKA_SASL_USERNAME: onlyWith('KAFKA_SASL_MECHANISM', Joi.exist(), 'KAFKA_SASL_MECHANISM', Joi.required()),
+  KAFKA_SASL_PASSWORD: onlyWith('KAFKA_SASL_MECHANISM', Joi.exist(), 'KAFKA_SASL_MECHANISM', Joi.required()),
   CONSUMER_ENABLED: flag(true),
 
   // Whether to load the OpenTelemetry packages, which read the endpoint and the other OTEL_ variables themselves.

@@ -19,11 +19,15 @@ interface MonitorDeps {
   readonly log: Logger;
 }
 
-/** Checks each dependency for ever in the background, each by itself, so that no request has to. */
+/**
+ * Checks each dependency for ever in the background, each by itself, so that no request has to. Logs when one comes or
+ * goes, and when another remedy than the one it told last is known for one that stays away.
+ */
 export class DependencyMonitor {
   readonly name = 'dependency monitor';
   readonly stopTimeoutMs = 2000;
   private readonly stopping = new AbortController();
+  private readonly told = new Map<DependencyStatus, string | undefined>();
 
   constructor(private readonly deps: MonitorDeps) {}
 
@@ -48,8 +52,11 @@ export class DependencyMonitor {
       await withTimeout(check(), timeoutMs, timeout);
       if (status.update(true)) this.deps.log.info('dependency is healthy', { dependency: status.name });
     } catch (error) {
-      if (!status.update(false)) return;
       const remedy = remedyFor(error);
+      // A server that came up only to refuse the password is no change of its status, but something can be done now.
+      const isNewRemedy = remedy !== undefined && remedy !== this.told.get(status);
+      if (!status.update(false) && !isNewRemedy) return;
+      this.told.set(status, remedy);
       const fields = { dependency: status.name, ...(remedy !== undefined && { remedy }), error };
       if (status.wasReached) this.deps.log.warn('dependency is away', fields);
       else this.deps.log[remedy === undefined ? 'info' : 'warn']('waiting for dependency', fields);

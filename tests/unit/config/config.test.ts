@@ -4,6 +4,7 @@ import path from 'node:path';
 import dotenv from 'dotenv';
 import { ConfigError, loadConfig, productionWarnings } from '../../../src/config/config';
 import { envSchema, SECRETS } from '../../../src/config/env-schema';
+import { HTTP_LIMITS } from '../../../src/routes/http-limits';
 
 const EXAMPLE = dotenv.parse(readFileSync('.env.example'));
 
@@ -116,11 +117,56 @@ describe('loadConfig', () => {
       const file = path.join(mkdtempSync(path.join(tmpdir(), 'config-')), 'empty');
       writeFileSync(file, ' \n');
 
-      expect(() => loadConfig({ [name]: file })).toThrow(
+      expect(() => loadConfig({ DB_SSL: 'true', KAFKA_SSL: 'true', [name]: file })).toThrow(
         new ConfigError(`Bad configuration: ${name} names an empty file`),
       );
     },
   );
+
+  it.each(SECRETS)('reports %s beside %s_FILE, whichever was meant; an empty one counts as none', (name) => {
+    const file = path.join(mkdtempSync(path.join(tmpdir(), 'config-')), 'secret');
+    const value = {
+      API_KEYS: `crm:${'c0'.repeat(32)}`,
+      DB_PASSWORD: 's3cret',
+      REDIS_URL: 'redis://:s3cret@cache',
+      KAFKA_SASL_PASSWORD: 's3cret',
+    }[name];
+    writeFileSync(file, value);
+    const sasl = name === 'KAFKA_SASL_PASSWORD' && {
+      KAFKA_SASL_MECHANISM: 'plain',
+      KAFKA_SASL_USERNAME: 'user',
+    };
+    const load = (direct: string, fromFile: string) => (): unknown =>
+      loadConfig({ ...sasl, [name]: direct, [`${name}_FILE`]: fromFile });
+
+    expect(load(value, file)).toThrow(
+      new ConfigError(`Bad configuration: ${name} and ${name}_FILE are both set: keep one`),
+    );
+    expect(load('', file)).not.toThrow();
+    expect(load(value, '')).not.toThrow();
+  });
+
+  it.each([
+    ['DB_SSL_CA_FILE', 'DB_SSL=true', { DB_SSL: 'false' }],
+    ['KAFKA_SSL_CA_FILE', 'KAFKA_SSL=true', { KAFKA_SSL: 'false' }],
+    ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_MECHANISM', { KAFKA_SASL_MECHANISM: '' }],
+    ['KAFKA_SASL_PASSWORD', 'KAFKA_SASL_MECHANISM', { KAFKA_SASL_MECHANISM: '' }],
+  ])('reports %s, which would do nothing, without %s', (name, needed, off) => {
+    const value = path.join(mkdtempSync(path.join(tmpdir(), 'config-')), 'ca.pem');
+    writeFileSync(value, 'certificate');
+    const problem = new ConfigError(`Bad configuration: ${name} needs ${needed}`);
+
+    expect(() => loadConfig({ [name]: value })).toThrow(problem);
+    expect(() => loadConfig({ [name]: value, ...off })).toThrow(problem);
+  });
+
+  it('lets a request wait for Kafka at most so long that its answer is out before its connection is cut', () => {
+    const longest = HTTP_LIMITS.answerTimeoutMs - 10_000;
+    const load = (ms: number) => (): unknown => loadConfig({ KAFKA_DELIVERY_TIMEOUT_MS: String(ms) });
+
+    expect(load(longest)).not.toThrow();
+    expect(load(longest + 1)).toThrow('KAFKA_DELIVERY_TIMEOUT_MS');
+  });
 
   it.each(['redis://:s3cret@cache:99999', 'redis://:s3cret%@cache', 'redis://:s3cret@'])(
     'reports a REDIS_URL that the client could not read, without showing it: %s',

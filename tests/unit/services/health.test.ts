@@ -1,3 +1,4 @@
+import { remedyFor } from '../../../src/observability/remedy';
 import { Liveness } from '../../../src/runtime/liveness';
 import { DependencyMonitor } from '../../../src/services/dependency-monitor';
 import { DependencyStatus } from '../../../src/services/dependency-status';
@@ -136,6 +137,33 @@ describe('DependencyMonitor', () => {
       ['info', 'bad'],
       ['info', 'good'],
       ['info', 'silent'],
+    ]);
+  });
+
+  it('logs again when a remedy becomes known for one that stays away, and only then', async () => {
+    const log = new RecordingLogger();
+    const errors = ['ECONNREFUSED', 'WRONGPASS', 'WRONGPASS', 'ECONNREFUSED', 'WRONGPASS'];
+    let checks = 0;
+    const monitor = new DependencyMonitor({
+      intervalMs: 1,
+      log,
+      checks: [
+        {
+          status: new DependencyStatus('redis'),
+          timeoutMs: 1000,
+          remedy: (error) => remedyFor('redis', error),
+          check: () => Promise.reject(new Error(errors[checks++] ?? 'WRONGPASS')),
+        },
+      ],
+    });
+
+    monitor.start();
+    await eventually(() => expect(checks).toBeGreaterThan(errors.length));
+    monitor.stop();
+
+    expect(log.lines.map(({ level, message, remedy }) => [level, message, remedy])).toEqual([
+      ['info', 'waiting for dependency', undefined],
+      ['warn', 'waiting for dependency', 'the server refuses the user and password in REDIS_URL'],
     ]);
   });
 
