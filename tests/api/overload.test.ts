@@ -5,7 +5,11 @@ import { HTTP_LIMITS, type HttpLimits } from '../../src/routes/http-limits';
 import { createRefusal } from '../../src/routes/refusal';
 import { HttpServer } from '../../src/routes/server';
 import { undescribed } from '../support/api-document';
+import { Client } from 'pg';
+import { loadConfig } from '../../src/config/config';
+import { connectionOptions } from '../../src/postgres/postgres-pool';
 import { eventually } from '../support/eventually';
+import { startService } from '../support/harness';
 import { RawConnection } from '../support/raw-connection';
 import { RecordingLogger } from '../support/recording-logger';
 
@@ -162,5 +166,34 @@ describe('a process that has too much to do', () => {
     await full.http.post('/api/users');
 
     expect(full.measured).toEqual([['POST', 'refused', 503, 0]]);
+  });
+});
+
+describe('the whole service', () => {
+  it('refuses what comes on top while its event loop never rests, and is itself again afterwards', async () => {
+    const service = await startService({}, { httpLimits: { refusalDelayMs: 10 } });
+    const someone = new Client(connectionOptions(loadConfig(service.env).postgres));
+    await someone.connect();
+    await someone.query('BEGIN');
+    await someone.query('LOCK TABLE users');
+    const waiting = Array.from({ length: 150 }, () => service.http.get('/api/users').then(() => undefined));
+    let isBusy = true;
+    const keepBusy = (): void => void (isBusy && setImmediate(keepBusy));
+    keepBusy();
+
+    const refused = await eventually(() =>
+      service.http.get('/api/users').expect(503).expect('Retry-After', '2'),
+    );
+    isBusy = false;
+    await someone.end();
+    await Promise.all(waiting);
+
+    expect(refused.body).toEqual({
+      success: false,
+      error: 'Service temporarily unavailable, please retry',
+    });
+    const metrics = await supertest(service.metricsUrl).get('/metrics');
+    expect(metrics.text).toMatch(/http_request_duration_seconds_count\{[^}]*route="refused"/);
+    await eventually(() => service.http.get('/api/users').expect(200));
   });
 });

@@ -30,14 +30,26 @@ const watch = (message: unknown): void => {
   const { method = '', url: path = '' } = request;
   const chunks = collectBody(response);
   response.once('finish', () => {
-    watched.add(String(response.getHeader('x-request-id')));
+    const headers = headersOf(response);
+    watched.add(String(headers['x-request-id']));
     // Cut off: what was to be written on it finishes, too, but nobody has it.
     if (request.socket.destroyed) return;
     const { statusCode: status } = response;
-    const headers = response.getHeaders();
     check({ method, path, status, headers, body: Buffer.concat(chunks).toString() });
   });
 };
+
+// As they were sent: getHeaders() does not know those that writeHead() was given.
+function headersOf(response: ServerResponse): Record<string, string> {
+  const { _header: head } = response as unknown as { _header: string };
+  const lines = head.trimEnd().split('\r\n').slice(1);
+  return Object.fromEntries(
+    lines.map((line) => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+    }),
+  );
+}
 
 function check(answer: Answer): void {
   placesOf(answer).forEach((place) => seen.add(place));
