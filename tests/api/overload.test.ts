@@ -178,7 +178,9 @@ describe('the whole service', () => {
     await someone.query('LOCK TABLE users');
     const waiting = Array.from({ length: 150 }, () => service.http.get('/api/users').then(() => undefined));
     let isBusy = true;
-    const keepBusy = (): void => void (isBusy && setImmediate(keepBusy));
+    const keepBusy = (): void => {
+      if (isBusy) setImmediate(keepBusy);
+    };
     keepBusy();
 
     const refused = await eventually(() =>
