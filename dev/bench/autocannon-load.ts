@@ -1,18 +1,19 @@
+import { randomInt } from 'node:crypto';
 import autocannon from 'autocannon';
-import type { LoadOptions, LoadResult } from './load-options';
+import { stride, type LoadOptions, type LoadResult } from './load-options';
 import { sampleRegistration } from './sample-registration';
 
 // A process of its own: its argument is one LoadOptions, its output one LoadResult, both in JSON.
 async function load(options: LoadOptions): Promise<LoadResult> {
   const { url, seconds, connections } = options;
-  const request = requestOf(options);
+  const requests = requestsOf(options);
   const result = await new Promise<autocannon.Result>((resolve, reject) => {
     autocannon(
       {
         url,
         connections,
         duration: seconds,
-        ...(request !== undefined && { requests: [request] }),
+        ...(requests !== undefined && { requests }),
       },
       (error: Error | null, all) => (error ? reject(error) : resolve(all)),
     );
@@ -26,23 +27,27 @@ async function load(options: LoadOptions): Promise<LoadResult> {
   };
 }
 
-/** Each request is another one; undefined when all are a GET of the URL. */
-function requestOf({ url, emailPrefix, emails }: LoadOptions): autocannon.Request | undefined {
+/** Undefined when all are a GET of the URL. */
+function requestsOf({ url, emailPrefix, emails, paths }: LoadOptions): autocannon.Request[] | undefined {
   let number = 0;
   if (emailPrefix !== undefined) {
-    return {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      setupRequest: (request) => ({
-        ...request,
-        body: JSON.stringify(sampleRegistration(`${emailPrefix}-${(number += 1)}@example.com`)),
-      }),
-    };
+    return [
+      {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        setupRequest: (request) => ({
+          ...request,
+          body: JSON.stringify(sampleRegistration(`${emailPrefix}-${(number += 1)}@example.com`)),
+        }),
+      },
+    ];
   }
-  if (emails === undefined) return undefined;
+  if (emails === undefined) return paths?.map((path) => ({ path }));
   const { pathname } = new URL(url);
+  const first = randomInt(emails.count);
   const path = (nth: number): string => `${pathname}/${emails.prefix}-${nth}@example.com${emails.path ?? ''}`;
-  return { setupRequest: (request) => ({ ...request, path: path((number += 1) % emails.count) }) };
+  const next = (): number => (first + (number += 1) * stride) % emails.count;
+  return [{ setupRequest: (request) => ({ ...request, path: path(next()) }) }];
 }
 
 void load(JSON.parse(process.argv[2] ?? '{}') as LoadOptions).then((result) => {

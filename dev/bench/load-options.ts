@@ -5,9 +5,17 @@ export interface LoadOptions {
   readonly connections: number;
   /** New e-mails begin with this. Without it the requests are GETs. */
   readonly emailPrefix?: string;
-  /** GETs of `<prefix>-0@example.com` and so on below the URL, each in its turn, with `path` behind each. */
+  /**
+   * GETs of `<prefix>-0@example.com` to `<prefix>-<count - 1>@example.com` below the URL, with `path` behind each: from a
+   * random one on, in steps of `stride`.
+   */
   readonly emails?: { readonly prefix: string; readonly count: number; readonly path?: string };
+  /** GETs of these paths in turn, instead of the URL's. */
+  readonly paths?: readonly string[];
 }
+
+/** A prime: where it does not divide the count, all numbers come before one comes again, and a few are from all over. */
+export const stride = 7919;
 
 /** What came back. */
 export interface LoadResult {

@@ -13,7 +13,7 @@ import { measureHalfLoad, measurePosts } from './measures/posts';
 import { measureReads } from './measures/reads';
 import { measureReplicas } from './measures/replicas';
 import { measureSoak } from './measures/soak';
-import { Results } from './report';
+import { Results, type Measured } from './report';
 
 const usage = `npm run bench [-- options]: this service beside what people would build instead, on the same servers
 
@@ -41,7 +41,7 @@ interface Plan {
 
 interface Special {
   readonly title: string;
-  readonly measure: (contender: Contender) => Promise<Record<string, number>>;
+  readonly measure: (contender: Contender) => Promise<Measured>;
 }
 
 class UsageError extends Error {}
