@@ -36,12 +36,17 @@ export interface PacedOptions {
   /** Requests a second in all. */
   readonly rate: number;
   readonly emailPrefix: string;
-  /** As Date.now(): what is sent earlier does not count, and the seconds begin here. The start when left out. */
+  /**
+   * As Date.now(): what is sent earlier does not count, and the seconds begin here. When left out, the moment at which
+   * the sender has warmed up.
+   */
   readonly countFrom?: number;
 }
 
 /** What came back. All times are from the moment at which a request was due. */
 export interface PacedResult {
+  /** Answers of 2xx to all that was sent, counted or not. */
+  readonly accepted: number;
   readonly good: number;
   readonly bad: number;
   readonly p50Ms: number;

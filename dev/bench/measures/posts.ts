@@ -43,7 +43,7 @@ export async function measureHalfLoad(
   const load = runPacedLoad({ url, seconds, connections, rate, emailPrefix });
   const delays = await measureRowDelay(contender, load);
   const result = await load;
-  await contender.untilStored(rows + result.good);
+  await contender.untilStored(rows + result.accepted);
   return {
     'POST p50 at half load, ms': result.p50Ms,
     'POST p99 at half load, ms': result.p99Ms,

@@ -22,7 +22,14 @@ describe('sendPaced', () => {
       arrivedAt.push(performance.now());
       res.writeHead(201).end();
     });
-    const result = await sendPaced({ url, seconds: 1, connections: 4, rate: 100, emailPrefix: 'spread' });
+    const result = await sendPaced({
+      url,
+      seconds: 1,
+      connections: 4,
+      rate: 100,
+      emailPrefix: 'spread',
+      countFrom: Date.now(),
+    });
 
     expect(result).toMatchObject({ good: 100, bad: 0 });
     const middle = (arrivedAt[50] ?? NaN) - (arrivedAt[0] ?? NaN);
@@ -31,7 +38,14 @@ describe('sendPaced', () => {
 
   it('counts the wait for a connection, and goes on sending meanwhile', async () => {
     const url = await listen((_req, res) => void setTimeout(() => res.writeHead(201).end(), 40));
-    const result = await sendPaced({ url, seconds: 0.5, connections: 1, rate: 100, emailPrefix: 'late' });
+    const result = await sendPaced({
+      url,
+      seconds: 0.5,
+      connections: 1,
+      rate: 100,
+      emailPrefix: 'late',
+      countFrom: Date.now(),
+    });
 
     expect(result.good).toBe(50);
     // The last one is due after 490 ms, and 49 others take 40 ms each before it.
@@ -47,7 +61,14 @@ describe('sendPaced', () => {
       else if (posts % 2 === 0) setTimeout(() => res.writeHead(503).end(), 200);
       else res.writeHead(201).end();
     });
-    const result = await sendPaced({ url, seconds: 0.4, connections: 40, rate: 100, emailPrefix: 'mixed' });
+    const result = await sendPaced({
+      url,
+      seconds: 0.4,
+      connections: 40,
+      rate: 100,
+      emailPrefix: 'mixed',
+      countFrom: Date.now(),
+    });
 
     expect(result).toMatchObject({ good: 20, bad: 20 });
     expect(result.goodP50Ms).toBeLessThan(200);
@@ -72,6 +93,7 @@ describe('sendPaced', () => {
 
     expect(result.good).toBeGreaterThanOrEqual(19);
     expect(result.good).toBeLessThanOrEqual(21);
+    expect(result.accepted).toBe(posts);
     expect(posts).toBeGreaterThan(result.good);
   });
 });
