@@ -2,6 +2,7 @@ import type { Contender } from './contender';
 import { measureDrain } from './measures/drain';
 import { measureIdle } from './measures/idle';
 import { measureHalfLoad, measurePosts } from './measures/posts';
+import { measurePostsDuringDrain } from './measures/posts-during-drain';
 import { measureReads } from './measures/reads';
 import type { Plan } from './plan';
 import type { Measured, Results } from './report';
@@ -54,6 +55,10 @@ async function compare(
   await each('GET', rounds, (contender) => measureReads(contender, seconds));
   const pipelines = running.filter(({ recipe }) => recipe.isPipeline);
   await each('drain', fewRounds, (contender) => measureDrain(contender, drainRecords), pipelines);
+  const service = running.filter(({ recipe }) => recipe.name === 'service');
+  const duringDrain = (contender: Contender) =>
+    measurePostsDuringDrain(contender, rate, results.medianOf('drain, rows/s', contender.recipe.name));
+  await each(`${rate} POSTs a second during a drain`, fewRounds, duringDrain, service);
   await each('memory', 1, ({ rssMb }) => Promise.resolve({ 'memory at the end, MB': rssMb }));
 }
 
