@@ -12,22 +12,21 @@ import type { ContenderRecipe } from './contenders';
 // As `npm start` and the image have them, for all contenders alike.
 const nodeOptions = ['--enable-source-maps', '--max-semi-space-size=32'];
 const startLimitSeconds = 30;
+const stopLimitMs = 30_000;
 const drainLimitSeconds = 600;
 const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
 /** A contender that runs, with a database, a Redis database and a topic of its own on the shared servers. */
 export class Contender {
-  private readonly replicas: OwnedProcess[];
+  private readonly replicas: OwnedProcess[] = [];
 
   private constructor(
     readonly recipe: ContenderRecipe,
     readonly url: string,
     readonly env: Env,
     readonly startSeconds: number,
-    private readonly running: OwnedProcess,
-  ) {
-    this.replicas = [running];
-  }
+    private running: OwnedProcess,
+  ) {}
 
   static async start(recipe: ContenderRecipe, servers: Env, nth: number): Promise<Contender> {
     const database = `bench_${recipe.name.replaceAll('-', '_')}`;
@@ -48,16 +47,23 @@ export class Contender {
       PORT: port,
     };
     migrate(env);
-    const startedAt = performance.now();
-    const running = await startProcess(recipe, env);
-    const seconds = (performance.now() - startedAt) / 1000;
+    const { running, seconds } = await startProcess(recipe, env);
     return new Contender(recipe, `http://127.0.0.1:${port}`, env, seconds, running);
+  }
+
+  /** Resolves to the seconds that the new start took. */
+  async restart(): Promise<number> {
+    await this.running.stop('SIGTERM', stopLimitMs);
+    const { running, seconds } = await startProcess(this.recipe, this.env);
+    this.running = running;
+    return seconds;
   }
 
   /** One more process, that shares the work of the consumer. */
   async addReplica(): Promise<void> {
     const port = String(await chooseFreePort());
-    this.replicas.push(await startProcess(this.recipe, { ...this.env, PORT: port }));
+    const { running } = await startProcess(this.recipe, { ...this.env, PORT: port });
+    this.replicas.push(running);
   }
 
   /** CPU time that the process has used so far, in microseconds. */
@@ -84,28 +90,36 @@ export class Contender {
 
   /** Keeps it from consuming. */
   freeze(): void {
-    for (const { pid } of this.replicas) process.kill(pid, 'SIGSTOP');
+    for (const { pid } of this.all) process.kill(pid, 'SIGSTOP');
   }
 
   thaw(): void {
-    for (const { pid } of this.replicas) process.kill(pid, 'SIGCONT');
+    for (const { pid } of this.all) process.kill(pid, 'SIGCONT');
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.replicas.map((replica) => replica.kill()));
+    await Promise.all(this.all.map((each) => each.kill()));
+  }
+
+  private get all(): OwnedProcess[] {
+    return [this.running, ...this.replicas];
   }
 }
 
 /** Resolves when it is ready. */
-async function startProcess(recipe: ContenderRecipe, env: Env): Promise<OwnedProcess> {
+async function startProcess(
+  recipe: ContenderRecipe,
+  env: Env,
+): Promise<{ running: OwnedProcess; seconds: number }> {
   const args = [...nodeOptions, recipe.program];
   const command = { file: process.execPath, args, cwd: checkoutDir, env: { ...process.env, ...env } };
   // Its log goes where production's goes: to a reader, here the one that forgets.
+  const startedAt = performance.now();
   const running = await OwnedProcess.start(command, ['ignore', 'ignore', 'inherit']);
   await eventually(`${recipe.name} is ready`, startLimitSeconds, async () => {
     return (await ask(`http://127.0.0.1:${env['PORT'] ?? ''}/api/health/ready`, 1000)).status === 200;
   });
-  return running;
+  return { running, seconds: (performance.now() - startedAt) / 1000 };
 }
 
 function migrate(env: Env): void {

@@ -5,15 +5,18 @@ import { drawChart } from './chart';
 import { contenders } from './contenders';
 import { median, spread } from './statistics';
 
+/** By measure: one value, or one of each round. */
+export type Measured = Readonly<Record<string, number | number[]>>;
+
 /** Every value that was measured, by measure and contender. */
 export class Results {
   private readonly values = new Map<string, Map<string, number[]>>();
 
-  add(contender: string, measured: Readonly<Record<string, number>>): void {
+  add(contender: string, measured: Measured): void {
     for (const [measure, value] of Object.entries(measured)) {
       const byContender = this.values.get(measure) ?? new Map<string, number[]>();
       this.values.set(measure, byContender);
-      byContender.set(contender, [...(byContender.get(contender) ?? []), value]);
+      byContender.set(contender, (byContender.get(contender) ?? []).concat(value));
     }
   }
 

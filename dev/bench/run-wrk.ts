@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { LoadOptions, LoadResult } from './load-options';
+import { stride, type LoadOptions, type LoadResult } from './load-options';
 import { sampleRegistration } from './sample-registration';
 
 const run = promisify(execFile);
@@ -43,13 +44,20 @@ export async function runWrk(options: LoadOptions): Promise<LoadResult> {
   };
 }
 
-/** What to send, then what stands before and behind the number of a request, then how many numbers there are. */
-function scriptArguments({ emailPrefix, emails }: LoadOptions): string[] {
+/**
+ * What to send, then what stands before and behind the number of a request, then how many numbers there are and how to
+ * go through them; or else the paths.
+ */
+function scriptArguments({ url, emailPrefix, emails, paths }: LoadOptions): string[] {
   if (emailPrefix !== undefined) {
     const body = JSON.stringify(sampleRegistration(`${emailPrefix}-${placeholder}@example.com`));
     const [before = '', behind = ''] = body.split(placeholder);
     return ['post', before, behind];
   }
-  if (emails === undefined) return ['same'];
-  return ['each', `/${emails.prefix}-`, `@example.com${emails.path ?? ''}`, String(emails.count)];
+  if (emails !== undefined) {
+    const numbers = [emails.count, randomInt(emails.count), stride].map(String);
+    return ['each', `/${emails.prefix}-`, `@example.com${emails.path ?? ''}`, ...numbers];
+  }
+  const { pathname, search } = new URL(url);
+  return ['paths', ...(paths ?? [pathname + search])];
 }

@@ -3,15 +3,19 @@ local request_of
 local number = 0
 
 function init(args)
-  local kind, before, behind, count = args[1], args[2], args[3], tonumber(args[4])
+  local kind, before, behind = args[1], args[2], args[3]
   if kind == "post" then
     local headers = { ["Content-Type"] = "application/json" }
     request_of = function(nth) return wrk.format("POST", nil, headers, before .. nth .. behind) end
   elseif kind == "each" then
-    request_of = function(nth) return wrk.format("GET", wrk.path .. before .. nth % count .. behind) end
+    local count, first, stride = tonumber(args[4]), tonumber(args[5]), tonumber(args[6])
+    request_of = function(nth)
+      return wrk.format("GET", wrk.path .. before .. (first + nth * stride) % count .. behind)
+    end
   else
-    local same = wrk.format("GET")
-    request_of = function() return same end
+    local requests = {}
+    for nth = 2, #args do requests[nth - 1] = wrk.format("GET", args[nth]) end
+    request_of = function(nth) return requests[nth % #requests + 1] end
   end
 end
 

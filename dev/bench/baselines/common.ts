@@ -50,3 +50,5 @@ export const accepted = (email: string): object => ({
   data: { email },
 });
 export const refused = { success: false, error: 'User already registered' };
+/** Where a registered user is, as the service's 201 says. */
+export const locationOf = (email: string): string => `/api/users/${encodeURIComponent(email)}`;

@@ -1,12 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import cors from 'cors';
 import express, { type Express } from 'express';
 import { rateLimit } from 'express-rate-limit';
 import helmet from 'helmet';
 import { config, list, log } from './common';
 
-/** Express with the middleware that the service has too. */
+/** Express with the middleware that the service has too, and the same headers in its answers. */
 export function createExpressApp(): Express {
   const app = express();
+  app.disable('etag');
+  app.disable('x-powered-by');
   app.use((req, res, next) => {
     const startedAt = performance.now();
     res.once('finish', () =>
@@ -19,9 +22,14 @@ export function createExpressApp(): Express {
     );
     next();
   });
+  app.use((req, res, next) => {
+    res.set({ 'X-Request-Id': req.get('X-Request-Id') ?? randomUUID(), 'Cache-Control': 'no-store' });
+    next();
+  });
   app.use(helmet());
   app.use(cors({ origin: [...config.http.allowedOrigins] }));
-  app.use(rateLimit({ limit: config.http.rateLimit.max, windowMs: config.http.rateLimit.windowMs }));
+  const { max: limit, windowMs } = config.http.rateLimit;
+  app.use(rateLimit({ limit, windowMs, standardHeaders: 'draft-7', legacyHeaders: false }));
   app.use(express.json({ limit: '16kb' }));
   app.get('/api/health/ready', (_req, res) => {
     res.json({ status: 'ready' });

@@ -1,13 +1,14 @@
 import { parseRegistration } from '../../../src/domain/registration';
-import { accepted, config, find, insert, notFound, refused } from './common';
+import { accepted, config, find, insert, locationOf, notFound, refused } from './common';
 import { createExpressApp } from './express-app';
 
 // Express that inserts in the handler.
 const app = createExpressApp();
 app.post('/api/users', async (req, res) => {
   const registration = parseRegistration(req.body);
-  if (await insert(registration)) res.status(201).json(accepted(registration.email));
-  else res.status(409).json(refused);
+  if (await insert(registration)) {
+    res.status(201).location(locationOf(registration.email)).json(accepted(registration.email));
+  } else res.status(409).json(refused);
 });
 app.get('/api/users/:email', async (req, res) => {
   const user = await find(req.params.email);

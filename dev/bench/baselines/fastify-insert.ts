@@ -1,18 +1,24 @@
+import { randomUUID } from 'node:crypto';
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import fastify from 'fastify';
 import { parseRegistration } from '../../../src/domain/registration';
-import { accepted, config, find, insert, list, log, notFound, refused } from './common';
+import { accepted, config, find, insert, list, locationOf, log, notFound, refused } from './common';
 
 // Fastify that inserts in the handler.
 async function start(): Promise<void> {
-  const app = fastify({ bodyLimit: 16_384 });
+  const app = fastify({ bodyLimit: 16_384, requestIdHeader: 'x-request-id', genReqId: () => randomUUID() });
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.headers({ 'X-Request-Id': request.id, 'Cache-Control': 'no-store' });
+    done();
+  });
   await app.register(helmet);
   await app.register(cors, { origin: [...config.http.allowedOrigins] });
   await app.register(rateLimit, {
     max: config.http.rateLimit.max,
     timeWindow: config.http.rateLimit.windowMs,
+    enableDraftSpec: true,
   });
   app.addHook('onResponse', (request, reply, done) => {
     const { method, routeOptions } = request;
@@ -23,7 +29,10 @@ async function start(): Promise<void> {
   app.get('/api/health/ready', () => ({ status: 'ready' }));
   app.post('/api/users', async (request, reply) => {
     const registration = parseRegistration(request.body);
-    if (await insert(registration)) return reply.code(201).send(accepted(registration.email));
+    if (await insert(registration)) {
+      const { email } = registration;
+      return reply.code(201).header('Location', locationOf(email)).send(accepted(email));
+    }
     return reply.code(409).send(refused);
   });
   app.get<{ Params: { email: string } }>('/api/users/:email', async (request, reply) => {

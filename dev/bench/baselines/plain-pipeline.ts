@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { Kafka, logLevel } from 'kafkajs';
 import { parseRegistration, type Registration } from '../../../src/domain/registration';
-import { accepted, columns, config, find, notFound, pool, upsert } from './common';
+import { accepted, columns, config, find, locationOf, notFound, pool, upsert } from './common';
 import { createExpressApp } from './express-app';
 
 // The plain way to build the pipeline: each request is written to Redis and sent to Kafka by itself, each record is
@@ -35,7 +35,7 @@ async function start(): Promise<void> {
     const value = JSON.stringify(registration);
     await redis.setex(`user:pending:${registration.email}`, 3600, value);
     await producer.send({ topic, acks: -1, messages: [{ key: registration.email, value }] });
-    res.status(201).json(accepted(registration.email));
+    res.status(201).location(locationOf(registration.email)).json(accepted(registration.email));
   });
   app.get('/api/users/:email', async (req, res) => {
     const { email } = req.params;

@@ -7,6 +7,14 @@ let series = 0;
 
 /** How fast a consumer that was away writes what has gathered meanwhile. For pipelines. */
 export async function measureDrain(contender: Contender, records: number): Promise<Record<string, number>> {
+  const rows = await gather(contender, records);
+  const startedAt = performance.now();
+  await contender.untilStored(rows);
+  return { 'drain, rows/s': records / ((performance.now() - startedAt) / 1000) };
+}
+
+/** Lets a backlog gather; resolves, when the consumer is back, to the number of rows that there will be. */
+export async function gather(contender: Contender, records: number): Promise<number> {
   const rows = await contender.countRows();
   contender.freeze();
   try {
@@ -14,9 +22,7 @@ export async function measureDrain(contender: Contender, records: number): Promi
   } finally {
     contender.thaw();
   }
-  const startedAt = performance.now();
-  await contender.untilStored(rows + records);
-  return { 'drain, rows/s': records / ((performance.now() - startedAt) / 1000) };
+  return rows + records;
 }
 
 async function produce({ env }: Contender, records: number): Promise<void> {

@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Contender } from '../contender';
-import { connections, runLoad } from '../run-load';
+import type { PacedResult } from '../load-options';
+import { connections, runLoad, runPacedLoad } from '../run-load';
 
 const manyConnections = 2000;
 /** Requests a second that tell how long an accepted one takes, among all the others. */
 const probes = 100;
+/** Refusals wait a second: of fewer connections none might be free when the next probe is due. */
+const probeConnections = 3 * probes;
 /** Seconds that the probes are there before the others, whose connecting fills the queue of new connections. */
-const headStart = 2;
+const headStart = 3;
 const recoverySeconds = 5;
 
 let series = 0;
@@ -28,14 +31,13 @@ export async function measureOverload(
       emailPrefix: `${name}-${(series += 1)}`,
     });
   const capacity = (await full('capacity', seconds)).requestsPerSecond;
-  const emailPrefix = `probe-${(series += 1)}`;
-  const probe = runLoad({ url, seconds: seconds + headStart, connections, rate: probes, emailPrefix });
+  const probe = sendProbes(url, seconds);
   await sleep(headStart * 1000);
   const flood = full('over', seconds, manyConnections);
   // Each connection costs memory; what counts is that it does not go on growing.
   await sleep((seconds * 1000) / 2);
   const rssHalfWay = contender.rssMb;
-  const [over, { goodP50Ms = NaN, goodP99Ms = NaN, good }] = await Promise.all([flood, probe]);
+  const [over, { goodP50Ms, goodP99Ms, good }] = await Promise.all([flood, probe]);
   const rssAfter = contender.rssMb;
   await full('recovering', recoverySeconds);
   const recovered = (await full('recovered', seconds)).requestsPerSecond;
@@ -48,4 +50,15 @@ export async function measureOverload(
     'overload: memory, MB more in the second half': rssAfter - rssHalfWay,
     'overload: back 5 s later, % of capacity': (recovered / capacity) * 100,
   };
+}
+
+function sendProbes(url: string, seconds: number): Promise<PacedResult> {
+  return runPacedLoad({
+    url,
+    seconds,
+    connections: probeConnections,
+    rate: probes,
+    emailPrefix: `probe-${(series += 1)}`,
+    countFrom: Date.now() + headStart * 1000,
+  });
 }

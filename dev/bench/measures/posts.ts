@@ -1,5 +1,5 @@
 import type { Contender } from '../contender';
-import { connections, runLoad } from '../run-load';
+import { connections, runLoad, runPacedLoad } from '../run-load';
 import { measureRowDelay } from './row-delay';
 
 let series = 0;
@@ -40,10 +40,10 @@ export async function measureHalfLoad(
   const rows = await contender.countRows();
   const emailPrefix = `half-${(series += 1)}`;
   const url = `${contender.url}/api/users`;
-  const load = runLoad({ url, seconds, connections, rate, emailPrefix });
+  const load = runPacedLoad({ url, seconds, connections, rate, emailPrefix });
   const delays = await measureRowDelay(contender, load);
   const result = await load;
-  await contender.untilStored(rows + result.good);
+  await contender.untilStored(rows + result.accepted);
   return {
     'POST p50 at half load, ms': result.p50Ms,
     'POST p99 at half load, ms': result.p99Ms,

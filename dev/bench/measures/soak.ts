@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Contender } from '../contender';
-import { connections, runLoad } from '../run-load';
+import { connections, runPacedLoad } from '../run-load';
 import { slope } from '../statistics';
 
 const rate = 2000;
@@ -13,7 +13,7 @@ export async function measureSoak(contender: Contender, minutes: number): Promis
   const seconds = minutes * 60;
   const url = `${contender.url}/api/users`;
   const progress = { isOver: false };
-  const load = runLoad({ url, seconds, connections, rate, emailPrefix: 'soak' }).finally(() => {
+  const load = runPacedLoad({ url, seconds, connections, rate, emailPrefix: 'soak' }).finally(() => {
     progress.isOver = true;
   });
   const samples: [minute: number, rssMb: number][] = [];

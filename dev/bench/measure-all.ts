@@ -1,0 +1,69 @@
+import type { Contender } from './contender';
+import { measureDrain } from './measures/drain';
+import { measureIdle } from './measures/idle';
+import { measureHalfLoad, measurePosts } from './measures/posts';
+import { measurePostsDuringDrain } from './measures/posts-during-drain';
+import { measureReads } from './measures/reads';
+import type { Plan } from './plan';
+import type { Measured, Results } from './report';
+
+// The JIT takes its time.
+const warmUpSeconds = 15;
+
+/** Takes one measure of each contender, or of those `among` them, in that many rounds. */
+type Each = (
+  what: string,
+  rounds: number,
+  measure: (contender: Contender) => Promise<Measured>,
+  among?: readonly Contender[],
+) => Promise<void>;
+
+/** What the plan asks for, in interleaved rounds: what else the machine does meanwhile meets every contender alike. */
+export async function measureAll(running: readonly Contender[], plan: Plan, results: Results): Promise<void> {
+  const each: Each = async (what, rounds, measure, among = running) => {
+    for (let round = 0; round < rounds; round += 1) {
+      for (const contender of rotate(among, round)) {
+        console.log(`${what}, round ${round + 1}: ${contender.recipe.title}`);
+        results.add(contender.recipe.name, await measure(contender));
+      }
+    }
+  };
+  // The first start was that of the bench itself.
+  await each('start again', plan.fewRounds - 1, async (contender) => ({
+    'start, s': await contender.restart(),
+  }));
+  await each('idle', 1, measureIdle);
+  await each('warm-up', 1, async (contender) => {
+    await measurePosts(contender, warmUpSeconds);
+    return {};
+  });
+  if (plan.specials.length === 0) await compare(running, plan, results, each);
+  for (const { title, measure } of plan.specials) await each(title, 1, measure);
+}
+
+async function compare(
+  running: readonly Contender[],
+  { rounds, fewRounds, seconds, drainRecords }: Plan,
+  results: Results,
+  each: Each,
+): Promise<void> {
+  await each('POST', rounds, (contender) => measurePosts(contender, seconds));
+  // Half of what the slowest one can take: the same rate for all.
+  const capacities = running.map(({ recipe }) => results.medianOf('POST requests/s', recipe.name));
+  const rate = Math.floor(Math.min(...capacities) / 2);
+  await each(`${rate} POSTs a second`, rounds, (contender) => measureHalfLoad(contender, seconds, rate));
+  await each('GET', rounds, (contender) => measureReads(contender, seconds));
+  const pipelines = running.filter(({ recipe }) => recipe.isPipeline);
+  await each('drain', fewRounds, (contender) => measureDrain(contender, drainRecords), pipelines);
+  const service = running.filter(({ recipe }) => recipe.name === 'service');
+  const duringDrain = (contender: Contender) =>
+    measurePostsDuringDrain(contender, rate, results.medianOf('drain, rows/s', contender.recipe.name));
+  await each(`${rate} POSTs a second during a drain`, fewRounds, duringDrain, service);
+  await each('memory', 1, ({ rssMb }) => Promise.resolve({ 'memory at the end, MB': rssMb }));
+}
+
+/** Each round begins with another one: what one leaves behind for the next meets every one alike, too. */
+function rotate<T>(items: readonly T[], round: number): T[] {
+  const start = round % items.length;
+  return [...items.slice(start), ...items.slice(0, start)];
+}

@@ -1,0 +1,99 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { sendPaced } from '../../../dev/bench/paced-sender';
+
+describe('sendPaced', () => {
+  let server: Server | undefined;
+  const listen = async (posted: RequestListener): Promise<string> => {
+    server = createServer((req, res) => {
+      req.resume();
+      if (req.method === 'POST') posted(req, res);
+      else res.end();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/users`;
+  };
+  afterEach(() => server?.close());
+
+  it('spreads the requests over the time', async () => {
+    const arrivedAt: number[] = [];
+    const url = await listen((_req, res) => {
+      arrivedAt.push(performance.now());
+      res.writeHead(201).end();
+    });
+    const result = await sendPaced({
+      url,
+      seconds: 1,
+      connections: 4,
+      rate: 100,
+      emailPrefix: 'spread',
+      countFrom: Date.now(),
+    });
+
+    expect(result).toMatchObject({ good: 100, bad: 0 });
+    const middle = (arrivedAt[50] ?? NaN) - (arrivedAt[0] ?? NaN);
+    expect(middle).toBeGreaterThan(400);
+  });
+
+  it('counts the wait for a connection, and goes on sending meanwhile', async () => {
+    const url = await listen((_req, res) => void setTimeout(() => res.writeHead(201).end(), 40));
+    const result = await sendPaced({
+      url,
+      seconds: 0.5,
+      connections: 1,
+      rate: 100,
+      emailPrefix: 'late',
+      countFrom: Date.now(),
+    });
+
+    expect(result.good).toBe(50);
+    // The last one is due after 490 ms, and 49 others take 40 ms each before it.
+    expect(result.p99Ms).toBeGreaterThan(1400);
+    expect(result.p50Ms).toBeGreaterThan(700);
+  });
+
+  it('tells accepted from refused ones and from those without an answer', async () => {
+    let posts = 0;
+    const url = await listen((req, res) => {
+      posts += 1;
+      if (posts % 4 === 0) req.socket.destroy();
+      else if (posts % 2 === 0) setTimeout(() => res.writeHead(503).end(), 200);
+      else res.writeHead(201).end();
+    });
+    const result = await sendPaced({
+      url,
+      seconds: 0.4,
+      connections: 40,
+      rate: 100,
+      emailPrefix: 'mixed',
+      countFrom: Date.now(),
+    });
+
+    expect(result).toMatchObject({ good: 20, bad: 20 });
+    expect(result.goodP50Ms).toBeLessThan(200);
+    expect(result.p99Ms).toBeGreaterThanOrEqual(199);
+  });
+
+  it('leaves out what was due before it counts', async () => {
+    let posts = 0;
+    const url = await listen((_req, res) => {
+      posts += 1;
+      res.writeHead(201).end();
+    });
+    const countFrom = Date.now() + 500;
+    const result = await sendPaced({
+      url,
+      seconds: 0.2,
+      connections: 2,
+      rate: 100,
+      emailPrefix: 'lead',
+      countFrom,
+    });
+
+    expect(result.good).toBeGreaterThanOrEqual(19);
+    expect(result.good).toBeLessThanOrEqual(21);
+    expect(result.accepted).toBe(posts);
+    expect(posts).toBeGreaterThan(result.good);
+  });
+});
