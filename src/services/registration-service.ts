@@ -66,7 +66,8 @@ export class RegistrationService {
     if (claim === AWAY) this.deps.measurements.decidedWithout('redis');
     if (isStored === AWAY) this.deps.measurements.decidedWithout('postgres');
     if (isStored === true || (claim !== AWAY && claim.isCompleted)) {
-      this.clearPending(email);
+      if (claim !== AWAY && claim.holder === candidate) this.release(candidate);
+      else this.deps.doubtfulKeys.add([email]);
       throw new AlreadyRegisteredError('the e-mail has a row');
     }
     if (claim === AWAY) return candidate;
@@ -118,8 +119,10 @@ export class RegistrationService {
     this.deps.failed.clear(email).catch(() => undefined);
   }
 
-  // Not awaited: the answer does not depend on it, and what fails here is repaired later.
-  private clearPending(email: string): void {
-    this.deps.pending.clear([email]).catch(() => this.deps.doubtfulKeys.add([email]));
+  // Not awaited: the answer does not depend on it. Another one's reservation is never deleted here, although the e-mail has
+  // a row: until the `completed` key is there it is all that stops somebody whom PostgreSQL answered just before the row
+  // was. The repair deletes it behind that key.
+  private release({ eventId, registration: { email } }: RegistrationEvent): void {
+    this.deps.pending.release(email, eventId).catch(() => this.deps.doubtfulKeys.add([email]));
   }
 }

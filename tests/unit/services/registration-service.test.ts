@@ -78,7 +78,7 @@ describe('RegistrationService.register', () => {
   });
 
   it.each(['the cache', 'the table'])(
-    'refuses an e-mail that %s knows, and deletes its reservation',
+    'refuses an e-mail that %s knows, and releases its own reservation',
     async (where) => {
       const { service, pending, completed, users, queue } = setUp();
       const registration = buildRegistration();
@@ -91,11 +91,39 @@ describe('RegistrationService.register', () => {
     },
   );
 
-  it('remembers the e-mail when the stale reservation cannot be deleted', async () => {
+  it('leaves the reservation of another one to the repair when the e-mail has a row', async () => {
+    const { service, pending, users, doubtfulKeys } = setUp();
+    const first = buildEvent();
+    await pending.reserve(first);
+    await users.insertMissing([first.registration]);
+
+    await expect(service.register(first.registration, 'req-2')).rejects.toThrow(AlreadyRegisteredError);
+    expect(pending.entries.get(first.registration.email)).toBe(first);
+    expect(doubtfulKeys.emails).toEqual([first.registration.email]);
+  });
+
+  it('accepts nobody between the row and its cache entry, whoever has been refused meanwhile', async () => {
+    const { service, pending, users, queue } = setUp();
+    const first = buildEvent();
+    await pending.reserve(first);
+    await users.insertMissing([first.registration]);
+    await expect(service.register({ ...first.registration, firstName: 'Second' }, 'req-2')).rejects.toThrow(
+      AlreadyRegisteredError,
+    );
+    // Asked before the row was there; its commands reach Redis last.
+    users.isRegistered = () => Promise.resolve(false);
+
+    const third = service.register({ ...first.registration, firstName: 'Third' }, 'req-3');
+
+    await expect(third).rejects.toThrow(RegistrationInProgressError);
+    expect(queue.published).toEqual([]);
+  });
+
+  it('remembers the e-mail when its own reservation cannot be released', async () => {
     const { service, pending, users, doubtfulKeys } = setUp();
     const registration = buildRegistration();
     await users.insertMissing([registration]);
-    pending.clear = () => Promise.reject(new UnavailableError('away'));
+    pending.release = () => Promise.reject(new UnavailableError('away'));
 
     await expect(service.register(registration, 'req-1')).rejects.toThrow(AlreadyRegisteredError);
     expect(doubtfulKeys.emails).toEqual([registration.email]);
