@@ -31,7 +31,7 @@ export const HTTP_LIMITS: HttpLimits = {
   // still has beside the 180 MB that it takes under load and the unsent answers. What the kernel has taken of an answer
   // comes on top: 20 kB for a client that never reads, up to net.ipv4.tcp_wmem (4 MB) for one that read fast before. 450
   // clients with 10 requests each for 1000 users, or for the documentation's 1.7 MB, none of which they read: 256 MB and
-  // 128 MB in all. It answers 5,800 requests a second with 250 connections.
+  // 128 MB in all.
   maxConnections: 5000,
   // One address cannot take them all. Hundreds of people may share one, and a browser opens at most 6.
   maxConnectionsPerAddress: 500,
