@@ -70,7 +70,7 @@ describe('PostgresUsers.isRegistered', () => {
     expect(await fourth).toBe(false);
   });
 
-  it('does not wait long for one that is slow', async () => {
+  it('does not wait long for one that is slow, or never ends', async () => {
     const asked: unknown[] = [];
     const pool = {
       query: (_sql: string, [emails]: unknown[]) => {
@@ -86,20 +86,6 @@ describe('PostgresUsers.isRegistered', () => {
 
     await expect(first).rejects.toThrow('did not answer');
     expect(await users.isRegistered('c@example.com')).toBe(false);
-  });
-
-  it('does not hold up the others by a look-up that never ends', async () => {
-    const asked: unknown[] = [];
-    const pool = {
-      query: (_sql: string, [emails]: unknown[]) => {
-        asked.push(emails);
-        return asked.length === 1 ? new Promise(() => undefined) : Promise.resolve([]);
-      },
-    } as unknown as PostgresPool;
-    const users = new PostgresUsers(pool);
-
-    await expect(users.isRegistered('a@example.com')).rejects.toThrow('did not answer');
-    expect(await users.isRegistered('b@example.com')).toBe(false);
   });
 });
 
