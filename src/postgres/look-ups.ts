@@ -6,7 +6,7 @@ const PATIENCE_MS = 100;
 
 /**
  * Answers look-ups of one key each by statements for many: all keys that are asked for in one turn of the event loop go
- * in one, and while one is under way the next ones gather. A tenth of what a statement for each would cost.
+ * in one, and while one is under way the next ones gather. More than twice as many are answered as by one each.
  */
 export class LookUps<T> {
   private readonly loader: DataLoader<string, T | undefined>;

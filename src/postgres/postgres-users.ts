@@ -35,7 +35,6 @@ export class PostgresUsers implements Users {
     within(LOOK_UP_TIMEOUT_MS, this.registeredOf(emails)),
   );
   private readonly users = new LookUps((emails) => within(LOOK_UP_TIMEOUT_MS, this.usersOf(emails)));
-
   private readonly lists = new Bulkhead({
     max: MAX_LISTS,
     waitMs: LIST_TIMEOUT_MS,

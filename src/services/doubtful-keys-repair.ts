@@ -19,8 +19,9 @@ export interface DoubtfulKeysRepairDeps extends SettledStores {
 
 /**
  * Sets Redis keys right that do not tell the truth: an e-mail that has a row gets its `completed` key and loses its
- * reservation. Looks at the e-mails whose keys were not written while Redis was away (bounded; the oldest is dropped
- * first, its reservation then ends with its hour), and behind each new connection at every reservation: a process that
+ * reservation. Looks at the e-mails whose keys were not written while Redis was away and at those that were refused
+ * although another one's reservation was there (bounded; the oldest is dropped first, its reservation then ends with its
+ * hour), and behind each new connection at every reservation: a process that
  * was killed, or a Redis that came back with older data, leaves some of e-mails that have a row.
  */
 export class DoubtfulKeysRepair implements DoubtfulKeys {

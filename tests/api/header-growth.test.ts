@@ -1,22 +1,11 @@
-import { createHash } from 'node:crypto';
-import { InMemoryUsers } from '../support/fakes';
-import { startService, type TestService } from '../support/harness';
+import type { TestService } from '../support/harness';
+import { KEY, startHeaderReader } from '../support/header-readers';
 import { send } from '../support/raw-http';
-
-const KEY = 'a-key-for-reading';
 
 let service: TestService;
 
 beforeAll(async () => {
-  service = await startService(
-    {
-      CONSUMER_ENABLED: 'false',
-      // So that somebody reads Authorization and X-Forwarded-For.
-      API_KEYS: `crm:${createHash('sha256').update(KEY).digest('hex')}`,
-      TRUST_PROXY: '1',
-    },
-    { users: new InMemoryUsers() },
-  );
+  service = await startHeaderReader();
 });
 
 describe('the time a request takes', () => {

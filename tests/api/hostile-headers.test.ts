@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import { buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
-import { InMemoryUsers } from '../support/fakes';
-import { startService, type TestService } from '../support/harness';
+import type { TestService } from '../support/harness';
+import { KEY, startHeaderReader } from '../support/header-readers';
 import type { LogLine } from '../support/recording-logger';
 import { RawConnection } from '../support/raw-connection';
 
@@ -10,21 +9,12 @@ const MARK = 'Zq7wJ';
 // The body parser's own errors quote in capitals.
 const MARK_IN_ANY_CASE = new RegExp(MARK, 'i');
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const KEY = 'a-key-for-reading';
 const WITH_KEY = `Authorization: Bearer ${KEY}`;
 
 let service: TestService;
 
 beforeAll(async () => {
-  service = await startService(
-    {
-      CONSUMER_ENABLED: 'false',
-      // So that somebody reads Authorization and X-Forwarded-For.
-      API_KEYS: `crm:${createHash('sha256').update(KEY).digest('hex')}`,
-      TRUST_PROXY: '1',
-    },
-    { users: new InMemoryUsers() },
-  );
+  service = await startHeaderReader();
 });
 
 /** Sends one request, byte for byte, that asks for the end of its connection. */
