@@ -12,6 +12,8 @@ const REBALANCE_TIMEOUT_MS = 20_000;
 // Under load a fetch waits for some bytes, without it for some time: fuller batches, hence fewer INSERTs and commits.
 const FETCH_BYTES = 64 * 1024;
 const FETCH_WAIT_MS = 100;
+// kafkajs decodes a fetch in one go, in which no request gets on: of a backlog it may bring so much of each partition.
+const MAX_FETCH_BYTES = 256 * 1024;
 const BEFORE_KAFKA_MS = 50;
 const DISCONNECT_TIMEOUT_MS = 4000;
 // What only a working consumer does. CONNECT is not among them: one that fails right after it would seem alive.
@@ -86,6 +88,7 @@ export class RegistrationConsumer {
       rebalanceTimeout: REBALANCE_TIMEOUT_MS,
       minBytes: FETCH_BYTES,
       maxWaitTimeInMs: FETCH_WAIT_MS,
+      maxBytesPerPartition: MAX_FETCH_BYTES,
       allowAutoTopicCreation: false,
     });
     const batches = new BatchWriter(this.deps, this.stopping.signal);

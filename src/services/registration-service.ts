@@ -71,8 +71,8 @@ export class RegistrationService {
       throw new AlreadyRegisteredError('the e-mail has a row');
     }
     if (claim === AWAY) return candidate;
-    const { holder } = claim;
-    if (holder === candidate) this.forgetFailure(email);
+    const { holder, hasFailed } = claim;
+    if (holder === candidate && hasFailed) this.forgetFailure(email);
     if (holder && isSameRegistration(holder.registration, registration)) return holder;
     throw new RegistrationInProgressError('the e-mail is reserved for other fields');
   }
@@ -84,19 +84,20 @@ export class RegistrationService {
   }
 
   /**
-   * Both commands leave in one pipeline. `completed` is read behind the reservation: the writer sets it before it
+   * The commands leave in one pipeline; a failure's mark is asked for, since to delete it unseen would be one more write to
+   * the socket for each registration. `completed` is read behind the reservation: the writer sets it before it
    * deletes a reservation, so whoever could reserve a stored e-mail sees it there.
    */
   private async askRedis(
     candidate: RegistrationEvent,
     redisWait?: WaitBudget,
-  ): Promise<Away | { holder: RegistrationEvent | undefined; isCompleted: boolean }> {
+  ): Promise<Away | { holder: RegistrationEvent | undefined; isCompleted: boolean; hasFailed: boolean }> {
     const { email } = candidate.registration;
-    const { pending, completed, doubtfulKeys } = this.deps;
+    const { pending, completed, failed, doubtfulKeys } = this.deps;
     try {
-      const asked = Promise.all([pending.reserve(candidate), completed.find(email)]);
-      const [holder, user] = await (redisWait?.spend(asked) ?? asked);
-      return { holder, isCompleted: user !== undefined };
+      const asked = Promise.all([pending.reserve(candidate), completed.find(email), failed.find(email)]);
+      const [holder, user, failure] = await (redisWait?.spend(asked) ?? asked);
+      return { holder, isCompleted: user !== undefined, hasFailed: failure !== undefined };
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
       // The reservation may have been made, or be made late by a server that was only slow.

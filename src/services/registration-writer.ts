@@ -1,6 +1,7 @@
 import { UnavailableError, UnstorableError, ValidationError } from '../domain/errors';
 import { isSameRegistration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/user';
+import { turns } from '../runtime/turns';
 import type { DeadLetterBurial } from './dead-letter-burial';
 import type { DeadLetter, DoubtfulKeys, Measurements, ReceivedRecord, Tracing, Users } from './ports';
 import { ACCEPTED_AT_HEADER, headerText, readRecord, type ReadableRecord } from './registration-record';
@@ -24,7 +25,7 @@ export class RegistrationWriter {
    */
   async write(records: readonly ReceivedRecord[]): Promise<void> {
     const startedAt = performance.now();
-    const { readable, invalid } = this.read(records);
+    const { readable, invalid } = await this.read(records);
     const { stored, unstorable } = await this.store(readable);
     const insertedAt = performance.now();
     await this.updateCaches([...stored.values()]);
@@ -43,15 +44,19 @@ export class RegistrationWriter {
     }
   }
 
-  private read(records: readonly ReceivedRecord[]): { readable: ReadableRecord[]; invalid: DeadLetter[] } {
+  private async read(
+    records: readonly ReceivedRecord[],
+  ): Promise<{ readable: ReadableRecord[]; invalid: DeadLetter[] }> {
     const readable: ReadableRecord[] = [];
     const invalid: DeadLetter[] = [];
-    for (const record of records) {
-      try {
-        readable.push(readRecord(record));
-      } catch (error) {
-        if (!(error instanceof ValidationError)) throw error;
-        invalid.push({ record, reason: 'invalid', error: error.message });
+    for await (const part of turns(records)) {
+      for (const record of part) {
+        try {
+          readable.push(readRecord(record));
+        } catch (error) {
+          if (!(error instanceof ValidationError)) throw error;
+          invalid.push({ record, reason: 'invalid', error: error.message });
+        }
       }
     }
     return { readable, invalid };

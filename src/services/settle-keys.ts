@@ -1,4 +1,5 @@
 import type { User } from '../domain/user';
+import { turns } from '../runtime/turns';
 import type { CompletedUsers, PendingRegistrations } from './ports';
 
 /** The stores that settleKeys() writes to. */
@@ -15,6 +16,8 @@ export async function settleKeys(
   { completed, pending }: SettledStores,
   users: readonly User[],
 ): Promise<void> {
-  await completed.put(users);
-  await pending.clear(users.map(({ email }) => email));
+  for await (const part of turns(users)) {
+    await completed.put(part);
+    await pending.clear(part.map(({ email }) => email));
+  }
 }

@@ -2,7 +2,8 @@ import { Kafka, logLevel } from 'kafkajs';
 import type { Contender } from '../contender';
 import { sampleRegistration } from '../sample-registration';
 
-const batch = 5000;
+// About what the service sends at once under load. A fetch cannot bring less than one such batch.
+const batch = 300;
 let series = 0;
 
 /** How fast a consumer that was away writes what has gathered meanwhile. For pipelines. */

@@ -64,6 +64,24 @@ describe('RegistrationWriter.write', () => {
     expect(measurements.reasons.sort()).toEqual(['conflict', 'invalid']);
   });
 
+  it.each([
+    ['read', 4, () => buildRecord({ value: 'broken' })],
+    ['read and cached', 8, () => buildRecord({ value: buildRegistration() })],
+  ])('lets everything else get on while a large batch is %s', async (_what, fewest, build) => {
+    const { writer } = setUp();
+    let turns = 0;
+    const count = (): void => {
+      turns += 1;
+      next = setImmediate(count);
+    };
+    let next = setImmediate(count);
+
+    await writer.write(Array.from({ length: 500 }, build));
+
+    clearImmediate(next);
+    expect(turns).toBeGreaterThanOrEqual(fewest);
+  });
+
   it('caches before it frees: in between the e-mail must not look unknown', async () => {
     const { writer, completed, pending } = setUp();
     const registration = buildRegistration();
