@@ -50,7 +50,7 @@ export function readPlan(): Plan | undefined {
   });
   const size = quick
     ? { rounds: 3, seconds: 5, fewRounds: 1, drainRecords: 20_000 }
-    : { rounds: 5, seconds: 12, fewRounds: 3, drainRecords: 100_000 };
+    : { rounds: 5, seconds: 8, fewRounds: 3, drainRecords: 100_000 };
   const specials: Special[] = [];
   if (overload)
     specials.push({
