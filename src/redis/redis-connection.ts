@@ -11,7 +11,7 @@ import { CHECK_KEYS, CHECK_TTL_SECONDS } from './redis-keys';
 export const COUNT_TIMEOUT_MS = 100;
 /** What it may wait for all its other commands together. */
 export const REQUEST_TIMEOUT_MS = 200;
-/** What the writer may wait for the commands of one batch. */
+/** What the writer may wait for the commands that one turn of the event loop sends. */
 export const BATCH_TIMEOUT_MS = 2000;
 const CHECK_TIMEOUT_MS = 1000;
 const WRITE = `return redis.call('SET', KEYS[1], '', 'EX', ARGV[1])`;

@@ -18,6 +18,11 @@ export class RedisFailedRegistrations implements FailedRegistrations {
     return entry === null ? undefined : parseReason(entry);
   }
 
+  async isMarked(email: string): Promise<boolean> {
+    const found = await this.connection.run(REQUEST_TIMEOUT_MS, (redis) => redis.exists(failedKey(email)));
+    return found === 1;
+  }
+
   async clear(email: string): Promise<void> {
     await this.connection.run(REQUEST_TIMEOUT_MS, (redis) => redis.del(failedKey(email)));
   }

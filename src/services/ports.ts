@@ -49,6 +49,8 @@ export interface FailedRegistrations {
   mark(email: string, reason: FailureReason): Promise<void>;
   /** Why the e-mail's last registration was not stored; undefined without a mark. */
   find(email: string): Promise<FailureReason | undefined>;
+  /** Whether there is a mark, readable or not. */
+  isMarked(email: string): Promise<boolean>;
   /** Forgets the mark: a new reservation was made. */
   clear(email: string): Promise<void>;
 }

@@ -84,9 +84,9 @@ export class RegistrationService {
   }
 
   /**
-   * The commands leave in one pipeline; a failure's mark is asked for, since to delete it unseen would be one more write to
-   * the socket for each registration. `completed` is read behind the reservation: the writer sets it before it
-   * deletes a reservation, so whoever could reserve a stored e-mail sees it there.
+   * The commands leave in one pipeline. `completed` is read behind the reservation: the writer sets it before it
+   * deletes a reservation, so whoever could reserve a stored e-mail sees it there. A failure's mark is only asked
+   * for: to delete it unseen would be one more write to the socket for each registration.
    */
   private async askRedis(
     candidate: RegistrationEvent,
@@ -95,9 +95,9 @@ export class RegistrationService {
     const { email } = candidate.registration;
     const { pending, completed, failed, doubtfulKeys } = this.deps;
     try {
-      const asked = Promise.all([pending.reserve(candidate), completed.find(email), failed.find(email)]);
-      const [holder, user, failure] = await (redisWait?.spend(asked) ?? asked);
-      return { holder, isCompleted: user !== undefined, hasFailed: failure !== undefined };
+      const asked = Promise.all([pending.reserve(candidate), completed.find(email), failed.isMarked(email)]);
+      const [holder, user, hasFailed] = await (redisWait?.spend(asked) ?? asked);
+      return { holder, isCompleted: user !== undefined, hasFailed };
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
       // The reservation may have been made, or be made late by a server that was only slow.

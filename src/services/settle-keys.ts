@@ -1,5 +1,5 @@
 import type { User } from '../domain/user';
-import { turns } from '../runtime/turns';
+import { inTurns } from '../runtime/turns';
 import type { CompletedUsers, PendingRegistrations } from './ports';
 
 /** The stores that settleKeys() writes to. */
@@ -16,8 +16,6 @@ export async function settleKeys(
   { completed, pending }: SettledStores,
   users: readonly User[],
 ): Promise<void> {
-  for await (const part of turns(users)) {
-    await completed.put(part);
-    await pending.clear(part.map(({ email }) => email));
-  }
+  await inTurns(users, (part) => completed.put(part));
+  await inTurns(users, (part) => pending.clear(part.map(({ email }) => email)));
 }

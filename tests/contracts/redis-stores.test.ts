@@ -122,11 +122,14 @@ describe.each<[string, () => FailedRegistrations & { entries?: unknown }]>([
     const email = uniqueEmail();
 
     expect(await failed.find(email)).toBeUndefined();
+    expect(await failed.isMarked(email)).toBe(false);
     await failed.mark(email, 'unstorable');
     expect(await failed.find(email)).toBe('unstorable');
+    expect(await failed.isMarked(email)).toBe(true);
     await failed.clear(email);
     await failed.clear(uniqueEmail());
     expect(await failed.find(email)).toBeUndefined();
+    expect(await failed.isMarked(email)).toBe(false);
   });
 });
 

@@ -94,6 +94,11 @@ export class InMemoryFailedRegistrations extends Dependency implements FailedReg
     return Promise.resolve(this.entries.get(email));
   }
 
+  async isMarked(email: string): Promise<boolean> {
+    this.reach();
+    return Promise.resolve(this.entries.has(email));
+  }
+
   async clear(email: string): Promise<void> {
     this.reach();
     this.entries.delete(email);
