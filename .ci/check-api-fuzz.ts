@@ -35,7 +35,7 @@ async function fuzz(port: number, examples: number, key?: string): Promise<void>
 
 async function schemathesis(url: string, examples: number): Promise<void> {
   const dir = process.env['SCHEMATHESIS_DIR'] ?? '';
-  // The same requests each time: a change is to blame for what a run finds, not luck.
+  // As far as can be the same requests each time: a change is to blame for what a run finds, not luck.
   const options = [
     '--checks=all',
     `--max-examples=${examples}`,
