@@ -175,12 +175,14 @@ describe('keys in Redis', () => {
   });
 
   it.each(['text', '{}', 'null', '[]', '{"reason":"other"}'])(
-    'a mark that holds %s is none',
+    'a mark that holds %s gives no reason, but is there to be cleared',
     async (entry) => {
+      const failed = new RedisFailedRegistrations(connection);
       const email = uniqueEmail();
       await withRedis(env, (redis) => redis.set(`user:failed:${email}`, entry));
 
-      expect(await new RedisFailedRegistrations(connection).find(email)).toBeUndefined();
+      expect(await failed.find(email)).toBeUndefined();
+      expect(await failed.isMarked(email)).toBe(true);
     },
   );
 
