@@ -10,7 +10,7 @@ import type { Measured } from './report';
 const usage = `npm run bench [-- options]: this service beside what people would build instead, on the same servers
 
   --quick           three short rounds instead of five long ones
-  --overload        2000 clients that send again as soon as they are answered, instead
+  --overload        4500 clients that send again as soon as they are answered, instead
   --soak            ten minutes of load (--quick: two), instead: memory
   --growth          a table of 1,000 and of 5,000,000 rows, and drains by one to three processes, instead
   --only <names>    ${contenders.map(({ name }) => name).join(', ')}; comma-separated`;

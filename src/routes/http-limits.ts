@@ -20,8 +20,8 @@ export interface HttpLimits {
   readonly answerTimeoutMs: number;
   /** How long a request that is refused under overload waits for its answer. */
   readonly refusalDelayMs: number;
-  /** Refused requests that may wait at a time; one more is answered at once. */
-  readonly maxWaitingRefusals: number;
+  /** So many of them wait that long; as many more twice as long, and so on. */
+  readonly refusalsPerDelay: number;
   /** How often the limits in time and of unsent bytes are looked at. */
   readonly checkIntervalMs: number;
 }
@@ -49,7 +49,7 @@ export const HTTP_LIMITS: HttpLimits = {
   answerTimeoutMs: 60_000,
   // Who sends again as soon as it is refused, and many do, would leave no time for anything but refusing.
   refusalDelayMs: 1000,
-  // Each holds a connection, and some must be left for others and for probes.
-  maxWaitingRefusals: 4000,
+  // 2000 a second take a tenth of the time. All connections together wait three seconds.
+  refusalsPerDelay: 2000,
   checkIntervalMs: 1000,
 };

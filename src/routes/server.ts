@@ -79,7 +79,9 @@ export class HttpServer {
         this.underWay += 1;
         res.on('close', this.onAnswered);
         app(req, res);
-      } else this.refuse(req, res);
+      } else if (connection?.underWay === 1) this.refuse(req, res);
+      // It goes out behind the one before it in any case.
+      else admission.refuse(req, res);
     };
     this.server = createServer(options, onRequest);
     this.server.maxConnections = this.limits.maxConnections;
@@ -121,17 +123,17 @@ export class HttpServer {
     this.connections.stopChecks();
   }
 
+  /** The more of them wait, the longer each does: who sends again when it is refused gets no more than some of the time. */
   private refuse(req: IncomingMessage, res: ServerResponse): void {
-    if (this.waitingRefusals >= this.limits.maxWaitingRefusals) {
-      this.admission.refuse(req, res);
-      return;
-    }
+    const { refusalDelayMs, refusalsPerDelay } = this.limits;
     this.waitingRefusals += 1;
     req.resume(); // Nobody will read its body.
-    setTimeout(() => {
+    const delays = Math.ceil(this.waitingRefusals / refusalsPerDelay);
+    const timer = setTimeout(() => this.admission.refuse(req, res), delays * refusalDelayMs);
+    res.once('close', () => {
+      clearTimeout(timer);
       this.waitingRefusals -= 1;
-      this.admission.refuse(req, res);
-    }, this.limits.refusalDelayMs);
+    });
   }
 
   // Node counts a connection that never sent anything (a browser's spare one) as busy.

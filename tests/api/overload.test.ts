@@ -40,7 +40,8 @@ async function startFull(limits?: Partial<HttpLimits>) {
   });
   started.push(server);
   await server.start();
-  return { http: supertest(`http://127.0.0.1:${server.address.port}`), measured };
+  const url = `http://127.0.0.1:${server.address.port}`;
+  return { http: supertest(url), url, measured };
 }
 
 let full: Awaited<ReturnType<typeof startFull>>;
@@ -60,21 +61,43 @@ describe('a refusal', () => {
     expect(HTTP_LIMITS.refusalDelayMs).toBeGreaterThanOrEqual(500);
   });
 
-  it('does not wait when enough of them do: memory is bounded, also by clients that pipeline', async () => {
-    const { http } = await startFull({ maxWaitingRefusals: 0, refusalDelayMs: 3_600_000 });
+  it('waits the longer the more of them wait: their number a second is bounded, however many clients', async () => {
+    const refusalDelayMs = 50;
+    const { http } = await startFull({ refusalDelayMs, refusalsPerDelay: 2 });
+    const startedAt = performance.now();
+
+    const waits = await Promise.all(
+      Array.from({ length: 6 }, async () => {
+        await http.post('/api/users').expect(503);
+        return performance.now() - startedAt;
+      }),
+    );
+
+    const inOrder = waits.toSorted((one, other) => one - other);
+    [1, 1, 2, 2, 3, 3].forEach((delays, nth) =>
+      expect(inOrder[nth]).toBeGreaterThanOrEqual(delays * refusalDelayMs - 1),
+    );
+  });
+
+  it('does not wait for those that are answered, nor for those whose clients have left', async () => {
+    const { http, url } = await startFull({ refusalDelayMs: 500, refusalsPerDelay: 1 });
+    await http.post('/api/users').expect(503);
+    // Together they would make the next one wait for a minute.
+    const clients = await Promise.all(Array.from({ length: 120 }, () => RawConnection.open(url)));
+    for (const client of clients) client.send('GET /api/users HTTP/1.1\r\nHost: a\r\n\r\n');
+    for (const client of clients) client.socket.end();
+    await Promise.all(clients.map(({ closed }) => closed));
 
     await http.post('/api/users').expect(503);
   });
 
-  it('waits again when those before have been answered', async () => {
-    const refusalDelayMs = 50;
-    const { http } = await startFull({ maxWaitingRefusals: 1, refusalDelayMs });
-    await http.post('/api/users').expect(503);
-    const startedAt = performance.now();
+  it('goes out right behind the one before it on its connection, and takes no turn of others', async () => {
+    // In turns of their own they would take half a minute.
+    const { url } = await startFull({ refusalDelayMs: 3000, refusalsPerDelay: 1 });
+    const connection = await RawConnection.open(url);
+    connection.send('GET /api/users HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(10));
 
-    await http.post('/api/users').expect(503);
-
-    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(refusalDelayMs - 1);
+    await eventually(() => expect(connection.received.match(/HTTP\/1\.1 503/g)).toHaveLength(10));
   });
 });
 

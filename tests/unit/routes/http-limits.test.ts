@@ -23,10 +23,15 @@ describe('HTTP_LIMITS', () => {
     expect(maxUnsentBytes).toBeLessThanOrEqual(32 * 1024 * 1024);
   });
 
-  it('leave connections to others, whatever one address or waiting refusals take', () => {
-    const { maxConnections, maxConnectionsPerAddress, maxWaitingRefusals } = HTTP_LIMITS;
+  it('leave connections to others, whatever one address takes', () => {
+    const { maxConnections, maxConnectionsPerAddress } = HTTP_LIMITS;
 
     expect(maxConnectionsPerAddress).toBeLessThanOrEqual(maxConnections / 10);
-    expect(maxWaitingRefusals).toBeLessThanOrEqual(maxConnections - 1000);
+  });
+
+  it('end a refusal before clients give up, also when all connections wait for one', () => {
+    const { maxConnections, refusalDelayMs, refusalsPerDelay } = HTTP_LIMITS;
+
+    expect(Math.ceil(maxConnections / refusalsPerDelay) * refusalDelayMs).toBeLessThanOrEqual(5000);
   });
 });
