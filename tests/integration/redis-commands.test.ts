@@ -1,34 +1,31 @@
-import { Redis } from 'ioredis';
+import type { Socket } from 'node:net';
 import { TcpProxy } from '../../dev/faults/tcp-proxy';
 import { RedisConnection } from '../../src/redis/redis-connection';
 import { buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { startService, type TestService } from '../support/harness';
 import { RecordingLogger } from '../support/recording-logger';
+import { monitorRedis } from '../support/redis-monitor';
 
 // Whoever adds one has to say in keysOf() where its keys stand.
 const COMMANDS = ['set', 'get', 'del', 'eval', 'evalsha', 'exists', 'scan'];
 
 let service: TestService;
-const commands: string[][] = [];
-let watcher: Redis;
-let monitor: Redis;
+const commands: (readonly string[])[] = [];
+let monitor: Socket;
 
 beforeAll(async () => {
   service = await startService();
   const url = service.env['REDIS_URL'] ?? '';
-  watcher = new Redis(url);
-  monitor = await watcher.monitor();
-  const database = new URL(url).pathname.slice(1);
-  monitor.on('monitor', (_time: string, args: string[], source: string, from: string) => {
+  const own = new URL(url).pathname.slice(1);
+  monitor = await monitorRedis(url, ({ database, source, args }) => {
     // Another connection's first words count as database 0's.
-    if (from === database && source !== 'lua' && args[0] !== 'hello') commands.push(args);
+    if (database === own && source !== 'lua' && args[0] !== 'hello') commands.push(args);
   });
 });
 
 afterAll(() => {
-  monitor.disconnect();
-  watcher.disconnect();
+  monitor.destroy();
 });
 
 /** How many keys the command names; those of scripts stand behind their number. */

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { Redis } from 'ioredis';
 import { startLocalStack, type LocalStack } from '../../dev/local-stack/local-stack';
 import { CHECK_KEYS } from '../../src/redis/redis-keys';
 import { buildRegistration } from '../support/builders';
@@ -7,6 +6,7 @@ import { eventually } from '../support/eventually';
 import { startService, type TestService } from '../support/harness';
 import { lag } from '../support/kafka-tools';
 import { postJson } from '../support/raw-http';
+import { monitorRedis } from '../support/redis-monitor';
 import { sql, withRedis } from '../support/test-servers';
 import { countByStatus, expectStored, register, startTraffic } from '../support/traffic';
 
@@ -140,10 +140,8 @@ describe('the rate limit', () => {
   it('costs each request one command, whatever the route', async () => {
     // The test before has restarted Redis; until the service has noticed, it does not ask.
     await eventually(async () => expect(await health()).toMatchObject({ message: 'OK' }));
-    const watcher = new Redis(stack.env['REDIS_URL'] ?? '');
-    const monitor = await watcher.monitor();
-    const commands: string[][] = [];
-    monitor.on('monitor', (_time: string, args: string[], source: string) => {
+    const commands: (readonly string[])[] = [];
+    const monitor = await monitorRedis(stack.env['REDIS_URL'] ?? '', ({ source, args }) => {
       // Not the commands within a script, nor those of the background check and of the look at all reservations.
       const isBackground = args[0] === 'scan' || args.some((arg) => CHECK_KEYS.includes(arg));
       if (source !== 'lua' && !isBackground) commands.push(args);
@@ -155,8 +153,7 @@ describe('the rate limit', () => {
       expect(commands.some((args) => args.includes('user:completed:nobody@example.com'))).toBe(true),
     );
 
-    watcher.disconnect();
-    monitor.disconnect();
+    monitor.destroy();
     const counting = commands.filter((args) => args.some((arg) => arg.startsWith('rate-limit:')));
     expect(counting).toHaveLength(3);
     expect(commands).toHaveLength(4);
