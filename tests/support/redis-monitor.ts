@@ -19,6 +19,7 @@ export async function monitorRedis(url: string, take: (command: MonitoredCommand
     socket.once('error', reject);
     createInterface(socket).on('line', (line) => {
       if (line === '+OK') resolve();
+      else if (line.startsWith('-')) reject(new Error(line));
       else take(parse(line));
     });
     socket.write('MONITOR\r\n');
