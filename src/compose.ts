@@ -37,6 +37,7 @@ import { DoubtfulKeysRepair } from './services/doubtful-keys-repair';
 import { HealthService } from './services/health-service';
 import { IdempotentRegistrationService } from './services/idempotent-registration-service';
 import type { Logger, RegistrationQueue, Users } from './services/ports';
+import { PacedWriter } from './services/paced-writer';
 import { RegistrationService } from './services/registration-service';
 import { RegistrationStatusService } from './services/registration-status-service';
 import { RegistrationWriter } from './services/registration-writer';
@@ -132,15 +133,17 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
   const userQueries = new UserQueryService({ completed, users });
   const registrationStatus = new RegistrationStatusService({ completed, users, pending, failed });
   const burial = new DeadLetterBurial({ deadLetters, failed, pending, measurements: metrics, log });
-  const writer = new RegistrationWriter({
-    users,
-    completed,
-    pending,
-    doubtfulKeys,
-    burial,
-    measurements: metrics,
-    tracing,
-  });
+  const writer = new PacedWriter(
+    new RegistrationWriter({
+      users,
+      completed,
+      pending,
+      doubtfulKeys,
+      burial,
+      measurements: metrics,
+      tracing,
+    }),
+  );
 
   const groupProgress = new GroupProgressMonitor({ ask: () => readGroupProgress(kafka, config.kafka), log });
   const liveness = new Liveness(config.consumerEnabled);
@@ -182,7 +185,10 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
   const lifecycle = new Lifecycle(log);
   const health = new HealthService({ dependencies: Object.values(status), lifecycle, liveness });
   const shedder = new LoadShedder(log);
-  const measureRequest: MeasureRequest = (...request) => metrics.answered(...request);
+  const measureRequest: MeasureRequest = (method, route, status, seconds) => {
+    metrics.answered(method, route, status, seconds);
+    writer.answered(status);
+  };
   const app = createApp({
     config: config.http,
     health,
