@@ -16,7 +16,13 @@ function kafkaOf(env: Env): Kafka {
 
 /** Sends records by hand, in order, to partition 0 unless told otherwise. */
 export async function produce(env: Env, messages: readonly Message[]): Promise<void> {
-  const producer = kafkaOf(env).producer({ allowAutoTopicCreation: false, createPartitioner: () => () => 0 });
+  const producer = kafkaOf(env).producer({
+    allowAutoTopicCreation: false,
+    createPartitioner:
+      () =>
+      ({ message }) =>
+        message.partition ?? 0,
+  });
   await producer.connect();
   try {
     await producer.send({ topic: env['KAFKA_TOPIC'] ?? '', messages: [...messages] });
