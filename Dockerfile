@@ -28,7 +28,7 @@ USER 65532:65532
 
 # A roomy young generation, where nearly all that a request allocates dies: it saves an eighth of the CPU of a POST.
 ENV NODE_ENV=production \
-    NODE_OPTIONS="--enable-source-maps --max-semi-space-size=32"
+    NODE_OPTIONS="--enable-source-maps --max-semi-space-size=64"
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 # There is no shell: exec form, and node asks itself.

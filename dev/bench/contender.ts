@@ -10,7 +10,7 @@ import { chooseFreePort } from '../local-stack/ports';
 import type { ContenderRecipe } from './contenders';
 
 // As `npm start` and the image have them, for all contenders alike.
-const nodeOptions = ['--enable-source-maps', '--max-semi-space-size=32'];
+const nodeOptions = ['--enable-source-maps', '--max-semi-space-size=64'];
 const startLimitSeconds = 30;
 const stopLimitMs = 30_000;
 const drainLimitSeconds = 600;
