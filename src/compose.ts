@@ -1,4 +1,5 @@
 import type { Config } from './config/config';
+import { BacklogPace } from './kafka/backlog-pace';
 import { readGroupProgress } from './kafka/group-progress';
 import { GroupProgressMonitor } from './kafka/group-progress-monitor';
 import { createKafka } from './kafka/kafka-client';
@@ -37,7 +38,6 @@ import { DoubtfulKeysRepair } from './services/doubtful-keys-repair';
 import { HealthService } from './services/health-service';
 import { IdempotentRegistrationService } from './services/idempotent-registration-service';
 import type { Logger, RegistrationQueue, Users } from './services/ports';
-import { PacedWriter } from './services/paced-writer';
 import { RegistrationService } from './services/registration-service';
 import { RegistrationStatusService } from './services/registration-status-service';
 import { RegistrationWriter } from './services/registration-writer';
@@ -133,24 +133,24 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
   const userQueries = new UserQueryService({ completed, users });
   const registrationStatus = new RegistrationStatusService({ completed, users, pending, failed });
   const burial = new DeadLetterBurial({ deadLetters, failed, pending, measurements: metrics, log });
-  const writer = new PacedWriter(
-    new RegistrationWriter({
-      users,
-      completed,
-      pending,
-      doubtfulKeys,
-      burial,
-      measurements: metrics,
-      tracing,
-    }),
-  );
+  const writer = new RegistrationWriter({
+    users,
+    completed,
+    pending,
+    doubtfulKeys,
+    burial,
+    measurements: metrics,
+    tracing,
+  });
 
   const groupProgress = new GroupProgressMonitor({ ask: () => readGroupProgress(kafka, config.kafka), log });
   const liveness = new Liveness(config.consumerEnabled);
+  const pace = new BacklogPace();
   const consumer = new RegistrationConsumer({
     kafka,
     config: config.kafka,
     writer,
+    pace,
     liveness,
     kafkaStatus: status.kafka,
     measurements: metrics,
@@ -185,9 +185,9 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
   const lifecycle = new Lifecycle(log);
   const health = new HealthService({ dependencies: Object.values(status), lifecycle, liveness });
   const shedder = new LoadShedder(log);
-  const measureRequest: MeasureRequest = (method, route, status, seconds) => {
-    metrics.answered(method, route, status, seconds);
-    writer.answered(status);
+  const measureRequest: MeasureRequest = (method, route, answer, seconds) => {
+    metrics.answered(method, route, answer, seconds);
+    if (!route.startsWith('/api/health')) pace.requested();
   };
   const app = createApp({
     config: config.http,

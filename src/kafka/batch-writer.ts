@@ -4,6 +4,7 @@ import { Backoff, pause } from '../runtime/backoff';
 import type { Liveness } from '../runtime/liveness';
 import type { Logger, Measurements, ReceivedRecord } from '../services/ports';
 import { headerText, REQUEST_ID_HEADER } from '../services/registration-record';
+import type { BacklogPace } from './backlog-pace';
 
 const BATCH_RECORDS = 500;
 const HEARTBEAT_MS = 1000;
@@ -11,6 +12,7 @@ const LONGEST_WRITE_MS = 30_000;
 
 export interface BatchWriterDeps {
   readonly writer: { write(records: readonly ReceivedRecord[]): Promise<void> };
+  readonly pace: Pick<BacklogPace, 'mustYield' | 'inTurn'>;
   readonly liveness: Liveness;
   readonly measurements: Pick<Measurements, 'wrote'>;
   readonly log: Logger;
@@ -48,11 +50,12 @@ export class BatchWriter {
 
   private async writeParts(payload: EachBatchPayload): Promise<void> {
     const { topic, partition, messages } = payload.batch;
+    const mustYield = this.deps.pace.mustYield(payload.batch);
     for (let start = 0; start < messages.length; start += BATCH_RECORDS) {
       const part = messages.slice(start, start + BATCH_RECORDS);
       this.inHand.set(partition, Number(part[0]?.timestamp));
       const records = part.map((message) => toRecord(topic, partition, message));
-      if (!(await this.writeUntilDone(records, payload))) return;
+      if (!(await this.writeUntilDone(records, payload, mustYield))) return;
       // A consumer that was given up may stand on a topic that is gone. A stop, though, leaves nothing to do again.
       if (!payload.isRunning() && !this.stopping.aborted) return;
       const last = part.at(-1) as KafkaMessage; // A part holds at least one message.
@@ -64,12 +67,14 @@ export class BatchWriter {
   private async writeUntilDone(
     records: readonly ReceivedRecord[],
     payload: EachBatchPayload,
+    mustYield: boolean,
   ): Promise<boolean> {
-    const { writer, liveness, measurements, log } = this.deps;
+    const { writer, pace, liveness, measurements, log } = this.deps;
     const { topic, partition } = payload.batch;
+    const write = (): Promise<void> => writer.write(records);
     const backoff = new Backoff({ minMs: 100, maxMs: 3000 });
     while (!this.stopping.aborted && payload.isRunning() && !payload.isStale()) {
-      const writing = writer.write(records).then(
+      const writing = (mustYield ? pace.inTurn(write) : write()).then(
         () => undefined,
         (error: unknown) => ({ error }),
       );

@@ -18,16 +18,16 @@ export class Backoff {
 }
 
 /** Waits `ms`; returns at once (without an error) when the signal aborts. Never keeps the process alive. */
-export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', end);
+      signal.removeEventListener('abort', end);
       resolve();
     };
     const timer = setTimeout(end, ms);
     timer.unref();
-    if (signal?.aborted) end();
-    else signal?.addEventListener('abort', end);
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end);
   });
 }

@@ -34,7 +34,7 @@ function setUp(count = 1) {
     return writer.outcome();
   };
   const payload = {
-    batch: { topic: 'topic', partition: 2, messages: messages(count) },
+    batch: { topic: 'topic', partition: 2, messages: messages(count), highWatermark: '0' },
     isRunning: () => kafka.isRunning,
     isStale: () => kafka.isStale,
     heartbeat: () => {
@@ -48,8 +48,17 @@ function setUp(count = 1) {
     },
   } as unknown as EachBatchPayload;
   const measurements = new RecordingMeasurements();
-  const batches = new BatchWriter({ writer: { write }, liveness, measurements, log }, stopping.signal);
-  return { measurements, events, written, stopping, liveness, log, kafka, writer, payload, batches };
+  const pace = {
+    isYielding: false,
+    mustYield: () => pace.isYielding,
+    inTurn: (write: () => Promise<void>) => {
+      events.push('turn');
+      return write();
+    },
+  };
+  const deps = { writer: { write }, pace, liveness, measurements, log };
+  const batches = new BatchWriter(deps, stopping.signal);
+  return { pace, measurements, events, written, stopping, liveness, log, kafka, writer, payload, batches };
 }
 
 const commitOf = (offset: string): string =>
@@ -67,6 +76,20 @@ describe('BatchWriter', () => {
     await batches.write(payload);
 
     expect(events).toEqual(['write 3 from 100', 'resolve 102', commitOf('103'), 'heartbeat']);
+  });
+
+  it('writes each part of a backlog in a turn, when it has to', async () => {
+    const { batches, pace, payload, events } = setUp(501);
+    pace.isYielding = true;
+
+    await batches.write(payload);
+
+    expect(events.filter((event) => /^(turn|write)/.test(event))).toEqual([
+      'turn',
+      'write 500 from 100',
+      'turn',
+      'write 1 from 600',
+    ]);
   });
 
   it('writes 500 records at a time and commits each part by itself', async () => {

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { KafkaJSConnectionError, KafkaJSNonRetriableError, type Kafka } from 'kafkajs';
 import { loadConfig } from '../../../src/config/config';
+import { BacklogPace } from '../../../src/kafka/backlog-pace';
 import { RegistrationConsumer } from '../../../src/kafka/registration-consumer';
 import type { WatchedConsumer } from '../../../src/kafka/stall-watchdog';
 import { Liveness } from '../../../src/runtime/liveness';
@@ -45,6 +46,7 @@ function setUp() {
       },
     },
     writer: { write: () => Promise.resolve() },
+    pace: new BacklogPace(),
   });
   return { consumer, consumers, watched, kafkaStatus, liveness, log };
 }

@@ -1,0 +1,74 @@
+import type { Batch } from 'kafkajs';
+import { withTimeout } from '../runtime/timeout';
+
+/** Requests come in: the last one was answered no longer ago. */
+const LATELY_MS = 1000;
+/** A backlog shrinks fast enough while so many times as many records are written as arrive. */
+const AHEAD = 1.5;
+/** When it does not, all partitions write at once for so long. */
+const HURRY_MS = 5000;
+const LONGEST_REST_MS = 100;
+// A partition whose write is blocked holds the others up no longer.
+const LONGEST_TURN_MS = 500;
+const LONGEST_WAIT_MS = 2000;
+
+/** What one fetch found in a partition. */
+interface Fetched {
+  /** The offset of the first record it brought. */
+  readonly first: number;
+  /** The offset behind the partition's last record. */
+  readonly end: number;
+  /** Whether there was more than it brought. */
+  readonly isBacklog: boolean;
+}
+
+/**
+ * Lets a backlog be written without making requests wait for the CPU, which PostgreSQL, Redis and Kafka may share with
+ * this process: while requests come in, one batch at a time, and a rest after each as long as it took. Not where a backlog
+ * would grow by it, whoever sends the records: what counts is how far each partition's end moves on.
+ */
+export class BacklogPace {
+  private readonly fetched = new Map<number, Fetched>();
+  private requestedAt = -Infinity;
+  private hurryUntil = -Infinity;
+  private lastTurn: Promise<void> = Promise.resolve();
+
+  /** A request was answered. */
+  requested(): void {
+    this.requestedAt = performance.now();
+  }
+
+  /** Takes in what a fetch brought of one partition; whether it has to be written in turns. */
+  mustYield({
+    partition,
+    messages,
+    highWatermark,
+  }: Pick<Batch, 'partition' | 'messages' | 'highWatermark'>): boolean {
+    const end = Number(highWatermark);
+    const last = Number(messages.at(-1)?.offset);
+    const now: Fetched = { first: Number(messages[0]?.offset), end, isBacklog: last + 1 < end };
+    const before = this.fetched.get(partition);
+    this.fetched.set(partition, now);
+    if (!now.isBacklog) return false;
+    const at = performance.now();
+    if (before?.isBacklog && now.first - before.first < AHEAD * (end - before.end))
+      this.hurryUntil = at + HURRY_MS;
+    return at >= this.hurryUntil && at - this.requestedAt < LATELY_MS;
+  }
+
+  /** Begins `write` when the turn before it is over. Settles as `write` does; the rest belongs to the turn. */
+  async inTurn(write: () => Promise<void>): Promise<void> {
+    const before = this.lastTurn;
+    let endTurn: () => void = () => undefined;
+    this.lastTurn = new Promise((resolve) => (endTurn = resolve));
+    await withTimeout(before, LONGEST_WAIT_MS, () => new Error('blocked')).catch(() => undefined);
+    const startedAt = performance.now();
+    const limit = setTimeout(endTurn, LONGEST_TURN_MS);
+    try {
+      await write();
+    } finally {
+      clearTimeout(limit);
+      setTimeout(endTurn, Math.min(performance.now() - startedAt, LONGEST_REST_MS)).unref();
+    }
+  }
+}
