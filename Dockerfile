@@ -26,7 +26,8 @@ COPY --from=build /app/dist ./dist
 # By number, so that Kubernetes can check runAsNonRoot.
 USER 65532:65532
 
-# A roomy young generation, where nearly all that a request allocates dies: it saves an eighth of the CPU of a POST.
+# A roomy young generation (3 × 64 MB), where nearly all that a request allocates dies: each collection copies what all
+# requests under way hold, so half as many of them are a fifth more registrations when hundreds are under way.
 ENV NODE_ENV=production \
     NODE_OPTIONS="--enable-source-maps --max-semi-space-size=64"
 EXPOSE 8000

@@ -18,8 +18,8 @@ interface Fetched {
   readonly first: number;
   /** The offset behind the partition's last record. */
   readonly end: number;
-  /** Whether there was more than it brought. */
-  readonly isBacklog: boolean;
+  /** Whether it is written in turns. Of the time in which it is not, no pace is to blame for what arrived. */
+  readonly mustYield: boolean;
 }
 
 /**
@@ -44,16 +44,16 @@ export class BacklogPace {
     messages,
     highWatermark,
   }: Pick<Batch, 'partition' | 'messages' | 'highWatermark'>): boolean {
-    const end = Number(highWatermark);
-    const last = Number(messages.at(-1)?.offset);
-    const now: Fetched = { first: Number(messages[0]?.offset), end, isBacklog: last + 1 < end };
-    const before = this.fetched.get(partition);
-    this.fetched.set(partition, now);
-    if (!now.isBacklog) return false;
     const at = performance.now();
-    if (before?.isBacklog && now.first - before.first < AHEAD * (end - before.end))
-      this.hurryUntil = at + HURRY_MS;
-    return at >= this.hurryUntil && at - this.requestedAt < LATELY_MS;
+    const end = Number(highWatermark);
+    const first = Number(messages[0]?.offset);
+    const before = this.fetched.get(partition);
+    if (before?.mustYield && first - before.first < AHEAD * (end - before.end)) this.hurryUntil = at + HURRY_MS;
+
+    const isBacklog = Number(messages.at(-1)?.offset) + 1 < end;
+    const mustYield = isBacklog && at >= this.hurryUntil && at - this.requestedAt < LATELY_MS;
+    this.fetched.set(partition, { first, end, mustYield });
+    return mustYield;
   }
 
   /** Begins `write` when the turn before it is over. Settles as `write` does; the rest belongs to the turn. */

@@ -63,11 +63,14 @@ describe('BacklogPace', () => {
       expect(pace.mustYield(fetched(900, 1799, 9000, 1))).toBe(true);
     });
 
-    it('although all that gathered in an outage came since the fetch before it, which left nothing', () => {
-      const pace = requested();
-      pace.mustYield(fetched(0, 9, 10));
+    it('whatever arrived since a fetch that was not written in turns', () => {
+      const [outage, silence] = [requested(), new BacklogPace()];
+      outage.mustYield(fetched(0, 9, 10));
+      silence.mustYield(fetched(0, 899, 9000));
+      silence.requested();
 
-      expect(pace.mustYield(fetched(10, 909, 9000))).toBe(true);
+      expect(outage.mustYield(fetched(10, 909, 9000))).toBe(true);
+      expect(silence.mustYield(fetched(0, 899, 18_000))).toBe(true);
     });
   });
 
