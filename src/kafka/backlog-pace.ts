@@ -48,7 +48,8 @@ export class BacklogPace {
     const end = Number(highWatermark);
     const first = Number(messages[0]?.offset);
     const before = this.fetched.get(partition);
-    if (before?.mustYield && first - before.first < AHEAD * (end - before.end)) this.hurryUntil = at + HURRY_MS;
+    if (before?.mustYield && first - before.first < AHEAD * (end - before.end))
+      this.hurryUntil = at + HURRY_MS;
 
     const isBacklog = Number(messages.at(-1)?.offset) + 1 < end;
     const mustYield = isBacklog && at >= this.hurryUntil && at - this.requestedAt < LATELY_MS;
