@@ -8,7 +8,8 @@ const AHEAD = 1.5;
 /** When it does not, all partitions write at once for so long. */
 const HURRY_MS = 5000;
 const LONGEST_REST_MS = 100;
-// A partition whose write is blocked holds the others up no longer.
+// A partition whose write is blocked holds the next one up no longer, and all that are blocked hold nobody up for longer
+// than the wait: a stop or a rebalance waits behind it.
 const LONGEST_TURN_MS = 500;
 const LONGEST_WAIT_MS = 2000;
 
@@ -33,7 +34,7 @@ export class BacklogPace {
   private hurryUntil = -Infinity;
   private lastTurn: Promise<void> = Promise.resolve();
 
-  /** A request was answered. */
+  /** A request was answered: one of those that people wait for, no health check. */
   requested(): void {
     this.requestedAt = performance.now();
   }
