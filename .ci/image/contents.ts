@@ -53,7 +53,7 @@ function configProblems(config: ImageConfig): (string | false)[] {
   return [
     config.User !== '65532:65532' && `the user is ${config.User ?? 'root'}`,
     config.Entrypoint?.join() !== '/nodejs/bin/node' && 'another entry point',
-    config.Cmd?.join() !== 'dist/main.js' && 'another command',
+    config.Cmd?.at(-1) !== 'dist/main.js' && 'another command',
     config.StopSignal !== undefined && !/^(SIGTERM|15)$/.test(config.StopSignal) && 'another stop signal',
     !('8000/tcp' in (config.ExposedPorts ?? {})) && 'port 8000 is not exposed',
     !config.Env?.includes('NODE_ENV=production') && 'NODE_ENV is not production',

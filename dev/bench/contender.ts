@@ -7,10 +7,9 @@ import { ask } from '../faults/http-client';
 import { OwnedProcess } from '../local-stack/owned-process';
 import { checkoutDir } from '../local-stack/paths';
 import { chooseFreePort } from '../local-stack/ports';
+import { productionOptions } from '../production-options';
 import type { ContenderRecipe } from './contenders';
 
-// As `npm start` and the image have them, for all contenders alike.
-const nodeOptions = ['--enable-source-maps', '--max-semi-space-size=64'];
 const startLimitSeconds = 30;
 const stopLimitMs = 30_000;
 const drainLimitSeconds = 600;
@@ -111,7 +110,7 @@ async function startProcess(
   recipe: ContenderRecipe,
   env: Env,
 ): Promise<{ running: OwnedProcess; seconds: number }> {
-  const args = [...nodeOptions, recipe.program];
+  const args = [...productionOptions, recipe.program];
   const command = { file: process.execPath, args, cwd: checkoutDir, env: { ...process.env, ...env } };
   // Its log goes where production's goes: to a reader, here the one that forgets.
   const startedAt = performance.now();

@@ -58,7 +58,7 @@ async function compare(
   const service = running.filter(({ recipe }) => recipe.name === 'service');
   const duringDrain = (contender: Contender) =>
     measurePostsDuringDrain(contender, rate, results.medianOf('drain, rows/s', contender.recipe.name));
-  await each(`${rate} POSTs a second during a drain`, fewRounds, duringDrain, service);
+  await each(`${rate} POSTs a second during a drain`, rounds, duringDrain, service);
   await each('memory', 1, ({ rssMb }) => Promise.resolve({ 'memory at the end, MB': rssMb }));
 }
 

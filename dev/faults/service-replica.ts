@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { OwnedProcess } from '../local-stack/owned-process';
 import { checkoutDir } from '../local-stack/paths';
 import { withLog } from '../local-stack/server-log';
+import { productionOptions } from '../production-options';
 import { ask } from './http-client';
 import type { TcpProxy } from './tcp-proxy';
 
@@ -74,7 +75,7 @@ export class ServiceReplica {
     const { env, port, log, nodeOptions } = this.options;
     const command = {
       file: process.execPath,
-      args: ['--enable-source-maps', ...probe, ...nodeOptions, 'dist/main.js'],
+      args: [...productionOptions, ...probe, ...nodeOptions, 'dist/main.js'],
       cwd: checkoutDir,
       env: { ...env, PORT: String(port) },
     };
