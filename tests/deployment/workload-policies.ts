@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { productionOptions } from '../../dev/production-options';
 import { selects, type Container, type Labels, type Manifests, type PodTemplate } from './manifests';
 import type { Policy } from './policy';
 
@@ -32,6 +33,20 @@ export const workloadPolicies: readonly Policy[] = [
     },
     plant: (manifests) => {
       manifests.container.resources.limits['memory'] = '384Mi';
+    },
+  },
+  {
+    rule: "the pods' node has the options of `npm start`, whether from the image or from the arguments",
+    check: ({ container: { args } }) => {
+      const ofImage =
+        /NODE_OPTIONS="([^"]*)"/.exec(readFileSync('Dockerfile', 'utf8'))?.[1]?.split(' ') ?? [];
+      return productionOptions
+        .filter((option) => ![...ofImage, ...args].includes(option))
+        .map((option) => `no ${option}`);
+    },
+    // The arguments take the place of the image's, which have it too.
+    plant: ({ container }) => {
+      container.args = container.args.filter((arg) => !arg.startsWith('--initial-old-space-size'));
     },
   },
   {
