@@ -7,7 +7,9 @@ const LATELY_MS = 1000;
 const AHEAD = 1.5;
 /** When it does not, all partitions write at once for so long. */
 const HURRY_MS = 5000;
-const LONGEST_REST_MS = 100;
+/** Two thirds of the time belong to the requests; a write that takes long waits for its server and needs no such rest. */
+const REST_PER_TURN = 2;
+const LONGEST_REST_MS = 50;
 // A partition whose write is blocked holds the next one up no longer, and all that are blocked hold nobody up for longer
 // than the wait: a stop or a rebalance waits behind it.
 const LONGEST_TURN_MS = 500;
@@ -25,8 +27,8 @@ interface Fetched {
 
 /**
  * Lets a backlog be written without making requests wait for the CPU, which PostgreSQL, Redis and Kafka may share with
- * this process: while requests come in, one batch at a time, and a rest after each as long as it took. Not where a backlog
- * would grow by it, whoever sends the records: what counts is how far each partition's end moves on.
+ * this process: while requests come in, one batch at a time, and a rest after each of twice the time it took. Not where a
+ * backlog would grow by it, whoever sends the records: what counts is how far each partition's end moves on.
  */
 export class BacklogPace {
   private readonly fetched = new Map<number, Fetched>();
@@ -70,7 +72,8 @@ export class BacklogPace {
       await write();
     } finally {
       clearTimeout(limit);
-      setTimeout(endTurn, Math.min(performance.now() - startedAt, LONGEST_REST_MS)).unref();
+      const restMs = REST_PER_TURN * (performance.now() - startedAt);
+      setTimeout(endTurn, Math.min(restMs, LONGEST_REST_MS)).unref();
     }
   }
 }

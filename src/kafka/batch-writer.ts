@@ -7,6 +7,8 @@ import { headerText, REQUEST_ID_HEADER } from '../services/registration-record';
 import type { BacklogPace } from './backlog-pace';
 
 const BATCH_RECORDS = 500;
+// So few that a request waits for one turn of a backlog no longer than for other requests.
+const YIELDING_RECORDS = 100;
 const HEARTBEAT_MS = 1000;
 const LONGEST_WRITE_MS = 30_000;
 
@@ -18,7 +20,7 @@ export interface BatchWriterDeps {
   readonly log: Logger;
 }
 
-/** Hands fetched records to the writer, up to BATCH_RECORDS at a time, and commits the offset behind each part. */
+/** Hands fetched records to the writer, some hundreds at a time, and commits the offset behind each part. */
 export class BatchWriter {
   /** By partition: when the oldest record of its batch was sent, epoch milliseconds. */
   private readonly inHand = new Map<number, number>();
@@ -51,8 +53,9 @@ export class BatchWriter {
   private async writeParts(payload: EachBatchPayload): Promise<void> {
     const { topic, partition, messages } = payload.batch;
     const mustYield = this.deps.pace.mustYield(payload.batch);
-    for (let start = 0; start < messages.length; start += BATCH_RECORDS) {
-      const part = messages.slice(start, start + BATCH_RECORDS);
+    const size = mustYield ? YIELDING_RECORDS : BATCH_RECORDS;
+    for (let start = 0; start < messages.length; start += size) {
+      const part = messages.slice(start, start + size);
       this.inHand.set(partition, Number(part[0]?.timestamp));
       const records = part.map((message) => toRecord(topic, partition, message));
       if (!(await this.writeUntilDone(records, payload, mustYield))) return;

@@ -5,7 +5,7 @@ import { BacklogPace } from '../../../src/kafka/backlog-pace';
 const LATELY_MS = 1000;
 const HURRY_MS = 5000;
 const TOOK_MS = 150;
-const LONGEST_REST_MS = 100;
+const LONGEST_REST_MS = 50;
 const LONGEST_TURN_MS = 500;
 
 /** A fetch of partition 0, with records from `first` up to `last`, when the partition's end was `end`. */
@@ -90,7 +90,7 @@ describe('BacklogPace', () => {
       return { results, begun, begunSoFar: () => begun.map(({ nth }) => nth) };
     }
 
-    it('one at a time, with a rest of 100 ms at most between them, however many wait', async () => {
+    it('one at a time, with a rest of 50 ms at most between them, however many wait', async () => {
       const { results, begun, begunSoFar } = setUp(5);
 
       for (let nth = 0; nth < 5; nth += 1) {
@@ -105,10 +105,10 @@ describe('BacklogPace', () => {
       }
     });
 
-    it('with a rest as long as the write took', async () => {
+    it('with a rest of twice the time that the write took', async () => {
       const { begun, begunSoFar } = setUp(2);
 
-      await jest.advanceTimersByTimeAsync(40);
+      await jest.advanceTimersByTimeAsync(20);
       begun[0]?.end();
       await jest.advanceTimersByTimeAsync(39);
       expect(begunSoFar()).toEqual([0]);
@@ -139,7 +139,7 @@ describe('BacklogPace', () => {
     it('also behind a failure, which its caller hears of at once', async () => {
       const { results, begun, begunSoFar } = setUp(2);
 
-      await jest.advanceTimersByTimeAsync(40);
+      await jest.advanceTimersByTimeAsync(20);
       begun[0]?.end(new UnavailableError('away'));
       await expect(results[0]).rejects.toThrow('away');
       await jest.advanceTimersByTimeAsync(40);

@@ -78,17 +78,19 @@ describe('BatchWriter', () => {
     expect(events).toEqual(['write 3 from 100', 'resolve 102', commitOf('103'), 'heartbeat']);
   });
 
-  it('writes each part of a backlog in a turn, when it has to', async () => {
-    const { batches, pace, payload, events } = setUp(501);
+  it('writes a backlog in turns of 100 records, when it has to', async () => {
+    const { batches, pace, payload, events } = setUp(201);
     pace.isYielding = true;
 
     await batches.write(payload);
 
     expect(events.filter((event) => /^(turn|write)/.test(event))).toEqual([
       'turn',
-      'write 500 from 100',
+      'write 100 from 100',
       'turn',
-      'write 1 from 600',
+      'write 100 from 200',
+      'turn',
+      'write 1 from 300',
     ]);
   });
 
