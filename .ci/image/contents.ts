@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { productionOptions, program } from '../../dev/production-options';
 import { asInTheDeployment, onThisHost, podman } from './podman';
 
 const sizeLimitMb = 200;
@@ -53,7 +54,7 @@ function configProblems(config: ImageConfig): (string | false)[] {
   return [
     config.User !== '65532:65532' && `the user is ${config.User ?? 'root'}`,
     config.Entrypoint?.join() !== '/nodejs/bin/node' && 'another entry point',
-    config.Cmd?.at(-1) !== 'dist/main.js' && 'another command',
+    commandOf(config) !== [...productionOptions, program].join(' ') && 'another command than `npm start`',
     config.StopSignal !== undefined && !/^(SIGTERM|15)$/.test(config.StopSignal) && 'another stop signal',
     !('8000/tcp' in (config.ExposedPorts ?? {})) && 'port 8000 is not exposed',
     !config.Env?.includes('NODE_ENV=production') && 'NODE_ENV is not production',
@@ -64,6 +65,12 @@ function configProblems(config: ImageConfig): (string | false)[] {
       (name) => !(`org.opencontainers.image.${name}` in (config.Labels ?? {})) && `no label ${name}`,
     ),
   ];
+}
+
+function commandOf({ Env = [], Cmd = [] }: ImageConfig): string {
+  const setting = 'NODE_OPTIONS=';
+  const options = Env.find((entry) => entry.startsWith(setting))?.slice(setting.length);
+  return [options, ...Cmd].join(' ');
 }
 
 function insideProblems(inside: Inside): (string | false)[] {

@@ -1,5 +1,6 @@
-/** The middle one; the mean of the two in the middle of an even number. NaN when there is none. */
+/** The middle one; the mean of the two in the middle of an even number. NaN when there is none, or one of them is. */
 export function median(values: readonly number[]): number {
+  if (values.some(Number.isNaN)) return NaN;
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length / 2;
   const upper = sorted[Math.floor(middle)] ?? NaN;

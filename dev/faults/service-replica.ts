@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { OwnedProcess } from '../local-stack/owned-process';
 import { checkoutDir } from '../local-stack/paths';
 import { withLog } from '../local-stack/server-log';
-import { productionOptions } from '../production-options';
+import { productionOptions, program } from '../production-options';
 import { ask } from './http-client';
 import type { TcpProxy } from './tcp-proxy';
 
@@ -75,7 +75,7 @@ export class ServiceReplica {
     const { env, port, log, nodeOptions } = this.options;
     const command = {
       file: process.execPath,
-      args: [...productionOptions, ...probe, ...nodeOptions, 'dist/main.js'],
+      args: [...productionOptions, ...probe, ...nodeOptions, program],
       cwd: checkoutDir,
       env: { ...env, PORT: String(port) },
     };

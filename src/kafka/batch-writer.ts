@@ -9,6 +9,9 @@ import type { BacklogPace } from './backlog-pace';
 const BATCH_RECORDS = 500;
 // So few that a request waits for one turn of a backlog no longer than for other requests.
 const YIELDING_RECORDS = 100;
+// So few at a time take long with a slow server: behind this, what is left of a fetch is written as without requests. The
+// next fetch then tells whether the backlog shrinks.
+const LONGEST_YIELD_MS = 3000;
 const HEARTBEAT_MS = 1000;
 const LONGEST_WRITE_MS = 30_000;
 
@@ -52,10 +55,11 @@ export class BatchWriter {
 
   private async writeParts(payload: EachBatchPayload): Promise<void> {
     const { topic, partition, messages } = payload.batch;
-    const mustYield = this.deps.pace.mustYield(payload.batch);
-    const size = mustYield ? YIELDING_RECORDS : BATCH_RECORDS;
-    for (let start = 0; start < messages.length; start += size) {
-      const part = messages.slice(start, start + size);
+    const yieldUntil = this.deps.pace.mustYield(payload.batch) ? performance.now() + LONGEST_YIELD_MS : 0;
+    for (let start = 0, end = 0; start < messages.length; start = end) {
+      const mustYield = performance.now() < yieldUntil;
+      end = start + (mustYield ? YIELDING_RECORDS : BATCH_RECORDS);
+      const part = messages.slice(start, end);
       this.inHand.set(partition, Number(part[0]?.timestamp));
       const records = part.map((message) => toRecord(topic, partition, message));
       if (!(await this.writeUntilDone(records, payload, mustYield))) return;

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { productionOptions } from '../../dev/production-options';
+import { optionsOf, productionOptions } from '../../dev/production-options';
 import { selects, type Container, type Labels, type Manifests, type PodTemplate } from './manifests';
 import type { Policy } from './policy';
 
@@ -24,10 +24,13 @@ export const workloadPolicies: readonly Policy[] = [
       const old = Number(/--max-old-space-size=(\d+)/.exec(args.join(' '))?.[1]);
       const semiSpace = Number(/--max-semi-space-size=(\d+)/.exec(readFileSync('Dockerfile', 'utf8'))?.[1]);
       const heap = old + semiSpaces * semiSpace;
+      // V8 takes at most half of the largest size.
+      const initial = Number(/--initial-old-space-size=(\d+)/.exec(args.join(' '))?.[1]);
       const limit = parseInt(resources.limits['memory'] ?? '', 10);
       return [
         resources.limits['memory'] === resources.requests['memory'] ? '' : 'memory may be evicted',
         resources.limits['cpu'] === undefined ? '' : 'a CPU limit throttles',
+        initial <= old / 2 ? '' : `${initial} MB of the old generation at the start, ${old} at most`,
         heap <= limit * heapShare ? '' : `a heap of ${heap} MB in ${limit} MB`,
       ].filter(Boolean);
     },
@@ -41,12 +44,11 @@ export const workloadPolicies: readonly Policy[] = [
       const ofImage =
         /NODE_OPTIONS="([^"]*)"/.exec(readFileSync('Dockerfile', 'utf8'))?.[1]?.split(' ') ?? [];
       return productionOptions
-        .filter((option) => ![...ofImage, ...args].includes(option))
+        .filter((option) => ![...ofImage, ...optionsOf(args)].includes(option))
         .map((option) => `no ${option}`);
     },
-    // The arguments take the place of the image's, which have it too.
     plant: ({ container }) => {
-      container.args = container.args.filter((arg) => !arg.startsWith('--initial-old-space-size'));
+      container.args.reverse();
     },
   },
   {

@@ -94,6 +94,25 @@ describe('BatchWriter', () => {
     ]);
   });
 
+  it('writes a backlog in turns for three seconds, and what is left then as ever', async () => {
+    const { batches, pace, payload, writer, events } = setUp(801);
+    pace.isYielding = true;
+    writer.outcome = () => new Promise((resolve) => setTimeout(resolve, 1500));
+
+    const done = batches.write(payload);
+    await jest.advanceTimersByTimeAsync(10_000);
+    await done;
+
+    expect(events.filter((event) => /^(turn|write)/.test(event))).toEqual([
+      'turn',
+      'write 100 from 100',
+      'turn',
+      'write 100 from 200',
+      'write 500 from 300',
+      'write 101 from 800',
+    ]);
+  });
+
   it('writes 500 records at a time and commits each part by itself', async () => {
     const { batches, payload, events } = setUp(1001);
 
