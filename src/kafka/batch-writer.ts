@@ -56,10 +56,11 @@ export class BatchWriter {
   private async writeParts(payload: EachBatchPayload): Promise<void> {
     const { topic, partition, messages } = payload.batch;
     const yieldUntil = this.deps.pace.mustYield(payload.batch) ? performance.now() + LONGEST_YIELD_MS : 0;
-    for (let start = 0, end = 0; start < messages.length; start = end) {
+    let start = 0;
+    while (start < messages.length) {
       const mustYield = performance.now() < yieldUntil;
-      end = start + (mustYield ? YIELDING_RECORDS : BATCH_RECORDS);
-      const part = messages.slice(start, end);
+      const part = messages.slice(start, start + (mustYield ? YIELDING_RECORDS : BATCH_RECORDS));
+      start += part.length;
       this.inHand.set(partition, Number(part[0]?.timestamp));
       const records = part.map((message) => toRecord(topic, partition, message));
       if (!(await this.writeUntilDone(records, payload, mustYield))) return;
