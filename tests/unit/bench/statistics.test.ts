@@ -10,6 +10,10 @@ describe('median', () => {
 
   it('of nothing is no number', () => expect(median([])).toBeNaN());
 
+  it('of a round that could not be measured, beside others, is no number', () => {
+    expect(median([NaN, 1, 2])).toBeNaN();
+  });
+
   it('leaves its input in order', () => {
     const values = [3, 1, 2];
     median(values);
