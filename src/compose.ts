@@ -205,7 +205,11 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     port: config.http.port,
     app,
     admission: {
-      isFull: (underWay) => shedder.isFull(underWay),
+      isFull: (underWay) => {
+        const isFull = shedder.isFull(underWay);
+        if (isFull) pace.refused();
+        return isFull;
+      },
       answered: () => shedder.answered(),
       refuse: createRefusal(config.http.allowedOrigins, measureRequest),
     },

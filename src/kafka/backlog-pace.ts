@@ -5,7 +5,7 @@ import { withTimeout } from '../runtime/timeout';
 const LATELY_MS = 1000;
 /** A backlog shrinks fast enough while so many times as many records are written as arrive. */
 const AHEAD = 1.5;
-/** When it does not, all partitions write at once for so long. */
+/** When it does not, or requests are refused, all partitions write at once for so long. */
 const HURRY_MS = 5000;
 /** Two thirds of the time belong to the requests; a write that takes long waits for its server and needs no such rest. */
 const REST_PER_TURN = 2;
@@ -28,7 +28,8 @@ interface Fetched {
 /**
  * Lets a backlog be written without making requests wait for the CPU, which PostgreSQL, Redis and Kafka may share with
  * this process: while requests come in, one batch at a time, and a rest after each of twice the time it took. Not where a
- * backlog would grow by it, whoever sends the records: what counts is how far each partition's end moves on.
+ * backlog would grow by it, whoever sends the records: what counts is how far each partition's end moves on. And not while
+ * requests are refused.
  */
 export class BacklogPace {
   private readonly fetched = new Map<number, Fetched>();
@@ -39,6 +40,11 @@ export class BacklogPace {
   /** A request was answered: one of those that people wait for, no health check. */
   requested(): void {
     this.requestedAt = performance.now();
+  }
+
+  /** One was refused. What was accepted before goes first: if it waited, more would be accepted than is written. */
+  refused(): void {
+    this.hurryUntil = performance.now() + HURRY_MS;
   }
 
   /** Takes in what a fetch brought of one partition; whether it has to be written in turns. */

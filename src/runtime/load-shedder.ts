@@ -1,8 +1,11 @@
 import { performance, type EventLoopUtilization } from 'node:perf_hooks';
 
 const WINDOW_MS = 50;
-/** A request that is let in finds at most so many milliseconds of other requests' work in front of it. */
-const WORK_AHEAD_MS = 150;
+/**
+ * A request that is let in finds at most so many milliseconds of other requests' work in front of it. So do the records it
+ * leaves for the consumer, at each of their steps: with 150, 5,000 requests a second were let in and 3,000 written.
+ */
+const WORK_AHEAD_MS = 75;
 /** Always let in: a burst that comes after silence tells nothing about what can be done in a second. */
 const ALWAYS = 100;
 const SATURATED = 0.98;

@@ -4,7 +4,7 @@ import type { User } from '../../src/domain/user';
 import { buildRegistration, buildUser } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { InMemoryUsers } from '../support/fakes';
-import { startUnready } from '../support/harness';
+import { startUnready, type TestService } from '../support/harness';
 import { createTopics, lag, produce } from '../support/kafka-tools';
 import { isolatedServers } from '../support/test-servers';
 
@@ -12,6 +12,7 @@ const PARTITIONS = [0, 1, 2];
 const SENDS = 14;
 /** For each partition: a record batch so small that a fetch brings some of all partitions. */
 const RECORDS_PER_SEND = 300;
+const WAITING = 150;
 
 function buildMessages(partition: number): Message[] {
   return Array.from({ length: RECORDS_PER_SEND }, () => {
@@ -23,6 +24,7 @@ function buildMessages(partition: number): Message[] {
 /** Each write takes as long as a request, and knows whether it began beside another one. */
 class WatchedUsers extends InMemoryUsers {
   request: () => Promise<unknown> = () => Promise.resolve();
+  end: () => void = () => undefined;
   readonly begunAlone: boolean[] = [];
   readonly emails = new Set<string>();
   private underWay = 0;
@@ -40,20 +42,45 @@ class WatchedUsers extends InMemoryUsers {
   }
 }
 
-/** Which writes of a backlog began alone, when each takes as long as a request to this path. */
-async function drain(path: string): Promise<boolean[]> {
+/** Which writes of a backlog began alone, when each takes as long as what `send` makes of the service. */
+async function drain(send: (service: TestService, users: WatchedUsers) => WatchedUsers['request']) {
   const env = await isolatedServers();
   await createTopics(env);
   for (let nth = 0; nth < SENDS; nth += 1) await produce(env, PARTITIONS.flatMap(buildMessages));
   const users = new WatchedUsers();
 
-  const service = await startUnready(env, { users });
-  users.request = () => service.http.get(path).expect(200);
+  const service = await startUnready(env, { users, httpLimits: { refusalDelayMs: 10 } });
+  users.request = send(service, users);
   await eventually(async () => expect(await lag(env)).toBe(0));
+  users.end();
   await service.stop();
 
   expect(users.emails.size).toBe(SENDS * PARTITIONS.length * RECORDS_PER_SEND);
   return users.begunAlone;
+}
+
+/** Sends a request that is answered with this status. */
+const ask =
+  (path: string, status: number) =>
+  ({ http }: TestService) =>
+  () =>
+    http.get(path).expect(status);
+
+/** More requests than are always let in wait for their answers until the end, and the event loop never rests. */
+function overload({ http }: TestService, users: WatchedUsers): void {
+  const isOver = new Promise<void>((resolve) => (users.end = resolve));
+  let asked = 0;
+  users.list = async () => {
+    if ((asked += 1) <= WAITING) await isOver;
+    return { users: [], next: undefined };
+  };
+  let isBusy = true;
+  void isOver.then(() => (isBusy = false));
+  const keepBusy = (): void => {
+    if (isBusy) setImmediate(keepBusy);
+  };
+  keepBusy();
+  void Promise.all(Array.from({ length: WAITING }, () => http.get('/api/users')));
 }
 
 const shareOf = (begunAlone: readonly boolean[]): number =>
@@ -61,10 +88,19 @@ const shareOf = (begunAlone: readonly boolean[]): number =>
 
 describe('a backlog', () => {
   it('is written one batch at a time while requests come in', async () => {
-    expect(shareOf(await drain('/api/users'))).toBeGreaterThan(0.7);
+    expect(shareOf(await drain(ask('/api/users', 200)))).toBeGreaterThan(0.7);
   });
 
   it('is written by all partitions at once while none but health checks do', async () => {
-    expect(shareOf(await drain('/api/health/live'))).toBeLessThan(0.5);
+    expect(shareOf(await drain(ask('/api/health/live', 200)))).toBeLessThan(0.5);
+  });
+
+  it('is written by all partitions at once while requests are refused: it must not grow by what is accepted', async () => {
+    const begunAlone = await drain((service, users) => {
+      overload(service, users);
+      return () => eventually(() => service.http.get('/api/users').expect(503));
+    });
+
+    expect(shareOf(begunAlone)).toBeLessThan(0.5);
   });
 });

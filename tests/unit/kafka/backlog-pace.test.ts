@@ -63,6 +63,17 @@ describe('BacklogPace', () => {
       expect(pace.mustYield(fetched(900, 1799, 9000, 1))).toBe(true);
     });
 
+    it('not for five seconds after a request was refused', () => {
+      const pace = requested();
+      pace.refused();
+
+      jest.advanceTimersByTime(HURRY_MS - 1);
+      pace.requested();
+      expect(pace.mustYield(fetched(0, 899, 9000))).toBe(false);
+      jest.advanceTimersByTime(1);
+      expect(pace.mustYield(fetched(900, 1799, 9000))).toBe(true);
+    });
+
     it('whatever arrived since a fetch that was not written in turns', () => {
       const [outage, silence] = [requested(), new BacklogPace()];
       outage.mustYield(fetched(0, 9, 10));
