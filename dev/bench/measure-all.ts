@@ -38,7 +38,7 @@ export async function measureAll(running: readonly Contender[], plan: Plan, resu
     return {};
   });
   if (plan.specials.length === 0) await compare(running, plan, results, each);
-  for (const { title, measure } of plan.specials) await each(title, 1, measure);
+  for (const { title, rounds, measure } of plan.specials) await each(title, rounds, measure);
 }
 
 async function compare(

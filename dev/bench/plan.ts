@@ -29,6 +29,7 @@ export interface Plan {
 
 interface Special {
   readonly title: string;
+  readonly rounds: number;
   readonly measure: (contender: Contender) => Promise<Measured>;
 }
 
@@ -55,13 +56,20 @@ export function readPlan(): Plan | undefined {
   if (overload)
     specials.push({
       title: 'overload',
-      measure: (contender) => measureOverload(contender, size.seconds * 2),
+      rounds: size.rounds,
+      measure: (contender) => measureOverload(contender, size.seconds, quick ? 20 : 60),
     });
-  if (soak) specials.push({ title: 'soak', measure: (contender) => measureSoak(contender, quick ? 2 : 10) });
+  if (soak)
+    specials.push({
+      title: 'soak',
+      rounds: 1,
+      measure: (contender) => measureSoak(contender, quick ? 2 : 10),
+    });
   if (growth) {
-    specials.push({ title: 'growth', measure: measureGrowth });
+    specials.push({ title: 'growth', rounds: 1, measure: measureGrowth });
     specials.push({
       title: 'replicas',
+      rounds: 1,
       measure: (contender) => measureReplicas(contender, size.drainRecords),
     });
   }

@@ -12,16 +12,18 @@ const probeConnections = 3 * probes;
 /** Seconds that the probes are there before the others, whose connecting fills the queue of new connections. */
 const headStart = 3;
 const recoverySeconds = 5;
+const sampleMs = 1000;
 
 let series = 0;
 
 /**
  * What happens when clients ask for several times what a contender can do (they send again as soon as they are refused),
- * and how soon it is over.
+ * and how soon it is over. What it can do is measured right before, what it can do again right after.
  */
 export async function measureOverload(
   contender: Contender,
   seconds: number,
+  floodSeconds: number,
 ): Promise<Record<string, number>> {
   const url = `${contender.url}/api/users`;
   const full = (name: string, lasting: number, clients = connections) =>
@@ -32,25 +34,37 @@ export async function measureOverload(
       emailPrefix: `${name}-${(series += 1)}`,
     });
   const capacity = (await full('capacity', seconds)).requestsPerSecond;
-  const probe = sendProbes(url, seconds);
+  const probe = sendProbes(url, floodSeconds);
   await sleep(headStart * 1000);
-  const flood = full('over', seconds, manyConnections);
-  // Each connection costs memory; what counts is that it does not go on growing.
-  await sleep((seconds * 1000) / 2);
-  const rssHalfWay = contender.rssMb;
-  const [over, { goodP50Ms, goodP99Ms, good }] = await Promise.all([flood, probe]);
-  const rssAfter = contender.rssMb;
+  const flood = full('over', floodSeconds, manyConnections);
+  const [over, { goodP50Ms, goodP99Ms, good }, peakMb] = await Promise.all([
+    flood,
+    probe,
+    peakRssMb(contender, flood),
+  ]);
   await full('recovering', recoverySeconds);
   const recovered = (await full('recovered', seconds)).requestsPerSecond;
   return {
     'overload: capacity, POST/s': capacity,
-    'overload: asked, % of capacity': ((over.good + over.bad) / seconds / capacity) * 100,
-    'overload: accepted, % of capacity': ((over.good + good) / seconds / capacity) * 100,
+    'overload: asked, % of capacity': ((over.good + over.bad) / floodSeconds / capacity) * 100,
+    'overload: accepted, % of capacity': ((over.good + good) / floodSeconds / capacity) * 100,
     'overload: p50 of accepted, ms': goodP50Ms,
     'overload: p99 of accepted, ms': goodP99Ms,
-    'overload: memory, MB more in the second half': rssAfter - rssHalfWay,
+    'overload: memory at most, MB': peakMb,
     'overload: back 5 s later, % of capacity': (recovered / capacity) * 100,
   };
+}
+
+/** The most memory that it has while `work` goes on, in MB. */
+async function peakRssMb(contender: Contender, work: Promise<unknown>): Promise<number> {
+  const progress = { isOver: false };
+  void work.finally(() => (progress.isOver = true)).catch(() => undefined);
+  let peak = 0;
+  while (!progress.isOver) {
+    peak = Math.max(peak, contender.rssMb);
+    await sleep(sampleMs);
+  }
+  return peak;
 }
 
 function sendProbes(url: string, seconds: number): Promise<PacedResult> {
