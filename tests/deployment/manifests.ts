@@ -17,7 +17,9 @@ export type Labels = Record<string, string>;
 
 export interface Container {
   image: string;
-  args: string[];
+  // Instead of the image's.
+  args?: string[];
+  command?: string[];
   ports?: { name: string; containerPort: number }[];
   envFrom: { configMapRef: { name: string } }[];
   resources: { requests: Record<string, string>; limits: Record<string, string> };
