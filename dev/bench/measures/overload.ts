@@ -33,13 +33,17 @@ export async function measureOverload(
       connections: clients,
       emailPrefix: `${name}-${(series += 1)}`,
     });
-  const capacity = (await full('capacity', seconds)).requestsPerSecond;
+  const rows = await contender.countRows();
+  const before = await full('capacity', seconds);
+  const capacity = before.requestsPerSecond;
+  await contender.untilStored(rows + before.good);
   const probe = sendProbes(url, floodSeconds);
   await sleep(headStart * 1000);
   const flood = full('over', floodSeconds, manyConnections);
-  const [over, { goodP50Ms, goodP99Ms, good }, peakMb] = await Promise.all([
+  const [over, { goodP50Ms, goodP99Ms, good, accepted }, stored, peakMb] = await Promise.all([
     flood,
     probe,
+    flood.then(() => contender.countRows()),
     peakRssMb(contender, flood),
   ]);
   await full('recovering', recoverySeconds);
@@ -50,6 +54,7 @@ export async function measureOverload(
     'overload: accepted, % of capacity': ((over.good + good) / floodSeconds / capacity) * 100,
     'overload: p50 of accepted, ms': goodP50Ms,
     'overload: p99 of accepted, ms': goodP99Ms,
+    'overload: accepted and not stored at its end': rows + before.good + over.good + accepted - stored,
     'overload: memory at most, MB': peakMb,
     'overload: back 5 s later, % of capacity': (recovered / capacity) * 100,
   };
