@@ -37,9 +37,10 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["/nodejs/bin/node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8000}/api/health/live`).then((res) => process.exit(res.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["/nodejs/bin/node"]
 # The migrations are in the same image: dist/migrate.js
-# At most so many MB of old generation, whatever the machine has: under overload the process would grow to twice as much
-# before V8 collects. And so many are left alone (V8 takes at most half): it would collect each time it has grown by a
-# third, under load every three seconds, and requests wait for that. NODE_OPTIONS refuses the second.
+# The first: at most 256 MB of old generation, whatever the machine has; under overload the process would take twice the
+# memory before V8 collects. The second: up to 128 MB (V8 takes at most half of the first) it is left alone; V8 would
+# collect each time it has grown by a third, under load every three seconds, and requests wait for that. NODE_OPTIONS
+# refuses the second and cannot change the first.
 CMD ["--max-old-space-size=256", "--initial-old-space-size=128", "dist/main.js"]
 
 # Last, because they differ for each commit.

@@ -1,4 +1,4 @@
-import { asInTheDeployment, asVariables, podman, type Finished } from './podman';
+import { asInTheDeployment, asVariables, deployment, podman, type Finished } from './podman';
 
 /** A container of the image that runs as the Deployment's pods do. */
 export class Pod {
@@ -13,9 +13,10 @@ export class Pod {
 
   /** Resolves when the container runs, ready or not. */
   static async start(image: string, name: string, env: NodeJS.ProcessEnv & { PORT: string }): Promise<Pod> {
+    const { args } = deployment.template.spec.containers[0];
     const flags = ['--detach', '--name', name, ...asInTheDeployment(), ...asVariables(env)];
     await podman('rm', '--force', name);
-    const { code, output } = await podman('run', ...flags, image);
+    const { code, output } = await podman('run', ...flags, image, ...args);
     if (code !== 0) throw new Error(`${name} did not start: ${output}`);
     return new Pod(name, Number(env.PORT));
   }

@@ -28,8 +28,8 @@ interface Fetched {
 /**
  * Lets a backlog be written without making requests wait for the CPU, which PostgreSQL, Redis and Kafka may share with
  * this process: while requests come in, one batch at a time, and a rest after each of twice the time it took. Not where a
- * backlog would grow by it, whoever sends the records: what counts is how far each partition's end moves on. And not while
- * requests are refused.
+ * backlog would grow by it, whoever sends the records: what counts is how far each partition's end moves on. And not in
+ * what is fetched while requests are refused.
  */
 export class BacklogPace {
   private readonly fetched = new Map<number, Fetched>();

@@ -75,7 +75,7 @@ export class HttpServer {
       // Node reads what lies behind it in the same packet all the same.
       if (req.socket.destroyed) return;
       connection?.track(res);
-      if (!admission.isFull(this.underWay) || isProbe(req)) {
+      if (isProbe(req) || !admission.isFull(this.underWay)) {
         this.underWay += 1;
         res.on('close', this.onAnswered);
         app(req, res);

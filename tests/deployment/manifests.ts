@@ -17,9 +17,7 @@ export type Labels = Record<string, string>;
 
 export interface Container {
   image: string;
-  // Instead of the image's.
-  args?: string[];
-  command?: string[];
+  args: string[];
   ports?: { name: string; containerPort: number }[];
   envFrom: { configMapRef: { name: string } }[];
   resources: { requests: Record<string, string>; limits: Record<string, string> };

@@ -1,4 +1,5 @@
-import { productionOptions } from '../../dev/production-options';
+import { readFileSync } from 'node:fs';
+import { optionsOf, productionOptions } from '../../dev/production-options';
 import { selects, type Container, type Labels, type Manifests, type PodTemplate } from './manifests';
 import type { Policy } from './policy';
 
@@ -19,13 +20,12 @@ export const workloadPolicies: readonly Policy[] = [
   {
     rule: 'memory is reserved and limited, CPU only reserved; the heap leaves room below the limit',
     check: (manifests) => {
-      const { resources } = manifests.container;
-      const megabytes = (option: string): number =>
-        Number(new RegExp(`--${option}=(\\d+)`).exec(productionOptions.join(' '))?.[1]);
-      const old = megabytes('max-old-space-size');
-      const heap = old + semiSpaces * megabytes('max-semi-space-size');
+      const { args, resources } = manifests.container;
+      const old = Number(/--max-old-space-size=(\d+)/.exec(args.join(' '))?.[1]);
+      const semiSpace = Number(/--max-semi-space-size=(\d+)/.exec(readFileSync('Dockerfile', 'utf8'))?.[1]);
+      const heap = old + semiSpaces * semiSpace;
       // V8 takes at most half of the largest size.
-      const initial = megabytes('initial-old-space-size');
+      const initial = Number(/--initial-old-space-size=(\d+)/.exec(args.join(' '))?.[1]);
       const limit = parseInt(resources.limits['memory'] ?? '', 10);
       return [
         resources.limits['memory'] === resources.requests['memory'] ? '' : 'memory may be evicted',
@@ -39,12 +39,16 @@ export const workloadPolicies: readonly Policy[] = [
     },
   },
   {
-    rule: "the pods' node has the options of `npm start`: those of the image, whose arguments they leave alone",
-    check: ({ container: { command, args } }) => {
-      return command === undefined && args === undefined ? [] : ['other arguments than those of the image'];
+    rule: "the pods' node has the options of `npm start`, whether from the image or from the arguments",
+    check: ({ container: { args } }) => {
+      const ofImage =
+        /NODE_OPTIONS="([^"]*)"/.exec(readFileSync('Dockerfile', 'utf8'))?.[1]?.split(' ') ?? [];
+      return productionOptions
+        .filter((option) => ![...ofImage, ...optionsOf(args)].includes(option))
+        .map((option) => `no ${option}`);
     },
     plant: ({ container }) => {
-      container.args = ['dist/main.js'];
+      container.args.reverse();
     },
   },
   {
@@ -307,7 +311,7 @@ function migrationProblems(manifests: Manifests): string[] {
     spec.serviceAccountName === undefined ? '' : 'a ServiceAccount that is not there yet',
     spec.restartPolicy === 'Never' ? '' : 'restarts in place',
     job.spec.backoffLimit > 0 && job.spec.activeDeadlineSeconds > 0 ? '' : 'without an end',
-    spec.containers[0].args?.join() === 'dist/migrate.js' ? '' : 'does something else',
+    spec.containers[0].args.join() === 'dist/migrate.js' ? '' : 'does something else',
   ].filter(Boolean);
 }
 

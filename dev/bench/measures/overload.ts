@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Contender } from '../contender';
-import type { PacedResult } from '../load-options';
+import type { LoadResult, PacedResult } from '../load-options';
 import { connections, runLoad, runPacedLoad } from '../run-load';
 
 /** With the probes nearly all that one process of the service has: 5000. Seven times as many as it lets in at a time. */
@@ -26,37 +26,33 @@ export async function measureOverload(
   floodSeconds: number,
 ): Promise<Record<string, number>> {
   const url = `${contender.url}/api/users`;
-  const full = (name: string, lasting: number, clients = connections) =>
-    runLoad({
-      url,
-      seconds: lasting,
-      connections: clients,
-      emailPrefix: `${name}-${(series += 1)}`,
-    });
   const rows = await contender.countRows();
-  const before = await full('capacity', seconds);
+  const before = await sendAll(url, seconds);
   const capacity = before.requestsPerSecond;
   await contender.untilStored(rows + before.good);
   const probe = sendProbes(url, floodSeconds);
   await sleep(headStart * 1000);
-  const flood = full('over', floodSeconds, manyConnections);
+  const flood = sendAll(url, floodSeconds, manyConnections);
   const [over, { goodP50Ms, goodP99Ms, good, accepted }, stored, peakMb] = await Promise.all([
     flood,
     probe,
     flood.then(() => contender.countRows()),
     peakRssMb(contender, flood),
   ]);
-  await full('recovering', recoverySeconds);
-  const recovered = (await full('recovered', seconds)).requestsPerSecond;
+  const acceptedSoFar = rows + before.good + over.good + accepted;
+  const recovering = await sendAll(url, recoverySeconds);
+  const recovered = await sendAll(url, seconds);
+  // What one leaves behind must not meet the next.
+  await contender.untilStored(acceptedSoFar + recovering.good + recovered.good);
   return {
     'overload: capacity, POST/s': capacity,
     'overload: asked, % of capacity': ((over.good + over.bad) / floodSeconds / capacity) * 100,
     'overload: accepted, % of capacity': ((over.good + good) / floodSeconds / capacity) * 100,
     'overload: p50 of accepted, ms': goodP50Ms,
     'overload: p99 of accepted, ms': goodP99Ms,
-    'overload: accepted and not stored at its end': rows + before.good + over.good + accepted - stored,
+    'overload: accepted and not stored at its end': acceptedSoFar - stored,
     'overload: memory at most, MB': peakMb,
-    'overload: back 5 s later, % of capacity': (recovered / capacity) * 100,
+    'overload: back 5 s later, % of capacity': (recovered.requestsPerSecond / capacity) * 100,
   };
 }
 
@@ -70,6 +66,10 @@ async function peakRssMb(contender: Contender, work: Promise<unknown>): Promise<
     await sleep(sampleMs);
   }
   return peak;
+}
+
+function sendAll(url: string, seconds: number, clients = connections): Promise<LoadResult> {
+  return runLoad({ url, seconds, connections: clients, emailPrefix: `overload-${(series += 1)}` });
 }
 
 function sendProbes(url: string, seconds: number): Promise<PacedResult> {

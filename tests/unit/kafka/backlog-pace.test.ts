@@ -63,8 +63,10 @@ describe('BacklogPace', () => {
       expect(pace.mustYield(fetched(900, 1799, 9000, 1))).toBe(true);
     });
 
-    it('not for five seconds after a request was refused', () => {
+    it('not for five seconds after the last request that was refused', () => {
       const pace = requested();
+      pace.refused();
+      jest.advanceTimersByTime(HURRY_MS - 1);
       pace.refused();
 
       jest.advanceTimersByTime(HURRY_MS - 1);
