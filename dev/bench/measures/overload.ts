@@ -50,7 +50,7 @@ export async function measureOverload(
     'overload: accepted, % of capacity': ((over.good + good) / floodSeconds / capacity) * 100,
     'overload: p50 of accepted, ms': goodP50Ms,
     'overload: p99 of accepted, ms': goodP99Ms,
-    'overload: accepted and not stored at its end': acceptedSoFar - stored,
+    'overload: accepted and not stored when the clients have left': acceptedSoFar - stored,
     'overload: memory at most, MB': peakMb,
     'overload: back 5 s later, % of capacity': (recovered.requestsPerSecond / capacity) * 100,
   };
