@@ -28,6 +28,11 @@ export interface BedNeeds {
   /** Of the service. */
   readonly env?: Readonly<Record<string, string>>;
   readonly nodeOptions?: readonly string[];
+  /**
+   * Redis without its proxy. That stands in the process that sends the requests: many of them, and their retries, let it
+   * stand still for longer than a request waits for Redis (200 ms), which would count as Redis being away.
+   */
+  readonly reachesRedisDirectly?: boolean;
 }
 
 /** Where one scenario plays: real servers behind proxies, and replicas of the service on them. */
@@ -154,7 +159,7 @@ export class TestBed {
       LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'warn',
       ...this.env,
       DB_PORT: String(postgres.port),
-      REDIS_URL: `redis://${redis.host}:${redis.port}`,
+      ...(!this.needs.reachesRedisDirectly && { REDIS_URL: `redis://${redis.host}:${redis.port}` }),
       ...(kafka && { KAFKA_BROKERS: `${kafka.host}:${kafka.port}` }),
       ...this.needs.env,
     };

@@ -72,6 +72,7 @@ export const serviceScenarios: readonly Scenario[] = [
     title: '600 registrations a second for 15 s while Kafka is frozen, with a heap of 96 MB',
     tolerates: [],
     nodeOptions: ['--max-old-space-size=96', '--max-semi-space-size=16'],
+    reachesRedisDirectly: true,
     async run({ bed, traffic }) {
       await bed.kafka.process.freeze();
       traffic.start(600);
