@@ -3,7 +3,7 @@ import type { Contender } from '../contender';
 import type { LoadResult, PacedResult } from '../load-options';
 import { connections, runLoad, runPacedLoad } from '../run-load';
 
-/** With the probes nearly all that one process of the service has: 5000. Seven times as many as it lets in at a time. */
+/** With the probes nearly all that one process of the service has: 5000. Twelve times as many as it lets in at a time. */
 const manyConnections = 4500;
 /** Requests a second that tell how long an accepted one takes, among all the others. */
 const probes = 100;
