@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import dotenv from 'dotenv';
 import { scenarios } from '../../dev/faults/scenarios/all';
@@ -16,6 +17,22 @@ const normalised = (answer: string): unknown =>
     answer
       .replace(/"(id|uptime|timestamp)":[\d.]+/g, '"$1":0')
       .replace(/"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, '"time"'),
+  );
+
+const pages = [
+  'README.md',
+  ...readdirSync('docs')
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => join('docs', file)),
+];
+
+/** The anchors of a page's headings, as GitHub makes them. */
+const anchors = (page: string): string[] =>
+  [...readFileSync(page, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+    (heading ?? '')
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
   );
 
 describe('README', () => {
@@ -74,13 +91,28 @@ describe('README', () => {
     expect(named.filter((name) => !['ci'].includes(name) && !(name in scripts))).toEqual([]);
   });
 
-  it('names only files that exist', () => {
-    const paths = [...README.matchAll(/`((?:src|tests|k8s|\.ci)\/[\w./-]+)`/g)].map(
-      (match) => match[1] ?? '',
+  it('names only files that exist, and so do the pages in docs', () => {
+    const paths = pages.flatMap((page) =>
+      [...readFileSync(page, 'utf8').matchAll(/`((?:src|tests|k8s|dev|docs|\.ci)\/[\w./-]+)`/g)].map(
+        (match) => match[1] ?? '',
+      ),
     );
 
     expect(paths.length).toBeGreaterThan(10);
     expect(paths.filter((path) => !existsSync(path))).toEqual([]);
+  });
+
+  it('links only to files and headings that exist, and so do the pages in docs', () => {
+    const links = pages.flatMap((page) =>
+      [...readFileSync(page, 'utf8').matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)].map(
+        ([, path, anchor]) => ({ file: path ? join(dirname(page), path) : page, anchor }),
+      ),
+    );
+
+    expect(links.length).toBeGreaterThan(20);
+    expect(
+      links.filter(({ file, anchor }) => !existsSync(file) || (anchor && !anchors(file).includes(anchor))),
+    ).toEqual([]);
   });
 
   it('shows the schema of migration 001', () => {
