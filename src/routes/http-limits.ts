@@ -28,7 +28,7 @@ export interface HttpLimits {
 
 export const HTTP_LIMITS: HttpLimits = {
   // Each costs up to 46 kB while 16 kB of headers and 16 kB of body are on their way: 230 MB in all, which a pod of 640 MB
-  // still has beside the 300 MB that it takes under load and the unsent answers. What the kernel has taken of an answer
+  // just has beside the 360 MB that it takes in a flood and the unsent answers. What the kernel has taken of an answer
   // comes on top: 20 kB for a client that never reads, up to net.ipv4.tcp_wmem (4 MB) for one that read fast before. 450
   // clients with 10 requests each for 1000 users, or for the documentation's 1.7 MB, none of which they read: 256 MB and
   // 128 MB in all.

@@ -6,7 +6,7 @@ import fastify from 'fastify';
 import { parseRegistration } from '../../../src/domain/registration';
 import { accepted, config, find, insert, list, locationOf, log, notFound, refused } from './common';
 
-// Fastify that inserts in the handler.
+// Fastify that inserts in the handler. Without response schemas: with them it answered no more.
 async function start(): Promise<void> {
   const app = fastify({ bodyLimit: 16_384, requestIdHeader: 'x-request-id', genReqId: () => randomUUID() });
   app.addHook('onRequest', (request, reply, done) => {

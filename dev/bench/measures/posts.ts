@@ -31,13 +31,14 @@ export async function measurePosts(contender: Contender, seconds: number): Promi
   };
 }
 
-/** POST at a rate that every contender can take: how long an answer takes when there is room, and a row. */
+/** POST at a rate that every contender can answer: how long that takes when there is room, what it costs, and a row. */
 export async function measureHalfLoad(
   contender: Contender,
   seconds: number,
   rate: number,
 ): Promise<Record<string, number>> {
   const rows = await contender.countRows();
+  const cpu = contender.cpuMicroseconds;
   const emailPrefix = `half-${(series += 1)}`;
   const url = `${contender.url}/api/users`;
   const load = runPacedLoad({ url, seconds, connections, rate, emailPrefix });
@@ -47,6 +48,7 @@ export async function measureHalfLoad(
   return {
     'POST p50 at half load, ms': result.p50Ms,
     'POST p99 at half load, ms': result.p99Ms,
+    'CPU per POST at half load, µs': (contender.cpuMicroseconds - cpu) / result.accepted,
     ...(contender.recipe.isPipeline && delays),
   };
 }
