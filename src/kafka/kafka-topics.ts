@@ -7,6 +7,7 @@ import {
 } from './kafkajs';
 import type { Config } from '../config/config';
 import { UnavailableError } from '../domain/errors';
+import { pause } from '../runtime/backoff';
 import type { Logger } from '../services/ports';
 
 const KEEP_FOR_EVER = '-1';
@@ -14,6 +15,10 @@ const DEAD_LETTER_MAX_BYTES = String(4 * 1024 * 1024);
 const SAFE_REPLICAS = 3;
 const MISSING_MS = 3000;
 const MIN_IN_SYNC_OF_SAFE = '2';
+const LED_WITHIN_MS = 2000;
+const LED_PROBE_MS = 100;
+const MISSING = 'UNKNOWN_TOPIC_OR_PARTITION';
+const NOT_LED_YET = 'LEADER_NOT_AVAILABLE';
 
 export interface KafkaTopicsDeps {
   readonly kafka: Kafka;
@@ -54,6 +59,7 @@ export class KafkaTopics {
       if (!(await this.areThere(admin))) {
         this.letItBeNoticed();
         await this.createMissing(admin);
+        await this.untilLed(admin);
       }
       this.wereThere = true;
       this.missingSince = undefined;
@@ -76,13 +82,14 @@ export class KafkaTopics {
       .catch((error: unknown) => this.deps.log.debug('discarded Kafka admin', { error }));
   }
 
-  private async areThere(admin: Admin): Promise<boolean> {
+  /** False when a broker says one of `unless` of them. */
+  private async areThere(admin: Admin, unless: readonly string[] = [MISSING]): Promise<boolean> {
     const { topic, deadLetterTopic } = this.deps.config;
     try {
       await admin.fetchTopicMetadata({ topics: [topic, deadLetterTopic] });
       return true;
     } catch (error) {
-      if (error instanceof KafkaJSProtocolError && error.type === 'UNKNOWN_TOPIC_OR_PARTITION') return false;
+      if (error instanceof KafkaJSProtocolError && unless.includes(error.type)) return false;
       throw error;
     }
   }
@@ -102,9 +109,19 @@ export class KafkaTopics {
     // One by one: kafkajs reports several at once as failed when only one of them is there already.
     for (const topic of [config.topic, config.deadLetterTopic]) {
       const topics = [this.topicConfig(topic, replicas)];
-      const isNew = await admin.createTopics({ topics, waitForLeaders: true });
+      const isNew = await admin.createTopics({ topics, waitForLeaders: false });
       if (isNew) log.info('topic created', { topic, partitions: config.partitions, replicas });
     }
+  }
+
+  // A broker hears a moment later that it has a topic, and leads it. kafkajs would wait for leaders, too, but takes a broker
+  // that has not heard of the topic for a failure.
+  private async untilLed(admin: Admin): Promise<void> {
+    const giveUp = AbortSignal.timeout(LED_WITHIN_MS);
+    do {
+      if (giveUp.aborted) throw new UnavailableError('a topic that was made has no leaders yet');
+      await pause(LED_PROBE_MS, giveUp);
+    } while (!(await this.areThere(admin, [MISSING, NOT_LED_YET])));
   }
 
   private topicConfig(topic: string, replicas: number): ITopicConfig {

@@ -1,5 +1,6 @@
 import { Kafka, logLevel, type Admin, type Message } from '../../src/kafka/kafkajs';
 import { stopIdleTimer } from '../../src/kafka/kafkajs-idle-timer';
+import { eventually } from './eventually';
 import type { Env } from './test-servers';
 
 /** A record as a test reads it back. */
@@ -87,14 +88,16 @@ export async function readAll(env: Env, topic: string): Promise<ReadRecord[]> {
   }
 }
 
-/** Makes the topics that the service would make, before it starts. */
+/** Makes the topics that the service would make, before it starts. They are there when their leaders answer. */
 export async function createTopics(env: Env): Promise<void> {
-  const topic = env['KAFKA_TOPIC'] ?? '';
-  await withAdmin(env, (admin) =>
-    admin.createTopics({
-      topics: [topic, `${topic}.dlq`].map((each) => ({ topic: each, numPartitions: 3 })),
-    }),
-  );
+  const topics = [env['KAFKA_TOPIC'] ?? '', `${env['KAFKA_TOPIC'] ?? ''}.dlq`];
+  await withAdmin(env, async (admin) => {
+    await admin.createTopics({
+      topics: topics.map((topic) => ({ topic, numPartitions: 3 })),
+      waitForLeaders: false,
+    });
+    await eventually(() => Promise.all(topics.map((topic) => admin.fetchTopicOffsets(topic))));
+  });
 }
 
 /** Runs admin commands by hand, beside the service. */

@@ -37,6 +37,13 @@ async function setUp(variables: Env = {}) {
 const partitionsOf = async (admin: Admin, topic: string): Promise<number | undefined> =>
   (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0]?.partitions.length;
 
+/** Brokers go on saying that a topic is there for a moment after they said that it is deleted. */
+const deleteTopic = async (env: Env, topic: string): Promise<void> =>
+  withAdmin(env, async (admin) => {
+    await admin.deleteTopics({ topics: [topic] });
+    await eventually(async () => expect(await admin.listTopics()).not.toContain(topic));
+  });
+
 const settingsOf = async (admin: Admin, topic: string): Promise<Record<string, string>> => {
   const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic }];
   const described = await admin.describeConfigs({ includeSynonyms: false, resources });
@@ -80,7 +87,7 @@ describe('KafkaTopics', () => {
       const { env, config, topics, timesMissing } = await setUp({ KAFKA_PARTITIONS: '5' });
       await before(env);
       await topics.check();
-      await withAdmin(env, (admin) => admin.deleteTopics({ topics: [config.deadLetterTopic] }));
+      await deleteTopic(env, config.deadLetterTopic);
 
       await expect(topics.check()).rejects.toThrow(UnavailableError);
       const missingSince = performance.now();
