@@ -4,11 +4,14 @@ import { withTimeout } from '../runtime/timeout';
 /** Requests come in: the last one was answered no longer ago. */
 const LATELY_MS = 1000;
 /** A backlog shrinks fast enough while so many times as many records are written as arrive. */
-const AHEAD = 1.5;
-/** When it does not, or requests are refused, all partitions write at once for so long. */
+const AHEAD = 1.25;
+/** So many records, written and arrived, tell whether it does: fewer would be chance, more would let it grow for longer. */
+const JUDGED_RECORDS = 10_000;
+/** Two thirds of the time belong to the requests, unless a backlog would grow by it. */
+const LEAST_SHARE = 1 / 3;
+/** When all of it is not enough, or requests are refused, all partitions write at once for so long. */
 const HURRY_MS = 5000;
-/** Two thirds of the time belong to the requests; a write that takes long waits for its server and needs no such rest. */
-const REST_PER_TURN = 2;
+/** A write that takes long waits for its server and needs no more rest than this. */
 const LONGEST_REST_MS = 50;
 // A partition whose write is blocked holds the next one up no longer, and all that are blocked hold nobody up for longer
 // than the wait: a stop or a rebalance waits behind it.
@@ -27,14 +30,18 @@ interface Fetched {
 
 /**
  * Lets a backlog be written without making requests wait for the CPU, which PostgreSQL, Redis and Kafka may share with
- * this process: while requests come in, one batch at a time, and a rest after each of twice the time it took. Not where a
- * backlog would grow by it, whoever sends the records: what counts is how far each partition's end moves on. And not in
- * what is fetched while requests are refused.
+ * this process: while requests come in, one batch at a time, and a rest after each of twice the time it took. The rest is
+ * shorter where a backlog would hardly shrink with it, whoever sends the records: what counts is how far the partitions'
+ * ends move on. And all partitions write at once where it would not even without a rest, or while requests are refused.
  */
 export class BacklogPace {
   private readonly fetched = new Map<number, Fetched>();
   private requestedAt = -Infinity;
   private hurryUntil = -Infinity;
+  /** The part of the time in which turns write. */
+  private share = LEAST_SHARE;
+  private written = 0;
+  private arrived = 0;
   private lastTurn: Promise<void> = Promise.resolve();
 
   /** A request was answered: one of those that people wait for, no health check. */
@@ -44,7 +51,7 @@ export class BacklogPace {
 
   /** One was refused. What was accepted before goes first: if it waited, more would be accepted than is written. */
   refused(): void {
-    this.hurryUntil = performance.now() + HURRY_MS;
+    this.hurry();
   }
 
   /** Takes in what a fetch brought of one partition; whether it has to be written in turns. */
@@ -57,13 +64,27 @@ export class BacklogPace {
     const end = Number(highWatermark);
     const first = Number(messages[0]?.offset);
     const before = this.fetched.get(partition);
-    if (before?.mustYield && first - before.first < AHEAD * (end - before.end))
-      this.hurryUntil = at + HURRY_MS;
+    if (before?.mustYield) this.judge(first - before.first, end - before.end);
 
     const isBacklog = Number(messages.at(-1)?.offset) + 1 < end;
     const mustYield = isBacklog && at >= this.hurryUntil && at - this.requestedAt < LATELY_MS;
     this.fetched.set(partition, { first, end, mustYield });
     return mustYield;
+  }
+
+  /** Takes in what was written of a partition in turns, and what arrived in it meanwhile. */
+  private judge(written: number, arrived: number): void {
+    this.written += written;
+    this.arrived += arrived;
+    if (this.written + this.arrived < JUDGED_RECORDS) return;
+    const wanted = (this.share * AHEAD * this.arrived) / this.written;
+    if (this.share === 1 && wanted > 1) this.hurry();
+    this.share = Math.min(1, Math.max(LEAST_SHARE, wanted));
+    this.written = this.arrived = 0;
+  }
+
+  private hurry(): void {
+    this.hurryUntil = performance.now() + HURRY_MS;
   }
 
   /** Begins `write` when the turn before it is over. Settles as `write` does; the rest belongs to the turn. */
@@ -78,7 +99,7 @@ export class BacklogPace {
       await write();
     } finally {
       clearTimeout(limit);
-      const restMs = REST_PER_TURN * (performance.now() - startedAt);
+      const restMs = (1 / this.share - 1) * (performance.now() - startedAt);
       setTimeout(endTurn, Math.min(restMs, LONGEST_REST_MS)).unref();
     }
   }

@@ -12,8 +12,9 @@ const margin = 1.5;
 let series = 0;
 
 /**
- * POST at half load, at first alone and then while the consumer writes a backlog: what the one costs the other in a
- * process that does both. One after the other, since the machine changes by more from minute to minute.
+ * POST at half of what the contender can take, at first alone and then while its consumer writes a backlog: what the one
+ * costs the other in a process that does both. One after the other, since the machine changes by more from minute to
+ * minute.
  */
 export async function measurePostsDuringDrain(
   contender: Contender,
@@ -21,20 +22,20 @@ export async function measurePostsDuringDrain(
   drainRate: number,
 ): Promise<Record<string, number>> {
   const rows = await contender.countRows();
-  const alone = await runHalfLoad(contender, rate);
+  const alone = await runPosts(contender, rate);
   await contender.untilStored(rows + alone.accepted);
   const rowsAfter = await gather(contender, Math.ceil(drainRate * (headStart + seconds) * margin));
-  const during = await runHalfLoad(contender, rate);
+  const during = await runPosts(contender, rate);
   const isBacklogLeft = (await contender.countRows()) < rowsAfter;
   await contender.untilStored(rowsAfter + during.accepted);
   return {
-    'POST p99 at half load just before a drain, ms': alone.p99Ms,
+    'POST p99 at half of its capacity, ms': alone.p99Ms,
     // NaN: some were sent when the backlog was gone.
-    'POST p99 at half load during a drain, ms': isBacklogLeft ? during.p99Ms : NaN,
+    'POST p99 at half of its capacity during a drain, ms': isBacklogLeft ? during.p99Ms : NaN,
   };
 }
 
-function runHalfLoad({ url }: Contender, rate: number): Promise<PacedResult> {
+function runPosts({ url }: Contender, rate: number): Promise<PacedResult> {
   const emailPrefix = `drained-${(series += 1)}`;
   return runPacedLoad({ url: `${url}/api/users`, seconds, connections, rate, emailPrefix });
 }

@@ -15,6 +15,18 @@ const fetched = (first: number, last: number, end: number, partition = 0) => ({
   highWatermark: String(end),
 });
 
+/** A partition with a backlog, of which each fetch comes when so many records were written and arrived since the one before. */
+function backlog(pace: BacklogPace, partition = 0) {
+  let [first, end] = [0, 1_000_000];
+  const fetch = ({ written, arrived }: { written: number; arrived: number }): boolean => {
+    first += written;
+    end += arrived;
+    return pace.mustYield(fetched(first, first + 899, end, partition));
+  };
+  fetch({ written: 0, arrived: 0 });
+  return fetch;
+}
+
 describe('BacklogPace', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
@@ -44,18 +56,13 @@ describe('BacklogPace', () => {
       expect(new BacklogPace().mustYield(fetched(0, 899, 9000))).toBe(false);
     });
 
-    it('while the backlog shrinks by a third of what is written at least', () => {
+    it('not, in no partition, for five seconds after the backlog hardly shrank without a rest', () => {
       const pace = requested();
-      pace.mustYield(fetched(0, 899, 9000));
+      const fetch = backlog(pace);
 
-      expect(pace.mustYield(fetched(900, 1799, 9600))).toBe(true);
-    });
-
-    it('not, in no partition, for five seconds after one shrank less', () => {
-      const pace = requested();
-      pace.mustYield(fetched(0, 899, 9000));
-
-      expect(pace.mustYield(fetched(900, 1799, 9601))).toBe(false);
+      expect(fetch({ written: 4000, arrived: 10_000 })).toBe(true);
+      expect(fetch({ written: 8000, arrived: 6400 })).toBe(true);
+      expect(fetch({ written: 8000, arrived: 6401 })).toBe(false);
       jest.advanceTimersByTime(HURRY_MS - 1);
       pace.requested();
       expect(pace.mustYield(fetched(0, 899, 9000, 1))).toBe(false);
@@ -75,15 +82,83 @@ describe('BacklogPace', () => {
       jest.advanceTimersByTime(1);
       expect(pace.mustYield(fetched(900, 1799, 9000))).toBe(true);
     });
+  });
 
-    it('whatever arrived since a fetch that was not written in turns', () => {
-      const [outage, silence] = [requested(), new BacklogPace()];
+  describe('rests after a write', () => {
+    /** How long the next write waits after one that took 10 ms. */
+    async function restOf(pace: BacklogPace): Promise<number> {
+      const begun: number[] = [];
+      const write = (): Promise<void> => {
+        begun.push(performance.now());
+        return new Promise((resolve) => setTimeout(resolve, 10));
+      };
+      void pace.inTurn(write);
+      void pace.inTurn(write);
+      await jest.advanceTimersByTimeAsync(1000);
+      return Number(begun[1]) - Number(begun[0]) - 10;
+    }
+
+    function setUp() {
+      const pace = new BacklogPace();
+      pace.requested();
+      return { pace, fetch: backlog(pace), fetchOther: backlog(pace, 1) };
+    }
+
+    it('for twice the time it took while the backlog shrinks by a fifth of what is written at least', async () => {
+      const { pace, fetch } = setUp();
+      expect(await restOf(pace)).toBe(20);
+
+      pace.requested();
+      fetch({ written: 10_000, arrived: 8000 });
+      expect(await restOf(pace)).toBe(20);
+      pace.requested();
+      fetch({ written: 10_000, arrived: 0 });
+
+      expect(await restOf(pace)).toBe(20);
+    });
+
+    it('for as much less as it shrinks less, over all partitions', async () => {
+      const { pace, fetch, fetchOther } = setUp();
+
+      fetch({ written: 1000, arrived: 4000 });
+      fetchOther({ written: 4000, arrived: 1000 });
+
+      // 1.25 times as many in a third of the time: five twelfths of it.
+      expect(await restOf(pace)).toBeCloseTo(14, 0);
+    });
+
+    it('not when even all the time is not enough, and for longer again when more than enough', async () => {
+      const { pace, fetch } = setUp();
+
+      fetch({ written: 4000, arrived: 10_000 });
+      expect(await restOf(pace)).toBeLessThanOrEqual(1);
+      pace.requested();
+      fetch({ written: 8000, arrived: 3200 });
+
+      expect(await restOf(pace)).toBeCloseTo(10, 0);
+    });
+
+    it('as before, whatever arrived since a fetch that was not written in turns', async () => {
+      const [outage, silence] = [new BacklogPace(), new BacklogPace()];
       outage.mustYield(fetched(0, 9, 10));
       silence.mustYield(fetched(0, 899, 9000));
-      silence.requested();
 
-      expect(outage.mustYield(fetched(10, 909, 9000))).toBe(true);
-      expect(silence.mustYield(fetched(0, 899, 18_000))).toBe(true);
+      for (const pace of [outage, silence]) {
+        pace.requested();
+        pace.mustYield(fetched(10, 909, 100_000));
+        expect(await restOf(pace)).toBe(20);
+      }
+    });
+
+    it('as before until 10,000 records, written or arrived, tell', async () => {
+      const { pace, fetch } = setUp();
+
+      fetch({ written: 1, arrived: 9998 });
+      expect(await restOf(pace)).toBe(20);
+      pace.requested();
+      fetch({ written: 0, arrived: 1 });
+
+      expect(await restOf(pace)).toBeLessThanOrEqual(1);
     });
   });
 
