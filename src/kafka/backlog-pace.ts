@@ -9,7 +9,7 @@ const AHEAD = 1.25;
 const JUDGED_RECORDS = 10_000;
 /** Two thirds of the time belong to the requests, unless a backlog would grow by it. */
 const LEAST_SHARE = 1 / 3;
-/** When all of it is not enough, or requests are refused, all partitions write at once for so long. */
+/** Where a backlog hardly shrinks though its turns have no rest, or requests are refused, all partitions write at once for so long. */
 const HURRY_MS = 5000;
 /** A write that takes long waits for its server and needs no more rest than this. */
 const LONGEST_REST_MS = 50;
@@ -24,8 +24,10 @@ interface Fetched {
   readonly first: number;
   /** The offset behind the partition's last record. */
   readonly end: number;
-  /** Whether it is written in turns. Of the time in which it is not, no pace is to blame for what arrived. */
-  readonly mustYield: boolean;
+  /** Whether it left some behind. */
+  readonly isBacklog: boolean;
+  /** The share of the time with which it is written in turns; undefined when it is not. */
+  readonly share: number | undefined;
 }
 
 /**
@@ -38,7 +40,7 @@ export class BacklogPace {
   private readonly fetched = new Map<number, Fetched>();
   private requestedAt = -Infinity;
   private hurryUntil = -Infinity;
-  /** The part of the time in which turns write. */
+  /** The part of the time in which turns write; more where LONGEST_REST_MS cuts the rest. */
   private share = LEAST_SHARE;
   private written = 0;
   private arrived = 0;
@@ -64,22 +66,29 @@ export class BacklogPace {
     const end = Number(highWatermark);
     const first = Number(messages[0]?.offset);
     const before = this.fetched.get(partition);
-    if (before?.mustYield) this.judge(first - before.first, end - before.end);
+    if (before !== undefined) this.judge(before, first, end);
 
     const isBacklog = Number(messages.at(-1)?.offset) + 1 < end;
     const mustYield = isBacklog && at >= this.hurryUntil && at - this.requestedAt < LATELY_MS;
-    this.fetched.set(partition, { first, end, mustYield });
+    this.fetched.set(partition, { first, end, isBacklog, share: mustYield ? this.share : undefined });
+    if (![...this.fetched.values()].some((each) => each.isBacklog)) this.adopt(LEAST_SHARE);
     return mustYield;
   }
 
-  /** Takes in what was written of a partition in turns, and what arrived in it meanwhile. */
-  private judge(written: number, arrived: number): void {
-    this.written += written;
-    this.arrived += arrived;
+  /** Takes in how far a partition came since it was fetched `before`, and how far its end moved on meanwhile. */
+  private judge(before: Fetched, first: number, end: number): void {
+    // What was not written in turns, or with another share, says nothing of this one; nor does a topic that was made anew.
+    if (before.share !== this.share || first < before.first || end < before.end) return;
+    this.written += first - before.first;
+    this.arrived += end - before.end;
     if (this.written + this.arrived < JUDGED_RECORDS) return;
     const wanted = (this.share * AHEAD * this.arrived) / this.written;
     if (this.share === 1 && wanted > 1) this.hurry();
-    this.share = Math.min(1, Math.max(LEAST_SHARE, wanted));
+    this.adopt(Math.min(1, Math.max(LEAST_SHARE, wanted)));
+  }
+
+  private adopt(share: number): void {
+    this.share = share;
     this.written = this.arrived = 0;
   }
 

@@ -9,8 +9,7 @@ import type { BacklogPace } from './backlog-pace';
 const BATCH_RECORDS = 500;
 // So few that a request waits for one turn of a backlog no longer than for other requests.
 const YIELDING_RECORDS = 100;
-// So few at a time take long with a slow server: behind this, what is left of a fetch is written as without requests. The
-// next fetch then tells whether the backlog shrinks.
+// So few at a time take long with a slow server: behind this, what is left of a fetch is written as without requests.
 const LONGEST_YIELD_MS = 3000;
 const HEARTBEAT_MS = 1000;
 const LONGEST_WRITE_MS = 30_000;

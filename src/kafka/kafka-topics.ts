@@ -1,5 +1,6 @@
 import {
   ConfigResourceTypes,
+  KafkaJSNumberOfRetriesExceeded,
   KafkaJSProtocolError,
   type Admin,
   type ITopicConfig,
@@ -82,14 +83,16 @@ export class KafkaTopics {
       .catch((error: unknown) => this.deps.log.debug('discarded Kafka admin', { error }));
   }
 
-  /** False when a broker says one of `unless` of them. */
+  /** False when Kafka answers with one of the errors `unless`. */
   private async areThere(admin: Admin, unless: readonly string[] = [MISSING]): Promise<boolean> {
     const { topic, deadLetterTopic } = this.deps.config;
     try {
       await admin.fetchTopicMetadata({ topics: [topic, deadLetterTopic] });
       return true;
     } catch (error) {
-      if (error instanceof KafkaJSProtocolError && unless.includes(error.type)) return false;
+      // kafkajs tries again on some of them, and then hides them.
+      const answer = error instanceof KafkaJSNumberOfRetriesExceeded ? error.cause : error;
+      if (answer instanceof KafkaJSProtocolError && unless.includes(answer.type)) return false;
       throw error;
     }
   }

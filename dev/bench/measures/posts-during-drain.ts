@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Contender } from '../contender';
 import type { PacedResult } from '../load-options';
 import { connections, runPacedLoad } from '../run-load';
@@ -25,14 +26,27 @@ export async function measurePostsDuringDrain(
   const alone = await runPosts(contender, rate);
   await contender.untilStored(rows + alone.accepted);
   const rowsAfter = await gather(contender, Math.ceil(drainRate * (headStart + seconds) * margin));
-  const during = await runPosts(contender, rate);
+  const [during, rowsPerSecond] = await Promise.all([
+    runPosts(contender, rate),
+    countRowsPerSecond(contender),
+  ]);
   const isBacklogLeft = (await contender.countRows()) < rowsAfter;
   await contender.untilStored(rowsAfter + during.accepted);
   return {
     'POST p99 at half of its capacity, ms': alone.p99Ms,
     // NaN: some were sent when the backlog was gone.
     'POST p99 at half of its capacity during a drain, ms': isBacklogLeft ? during.p99Ms : NaN,
+    'rows/s meanwhile': rowsPerSecond,
   };
+}
+
+/** While the POSTs come. */
+async function countRowsPerSecond(contender: Contender): Promise<number> {
+  await setTimeout(headStart * 1000);
+  const before = await contender.countRows();
+  const startedAt = performance.now();
+  await setTimeout((seconds - 1) * 1000);
+  return ((await contender.countRows()) - before) / ((performance.now() - startedAt) / 1000);
 }
 
 function runPosts({ url }: Contender, rate: number): Promise<PacedResult> {

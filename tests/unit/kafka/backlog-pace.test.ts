@@ -150,6 +150,27 @@ describe('BacklogPace', () => {
       }
     });
 
+    it('as before, when a topic was made anew meanwhile: its offsets begin again', async () => {
+      const { pace, fetch } = setUp();
+
+      fetch({ written: -900_000, arrived: -900_000 });
+      pace.requested();
+      fetch({ written: 5000, arrived: 5000 });
+
+      expect(await restOf(pace)).toBeCloseTo(14, 0);
+    });
+
+    it('as at first, once no partition has a backlog any more', async () => {
+      const { pace, fetch } = setUp();
+      fetch({ written: 4000, arrived: 10_000 });
+
+      pace.mustYield(fetched(0, 9, 10, 1));
+      expect(await restOf(pace)).toBeLessThanOrEqual(1);
+      pace.mustYield(fetched(2_000_000, 2_000_899, 2_000_900));
+
+      expect(await restOf(pace)).toBe(20);
+    });
+
     it('as before until 10,000 records, written or arrived, tell', async () => {
       const { pace, fetch } = setUp();
 
@@ -159,6 +180,74 @@ describe('BacklogPace', () => {
       fetch({ written: 0, arrived: 1 });
 
       expect(await restOf(pace)).toBeLessThanOrEqual(1);
+    });
+  });
+
+  describe('beside requests, when 100 records take 10 ms in a turn', () => {
+    const BACKLOG = 1_000_000;
+    const FETCH = 900;
+    const SECONDS = 30;
+    const AT_ONCE_PER_SECOND = 30_000;
+
+    const pass = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+    /** What a consumer with so many partitions makes of a backlog when so many records arrive a second. */
+    async function consume(partitions: number, perSecond: number) {
+      const pace = new BacklogPace();
+      const startedAt = performance.now();
+      let [written, hasHurried, isOver] = [0, false, false];
+      const arrived = (): number => (perSecond * (performance.now() - startedAt)) / 1000;
+      const consumePartition = async (partition: number): Promise<void> => {
+        for (let first = 0; !isOver; first += FETCH) {
+          pace.requested();
+          const end = Math.floor((BACKLOG + arrived()) / partitions);
+          const mustYield = pace.mustYield(fetched(first, first + FETCH - 1, end, partition));
+          hasHurried ||= !mustYield;
+          for (let part = 0; part < FETCH; part += 100) {
+            if (mustYield) await pace.inTurn(() => pass(10));
+            else await pass((100 * 1000 * partitions) / AT_ONCE_PER_SECOND);
+            written += 100;
+          }
+        }
+      };
+      const consuming = Array.from({ length: partitions }, (_, nth) => consumePartition(nth));
+      await jest.advanceTimersByTimeAsync((SECONDS * 1000) / 2);
+      const [writtenBefore, arrivedBefore] = [written, arrived()];
+      await jest.advanceTimersByTimeAsync((SECONDS * 1000) / 2);
+      const result = {
+        hasHurried,
+        writtenPerArrived: (written - writtenBefore) / (arrived() - arrivedBefore),
+      };
+      isOver = true;
+      await jest.advanceTimersByTimeAsync(10_000);
+      await Promise.all(consuming);
+      return result;
+    }
+
+    it.each([1, 3, 12])(
+      'keeps its rests where a third of the time is enough, with %i partitions',
+      async (partitions) => {
+        const { hasHurried, writtenPerArrived } = await consume(partitions, 2000);
+
+        expect(hasHurried).toBe(false);
+        expect(writtenPerArrived).toBeGreaterThan(1.4);
+        expect(writtenPerArrived).toBeLessThan(1.8);
+      },
+    );
+
+    it.each([1, 3, 12])('shortens them as far as need be, with %i partitions', async (partitions) => {
+      const { hasHurried, writtenPerArrived } = await consume(partitions, 5000);
+
+      expect(hasHurried).toBe(false);
+      expect(writtenPerArrived).toBeGreaterThan(1.1);
+      expect(writtenPerArrived).toBeLessThan(1.4);
+    });
+
+    it.each([3, 12])('gives them up where no turn is enough, with %i partitions', async (partitions) => {
+      const { hasHurried, writtenPerArrived } = await consume(partitions, 11_000);
+
+      expect(hasHurried).toBe(true);
+      expect(writtenPerArrived).toBeGreaterThan(1.1);
     });
   });
 
