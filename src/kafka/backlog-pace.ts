@@ -9,7 +9,7 @@ const AHEAD = 1.25;
 const JUDGED_RECORDS = 10_000;
 /** Two thirds of the time belong to the requests, unless a backlog would grow by it. */
 const LEAST_SHARE = 1 / 3;
-/** Where a backlog hardly shrinks though its turns have no rest, or requests are refused, all partitions write at once for so long. */
+/** Where it hardly shrinks without a rest either, or requests are refused, all partitions write at once for so long. */
 const HURRY_MS = 5000;
 /** A write that takes long waits for its server and needs no more rest than this. */
 const LONGEST_REST_MS = 50;
