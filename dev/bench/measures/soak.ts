@@ -29,5 +29,6 @@ export async function measureSoak(contender: Contender, minutes: number): Promis
     'soak: POSTs not 2xx': bad,
     'soak: memory at the end, MB': contender.rssMb,
     'soak: growth of memory, MB/min': slope(samples),
+    'soak: growth in the second half, MB/min': slope(samples.filter(([minute]) => minute >= minutes / 2)),
   };
 }
