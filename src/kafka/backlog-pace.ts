@@ -75,6 +75,12 @@ export class BacklogPace {
     return mustYield;
   }
 
+  /** Another member may have written meanwhile, or write from now on, what was fetched here: begins anew. */
+  forget(): void {
+    this.fetched.clear();
+    this.adopt(LEAST_SHARE);
+  }
+
   /** Takes in how far a partition came since it was fetched `before`, and how far its end moved on meanwhile. */
   private judge(before: Fetched, first: number, end: number): void {
     // What was not written in turns, or with another share, says nothing of this one; nor does a topic that was made anew.

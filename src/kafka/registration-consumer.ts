@@ -2,6 +2,7 @@ import type { Consumer, Kafka } from 'kafkajs';
 import type { Config } from '../config/config';
 import { Backoff, pause } from '../runtime/backoff';
 import { withTimeout } from '../runtime/timeout';
+import type { BacklogPace } from './backlog-pace';
 import { BatchWriter, type BatchWriterDeps } from './batch-writer';
 import type { StallWatchdog, WatchedConsumer } from './stall-watchdog';
 
@@ -17,8 +18,8 @@ const FETCH_WAIT_MS = 100;
 const MAX_FETCH_BYTES = 96 * 1024;
 const BEFORE_KAFKA_MS = 50;
 const DISCONNECT_TIMEOUT_MS = 4000;
-// What only a working consumer does. CONNECT is not among them: one that fails right after it would seem alive.
-const TICKS = ['GROUP_JOIN', 'FETCH', 'HEARTBEAT', 'END_BATCH_PROCESS'] as const;
+// What only a working consumer does. One that connects and joins, but may not read the topic, must not seem alive.
+const TICKS = ['FETCH', 'HEARTBEAT', 'END_BATCH_PROCESS'] as const;
 
 export interface RegistrationConsumerDeps extends BatchWriterDeps {
   readonly kafka: Kafka;
@@ -26,6 +27,7 @@ export interface RegistrationConsumerDeps extends BatchWriterDeps {
   /** Nothing is consumed before Kafka was reached and the topics are there. */
   readonly kafkaStatus: { readonly wasReached: boolean; readonly isAway: boolean };
   readonly watchdog: Pick<StallWatchdog, 'watch'>;
+  readonly pace: Pick<BacklogPace, 'mustYield' | 'inTurn' | 'forget'>;
 }
 
 /** Feeds the topic to the writer, from the beginning, and commits an offset only when all before it is written. */
@@ -80,8 +82,8 @@ export class RegistrationConsumer {
     }
   }
 
-  private async runUntilEnd(onJoined: () => void): Promise<void> {
-    const { kafka, config, liveness, watchdog } = this.deps;
+  private async runUntilEnd(onFetched: () => void): Promise<void> {
+    const { kafka, config, liveness, watchdog, pace } = this.deps;
     const consumer = kafka.consumer({
       groupId: config.groupId,
       sessionTimeout: SESSION_TIMEOUT_MS,
@@ -97,7 +99,8 @@ export class RegistrationConsumer {
     const life = new AbortController();
     const ended = this.endOf(consumer, life.signal);
     for (const event of TICKS) consumer.on(consumer.events[event], () => liveness.tick());
-    consumer.on(consumer.events.GROUP_JOIN, onJoined);
+    consumer.on(consumer.events.FETCH, onFetched);
+    consumer.on(consumer.events.GROUP_JOIN, () => pace.forget());
     const watching = watchdog.watch(
       watched(consumer, batches, config.topic),
       (reason) => this.rebuild(reason),

@@ -171,6 +171,24 @@ describe('BacklogPace', () => {
       expect(await restOf(pace)).toBe(20);
     });
 
+    it('as at first, when it has to forget', async () => {
+      const { pace, fetch } = setUp();
+      fetch({ written: 4000, arrived: 10_000 });
+
+      pace.forget();
+
+      expect(await restOf(pace)).toBe(20);
+    });
+
+    it('as before, whatever another member wrote of a partition that comes back', async () => {
+      const { pace, fetch } = setUp();
+
+      pace.forget();
+      fetch({ written: 500_000, arrived: 900_000 });
+
+      expect(await restOf(pace)).toBe(20);
+    });
+
     it('as before until 10,000 records, written or arrived, tell', async () => {
       const { pace, fetch } = setUp();
 

@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { KafkaJSConnectionError, KafkaJSNonRetriableError, type Kafka } from 'kafkajs';
 import { loadConfig } from '../../../src/config/config';
-import { BacklogPace } from '../../../src/kafka/backlog-pace';
 import { RegistrationConsumer } from '../../../src/kafka/registration-consumer';
 import type { WatchedConsumer } from '../../../src/kafka/stall-watchdog';
 import { Liveness } from '../../../src/runtime/liveness';
@@ -32,6 +31,7 @@ function setUp() {
   const kafkaStatus = { wasReached: true, isAway: false };
   const liveness = new Liveness(true);
   const log = new RecordingLogger();
+  const forget = jest.fn();
   const consumer = new RegistrationConsumer({
     kafka,
     config: loadConfig({ KAFKA_TOPIC: 'topic' }).kafka,
@@ -46,9 +46,9 @@ function setUp() {
       },
     },
     writer: { write: () => Promise.resolve() },
-    pace: new BacklogPace(),
+    pace: { mustYield: () => false, inTurn: (write) => write(), forget },
   });
-  return { consumer, consumers, watched, kafkaStatus, liveness, log };
+  return { consumer, consumers, watched, kafkaStatus, liveness, log, forget };
 }
 
 const later = (ms = 10_000): Promise<void> => jest.advanceTimersByTimeAsync(ms);
@@ -85,12 +85,24 @@ describe('RegistrationConsumer', () => {
     await consumer.stop();
   });
 
+  it('lets the pace of backlogs forget at each change of partitions', async () => {
+    const { consumer, consumers, forget } = setUp();
+    consumer.start();
+    await later();
+    expect(forget).not.toHaveBeenCalled();
+
+    consumers[0]?.emit('GROUP_JOIN', { payload: { memberAssignment: {} } });
+
+    expect(forget).toHaveBeenCalledTimes(1);
+    await consumer.stop();
+  });
+
   it.each([
-    ['GROUP_JOIN', true],
     ['FETCH', true],
     ['HEARTBEAT', true],
     ['END_BATCH_PROCESS', true],
     ['CONNECT', false],
+    ['GROUP_JOIN', false],
   ])('after %s the process counts as alive: %s', async (event, isAlive) => {
     const { consumer, consumers, liveness } = setUp();
     consumer.start();
@@ -110,6 +122,14 @@ describe('RegistrationConsumer', () => {
       false,
       ({ consumers }) =>
         consumers.at(-1)?.emit('CRASH', { payload: { error: new KafkaJSNonRetriableError('refused') } }),
+    ],
+    [
+      'joins the group and may not read the topic',
+      false,
+      ({ consumers }) => {
+        consumers.at(-1)?.emit('GROUP_JOIN', { payload: { memberAssignment: { topic: [0] } } });
+        consumers.at(-1)?.emit('CRASH', { payload: { error: new KafkaJSNonRetriableError('refused') } });
+      },
     ],
     [
       'loses the connection',
@@ -141,6 +161,27 @@ describe('RegistrationConsumer', () => {
     expect(setting.consumers.length).toBeGreaterThan(10);
     expect(setting.liveness.isAlive).toBe(isAlive);
     await setting.consumer.stop();
+  });
+
+  it('is rebuilt ever later while it only joins, and soon again once it has fetched', async () => {
+    const { consumer, consumers } = setUp();
+    consumer.start();
+    await later();
+    /** How long it takes, in ms, until there is another one after this one crashed behind `event`. */
+    async function untilNext(event: string): Promise<number> {
+      const before = consumers.length;
+      consumers.at(-1)?.emit(event, { payload: { memberAssignment: { topic: [0] } } });
+      consumers.at(-1)?.emit('CRASH', { payload: { error: new KafkaJSNonRetriableError('refused') } });
+      const startedAt = performance.now();
+      while (consumers.length === before) await later(10);
+      return performance.now() - startedAt;
+    }
+
+    for (let nth = 0; nth < 6; nth += 1) await untilNext('GROUP_JOIN');
+
+    expect(await untilNext('GROUP_JOIN')).toBeGreaterThanOrEqual(2500);
+    expect(await untilNext('FETCH')).toBeLessThan(300);
+    await consumer.stop();
   });
 
   it('waits, alive, for the first contact with Kafka', async () => {
