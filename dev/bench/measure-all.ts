@@ -4,6 +4,7 @@ import { measureIdle } from './measures/idle';
 import { measureHalfLoad, measurePosts } from './measures/posts';
 import { measurePostsDuringDrain } from './measures/posts-during-drain';
 import { measureReads } from './measures/reads';
+import { measureRowDelay } from './measures/row-delay';
 import type { Plan } from './plan';
 import type { Measured, Results } from './report';
 
@@ -32,11 +33,11 @@ export async function measureAll(running: readonly Contender[], plan: Plan, resu
   await each('start again', plan.fewRounds - 1, async (contender) => ({
     'start, s': await contender.restart(),
   }));
-  await each('idle', 1, measureIdle);
   await each('warm-up', 1, async (contender) => {
     await measurePosts(contender, warmUpSeconds);
     return {};
   });
+  await each('idle', plan.fewRounds, measureIdle);
   if (plan.specials.length === 0) await compare(running, plan, results, each);
   for (const { title, rounds, measure } of plan.specials) await each(title, rounds, measure);
 }
@@ -52,11 +53,14 @@ async function compare(
   const capacities = running.map(({ recipe }) => results.medianOf('POST requests/s', recipe.name));
   const rate = Math.floor(Math.min(...capacities) / 2);
   await each(`${rate} POSTs a second`, rounds, (contender) => measureHalfLoad(contender, seconds, rate));
-  await each('GET', rounds, (contender) => measureReads(contender, seconds));
   const pipelines = running.filter(({ recipe }) => recipe.isPipeline);
+  const measureDelay = (contender: Contender): Promise<Measured> => measureRowDelay(contender, seconds, rate);
+  await each('201 to row', rounds, measureDelay, pipelines);
   await each('drain', fewRounds, (contender) => measureDrain(contender, drainRecords), pipelines);
   const service = running.filter(({ recipe }) => recipe.name === 'service');
   await each('POST during a drain', rounds, (contender) => measureDuringDrain(contender, results), service);
+  // Last: counting rows would cost much with those that it makes.
+  await each('GET', rounds, (contender) => measureReads(contender, seconds));
   await each('memory', 1, ({ rssMb }) => Promise.resolve({ 'memory at the end, MB': rssMb }));
 }
 

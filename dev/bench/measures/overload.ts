@@ -46,7 +46,7 @@ export async function measureOverload(
   await contender.untilStored(acceptedSoFar + recovering.good + recovered.good);
   return {
     'overload: capacity, POST/s': capacity,
-    'overload: asked, % of capacity': ((over.good + over.bad) / floodSeconds / capacity) * 100,
+    'overload: asked, % of capacity': (((over.good + over.bad) / floodSeconds + probes) / capacity) * 100,
     'overload: accepted, % of capacity': ((over.good + good) / floodSeconds / capacity) * 100,
     'overload: p50 of accepted, ms': goodP50Ms,
     'overload: p99 of accepted, ms': goodP99Ms,

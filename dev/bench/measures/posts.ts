@@ -1,6 +1,5 @@
 import type { Contender } from '../contender';
 import { connections, runLoad, runPacedLoad } from '../run-load';
-import { measureRowDelay } from './row-delay';
 
 let series = 0;
 
@@ -31,7 +30,7 @@ export async function measurePosts(contender: Contender, seconds: number): Promi
   };
 }
 
-/** POST at a rate that every contender can answer: how long that takes when there is room, what it costs, and a row. */
+/** POST at a rate that every contender can answer: how long that takes when there is room, and what it costs. */
 export async function measureHalfLoad(
   contender: Contender,
   seconds: number,
@@ -41,14 +40,11 @@ export async function measureHalfLoad(
   const cpu = contender.cpuMicroseconds;
   const emailPrefix = `half-${(series += 1)}`;
   const url = `${contender.url}/api/users`;
-  const load = runPacedLoad({ url, seconds, connections, rate, emailPrefix });
-  const delays = await measureRowDelay(contender, load);
-  const result = await load;
+  const result = await runPacedLoad({ url, seconds, connections, rate, emailPrefix });
   await contender.untilStored(rows + result.accepted);
   return {
     'POST p50 at half load, ms': result.p50Ms,
     'POST p99 at half load, ms': result.p99Ms,
     'CPU per POST at half load, µs': (contender.cpuMicroseconds - cpu) / result.accepted,
-    ...(contender.recipe.isPipeline && delays),
   };
 }
