@@ -82,6 +82,13 @@ export class Contender {
     return Number(row?.['rows']);
   }
 
+  /** The last id that was given to a row, however many rows there are: it costs no more than a look-up. */
+  async lastId(): Promise<number> {
+    const sequence = "pg_get_serial_sequence('users', 'id')";
+    const [row] = await sql(this.env, `SELECT pg_sequence_last_value(${sequence})::int AS id`);
+    return Number(row?.['id']);
+  }
+
   /** Resolves when the table holds that many rows. */
   async untilStored(rows: number): Promise<void> {
     await eventually(`${rows} rows`, drainLimitSeconds, async () => (await this.countRows()) >= rows);
