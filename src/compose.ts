@@ -27,6 +27,7 @@ import type { HttpLimits } from './routes/http-limits';
 import type { MeasureRequest } from './routes/middleware/request-log';
 import { MetricsServer } from './routes/metrics-server';
 import { createRefusal } from './routes/refusal';
+import { WaitingRefusals } from './routes/waiting-refusals';
 import { HttpServer } from './routes/server';
 import { Lifecycle } from './runtime/lifecycle';
 import { Liveness } from './runtime/liveness';
@@ -184,7 +185,8 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
 
   const lifecycle = new Lifecycle(log);
   const health = new HealthService({ dependencies: Object.values(status), lifecycle, liveness });
-  const shedder = new LoadShedder(log);
+  const waiting = new WaitingRefusals();
+  const shedder = new LoadShedder({ waiting, log });
   const measureRequest: MeasureRequest = (method, route, answer, seconds) => {
     metrics.answered(method, route, answer, seconds);
     if (!route.startsWith('/api/health')) pace.requested();
@@ -211,8 +213,9 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
         return isFull;
       },
       answered: () => shedder.answered(),
-      refuse: createRefusal(config.http.allowedOrigins, measureRequest),
     },
+    refusal: createRefusal(config.http.allowedOrigins, measureRequest),
+    waiting,
     answerBroken: createBrokenRequestAnswer(config.http.allowedOrigins, measureRequest),
     log,
     limits: {

@@ -15,7 +15,7 @@ const FETCH_BYTES = 64 * 1024;
 const FETCH_WAIT_MS = 100;
 // kafkajs decodes a fetch in one go, in which no request gets on: of a backlog it may bring so much of each partition. A
 // record batch that is larger comes whole when its partition stands first in a fetch: kafkajs shuffles them each time.
-const MAX_FETCH_BYTES = 96 * 1024;
+const MAX_FETCH_BYTES = 128 * 1024;
 const BEFORE_KAFKA_MS = 50;
 const DISCONNECT_TIMEOUT_MS = 4000;
 // What only a working consumer does. One that connects and joins, but may not read the topic, must not seem alive.

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
+import { CommonHeaders, linesOf } from './common-headers';
 import type { MeasureRequest } from './middleware/request-log';
-import { headersFor } from './refusal';
 
 type Answer = readonly [status: number, phrase: string, error: string];
 
@@ -37,10 +37,7 @@ export function createBrokenRequestAnswer(
   allowedOrigins: readonly string[],
   measure: MeasureRequest,
 ): AnswerBrokenRequest {
-  const forOthers = linesOf(headersFor(undefined, allowedOrigins));
-  const byOrigin = new Map(
-    allowedOrigins.map((origin) => [origin, linesOf(headersFor(origin, allowedOrigins))]),
-  );
+  const lines = new CommonHeaders(allowedOrigins, linesOf);
   return (error, socket, origin = originIn(error.rawPacket)) => {
     if (!socket.writable || error.code === 'ECONNRESET') {
       socket.destroy();
@@ -50,7 +47,7 @@ export function createBrokenRequestAnswer(
     const body = JSON.stringify({ success: false, error: text });
     const head = [
       `HTTP/1.1 ${status} ${phrase}`,
-      ...(byOrigin.get(origin ?? '') ?? forOthers),
+      ...lines.for(origin),
       `X-Request-Id: ${randomUUID()}`,
       `Content-Length: ${Buffer.byteLength(body)}`,
       'Connection: close',
@@ -59,10 +56,6 @@ export function createBrokenRequestAnswer(
     setTimeout(() => socket.destroy(), LINGER_MS).unref();
     measure('', ROUTE, status, 0);
   };
-}
-
-function linesOf(headers: readonly string[]): string[] {
-  return headers.flatMap((name, index) => (index % 2 === 0 ? [`${name}: ${headers[index + 1] ?? ''}`] : []));
 }
 
 function originIn(packet: Buffer | undefined): string | undefined {

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { RefusalShortcut, type RefusalShortcutDeps } from './refusal-shortcut';
 import { resetSocket } from './reset-socket';
 
 /** One client's connection, and its answers that are under way. */
@@ -7,6 +8,7 @@ export class Connection {
   // In the order of their requests, in which they also go out.
   private readonly answers: { readonly res: ServerResponse; readonly since: number }[] = [];
   private latest: ServerResponse | undefined;
+  private shortcut: RefusalShortcut | undefined;
 
   constructor(private readonly socket: Socket) {
     // Node takes its own listener away before it hands a CONNECT over, and an error without one ends the process. What
@@ -23,6 +25,17 @@ export class Connection {
     return this.answers.length;
   }
 
+  /** Whether all that was sent on it was read and answered, and nothing waits for the client to take it. */
+  get isIdle(): boolean {
+    return this.answers.length === 0 && this.latest === undefined;
+  }
+
+  /** Refuses what comes next past the parser. */
+  refuseUnparsed(deps: Omit<RefusalShortcutDeps, 'socket' | 'isIdle'>): void {
+    if (this.shortcut?.isInstalled || !this.isIdle || this.socket.destroyed) return;
+    this.shortcut = RefusalShortcut.install({ ...deps, socket: this.socket, isIdle: () => this.isIdle });
+  }
+
   /** Bytes that its client has not taken yet, as far as this process holds them. */
   get unsentBytes(): number {
     let bytes = 0;
@@ -37,7 +50,12 @@ export class Connection {
     res.on('close', this.forgetOldest);
   }
 
-  private readonly forgetOldest = (): void => void this.answers.shift();
+  private readonly forgetOldest = (): void => {
+    const res = this.answers.shift()?.res;
+    // All is well: endUnreadable() says the same without it, and it would live until the next request comes.
+    if (res === this.latest && res?.req.complete && res.writableFinished && res.shouldKeepAlive)
+      this.latest = undefined;
+  };
 
   /**
    * What becomes of the connection when something on it cannot be read. `answer`: the client would take an answer for
@@ -64,8 +82,12 @@ export class Connection {
     return this.socket.bytesRead === 0;
   }
 
-  /** A false shouldKeepAlive makes Node answer `Connection: close` and close behind the answer. */
+  /**
+   * What is refused past the parser goes back to it, to be answered with the others. A false shouldKeepAlive makes
+   * Node answer `Connection: close` and close behind the answer.
+   */
   closeAfterAnswers(): void {
+    this.shortcut?.remove();
     for (const { res } of this.answers) res.shouldKeepAlive = false;
   }
 

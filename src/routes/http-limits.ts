@@ -18,10 +18,6 @@ export interface HttpLimits {
   readonly requestTimeoutMs: number;
   /** From the headers until the client has taken its whole answer; beyond, the connection is cut. */
   readonly answerTimeoutMs: number;
-  /** How long a request that is refused under overload waits for its answer. */
-  readonly refusalDelayMs: number;
-  /** So many of them wait that long; as many more twice as long, and so on. */
-  readonly refusalsPerDelay: number;
   /** How often the limits in time and of unsent bytes are looked at. */
   readonly checkIntervalMs: number;
 }
@@ -47,9 +43,5 @@ export const HTTP_LIMITS: HttpLimits = {
   requestTimeoutMs: 30_000,
   // Node has no such limit: who reads a byte now and then could hold an answer in memory for ever.
   answerTimeoutMs: 60_000,
-  // Who sends again as soon as it is refused, and many do, would leave no time for anything but refusing.
-  refusalDelayMs: 1000,
-  // 2000 a second take a tenth of the time. All connections together wait three seconds.
-  refusalsPerDelay: 2000,
   checkIntervalMs: 1000,
 };

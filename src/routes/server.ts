@@ -10,28 +10,33 @@ import type { Duplex } from 'node:stream';
 import type { Express } from 'express';
 import type { Logger } from '../services/ports';
 import type { AnswerBrokenRequest, BrokenRequest } from './broken-request';
+import type { Connection } from './connection';
 import { Connections } from './connections';
 import { expressClasses } from './express-classes';
 import { HTTP_LIMITS, type HttpLimits } from './http-limits';
 import { listen } from './listen';
 import { MAX_HEADERS } from './middleware/refuse-ambiguous';
+import type { Refusal } from './refusal';
+import type { WaitingRefusals } from './waiting-refusals';
 
 const IDLE_GRACE_MS = 300;
 const DRAIN_TIMEOUT_MS = 7000;
 const PROBES = new Set(['/api/health', '/api/health/live', '/api/health/ready']);
 
-/** Says whether one more request would be too many, and answers it then. */
+/** Says whether one more request would be too many. */
 export interface Admission {
   isFull(underWay: number): boolean;
   /** One that was let in is through. */
   answered(): void;
-  readonly refuse: RequestListener;
 }
 
 export interface HttpServerDeps {
   readonly port: number;
   readonly app: Express;
   readonly admission: Admission;
+  readonly refusal: Refusal;
+  /** Where refusals wait for their turn. */
+  readonly waiting: WaitingRefusals;
   readonly answerBroken: AnswerBrokenRequest;
   readonly log: Logger;
   /** Those of production unless a test needs others. */
@@ -42,19 +47,13 @@ export interface HttpServerDeps {
 export class HttpServer {
   readonly name = 'http server';
   readonly stopTimeoutMs = DRAIN_TIMEOUT_MS + 1000;
-  private readonly port: number;
-  private readonly admission: Admission;
-  private readonly answer: AnswerBrokenRequest;
   private readonly limits: HttpLimits;
   private readonly server: Server;
   private readonly connections: Connections;
   private underWay = 0;
-  private waitingRefusals = 0;
 
-  constructor({ port, app, admission, answerBroken, log, limits }: HttpServerDeps) {
-    this.port = port;
-    this.admission = admission;
-    this.answer = answerBroken;
+  constructor(private readonly deps: HttpServerDeps) {
+    const { app, refusal, limits, log } = deps;
     this.limits = { ...HTTP_LIMITS, ...limits };
     this.connections = new Connections({ limits: this.limits, log });
     const options = {
@@ -75,13 +74,13 @@ export class HttpServer {
       // Node reads what lies behind it in the same packet all the same.
       if (req.socket.destroyed) return;
       connection?.track(res);
-      if (isProbe(req) || !admission.isFull(this.underWay)) {
+      if (!this.isRefused(req.url ?? '')) {
         this.underWay += 1;
         res.on('close', this.onAnswered);
         app(req, res);
-      } else if (connection?.underWay === 1) this.refuse(req, res);
+      } else if (connection?.underWay === 1) this.refuse(req, res, connection);
       // It goes out behind the one before it in any case.
-      else admission.refuse(req, res);
+      else refusal.answer(req, res);
     };
     this.server = createServer(options, onRequest);
     this.server.maxConnections = this.limits.maxConnections;
@@ -100,7 +99,7 @@ export class HttpServer {
 
   /** Rejects when the port cannot be listened on. */
   async start(): Promise<void> {
-    await listen(this.server, this.port);
+    await listen(this.server, this.deps.port);
     this.connections.startChecks();
   }
 
@@ -123,16 +122,20 @@ export class HttpServer {
     this.connections.stopChecks();
   }
 
-  /** The more of them wait, the longer each does: who sends again when it is refused gets no more than some of the time. */
-  private refuse(req: IncomingMessage, res: ServerResponse): void {
-    const { refusalDelayMs, refusalsPerDelay } = this.limits;
-    this.waitingRefusals += 1;
+  // An arrow function, as connections take it along.
+  private readonly isRefused = (path: string): boolean =>
+    // Kubernetes has to learn that the process is busy, not dead.
+    !PROBES.has(path) && this.deps.admission.isFull(this.underWay);
+
+  private refuse(req: IncomingMessage, res: ServerResponse, connection: Connection): void {
+    const { isRefused } = this;
+    const { refusal, waiting } = this.deps;
     req.resume(); // Nobody will read its body.
-    const delays = Math.ceil(this.waitingRefusals / refusalsPerDelay);
-    const timer = setTimeout(() => this.admission.refuse(req, res), delays * refusalDelayMs);
+    const refusable = { send: () => refusal.answer(req, res) };
+    waiting.add(refusable);
     res.once('close', () => {
-      clearTimeout(timer);
-      this.waitingRefusals -= 1;
+      waiting.delete(refusable);
+      if (this.server.listening) connection.refuseUnparsed({ refusal, waiting, isRefused });
     });
   }
 
@@ -145,18 +148,13 @@ export class HttpServer {
   // One function for all answers, here and in Connection: a closure each would be garbage that lives as long as it.
   private readonly onAnswered = (): void => {
     this.underWay -= 1;
-    this.admission.answered();
+    this.deps.admission.answered();
   };
 
   private answerBroken(error: BrokenRequest, socket: Duplex, origin?: string): void {
     const connection = this.connections.of(socket);
     const end = connection?.endUnreadable() ?? 'cut';
-    if (end === 'answer') this.answer(error, socket, origin ?? connection?.originBeingRead);
+    if (end === 'answer') this.deps.answerBroken(error, socket, origin ?? connection?.originBeingRead);
     if (end === 'cut') socket.destroy();
   }
-}
-
-// Kubernetes has to learn that the process is busy, not dead.
-function isProbe(req: IncomingMessage): boolean {
-  return PROBES.has(req.url ?? '');
 }

@@ -1,6 +1,8 @@
 import express from 'express';
 import supertest from 'supertest';
+import { createRefusal } from '../../src/routes/refusal';
 import { HttpServer } from '../../src/routes/server';
+import { WaitingRefusals } from '../../src/routes/waiting-refusals';
 import { RecordingLogger } from '../support/recording-logger';
 
 /** An app that uses what Express adds to requests and responses, behind the server that gives them their classes. */
@@ -30,7 +32,9 @@ async function startApp() {
   const server = new HttpServer({
     port: 0,
     app,
-    admission: { isFull: () => false, answered: () => undefined, refuse: () => undefined },
+    admission: { isFull: () => false, answered: () => undefined },
+    refusal: createRefusal([], () => undefined),
+    waiting: new WaitingRefusals(),
     answerBroken: (_error, socket) => socket.destroy(),
     log: new RecordingLogger(),
   });

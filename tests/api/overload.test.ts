@@ -1,9 +1,11 @@
+import { subscribe } from 'node:diagnostics_channel';
+import type { Socket } from 'node:net';
 import express from 'express';
 import supertest from 'supertest';
-import type { AnswerBrokenRequest } from '../../src/routes/broken-request';
-import { HTTP_LIMITS, type HttpLimits } from '../../src/routes/http-limits';
+import { createBrokenRequestAnswer, type AnswerBrokenRequest } from '../../src/routes/broken-request';
 import { createRefusal } from '../../src/routes/refusal';
 import { HttpServer } from '../../src/routes/server';
+import { WaitingRefusals, type Refusable } from '../../src/routes/waiting-refusals';
 import { undescribed } from '../support/api-document';
 import { Client } from 'pg';
 import { loadConfig } from '../../src/config/config';
@@ -16,88 +18,276 @@ import { RecordingLogger } from '../support/recording-logger';
 const MB = 1024 * 1024;
 const ORIGIN = 'https://app.example.com';
 
+const GET = 'GET /api/users HTTP/1.1\r\nHost: a\r\n\r\n';
+const POST = 'POST /api/users HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}';
+
 const started: HttpServer[] = [];
+/** The servers' ends of the connections, by the ports of their clients. */
+const ends = new Map<number | undefined, Socket>();
+
+subscribe('net.server.socket', (message) => {
+  const { socket } = message as { socket: Socket };
+  ends.set(socket.remotePort, socket);
+});
+
+/** Sends a packet and waits until the server has read it: what comes next comes alone. */
+async function sendAlone({ socket }: RawConnection, packet: string): Promise<void> {
+  const end = ends.get(socket.localPort);
+  socket.write(packet);
+  await eventually(() => expect(end?.bytesRead).toBe(socket.bytesWritten));
+}
 
 afterAll(() => Promise.all(started.map((server) => server.stop())));
 
+/** Lets none out by itself, and tells how many have come and gone. */
+class WatchedRefusals extends WaitingRefusals {
+  added = 0;
+  gone = 0;
+
+  override add(refusal: Refusable): void {
+    this.added += 1;
+    super.add(refusal);
+  }
+
+  override delete(refusal: Refusable): void {
+    this.gone += 1;
+    super.delete(refusal);
+  }
+
+  /** Sends so many as soon as they are there. */
+  async releaseOnce(count: number, added: number): Promise<void> {
+    await eventually(() => expect(this.added).toBe(added));
+    this.release(count);
+  }
+}
+
 /** A server that has room for no request, in front of an app that answers 200 to everything. */
-async function startFull(limits?: Partial<HttpLimits>) {
+async function startFull() {
   const measured: unknown[] = [];
-  const app = express().use((_req, res) => {
-    res.json({ success: true });
+  const room = { isFull: true };
+  const past = { parser: 0 };
+  const held: (() => void)[] = [];
+  const app = express().use(express.json(), async (req, res) => {
+    if (req.path === '/held') await new Promise<void>((resolve) => held.push(resolve));
+    res.json({ success: true, body: req.body as unknown });
   });
+  const refusal = createRefusal([ORIGIN], (...request) => measured.push(request));
+  const waiting = new WatchedRefusals();
   const server = new HttpServer({
     port: 0,
     app,
-    admission: {
-      isFull: () => true,
-      answered: () => undefined,
-      refuse: createRefusal([ORIGIN], (...request) => measured.push(request)),
+    admission: { isFull: () => room.isFull, answered: () => undefined },
+    refusal: {
+      answer: refusal.answer,
+      write: (...refused) => {
+        past.parser += 1;
+        refusal.write(...refused);
+      },
     },
-    answerBroken: (_error, socket) => socket.destroy(),
+    waiting,
+    answerBroken: createBrokenRequestAnswer([ORIGIN], () => undefined),
     log: new RecordingLogger(),
-    limits,
   });
   started.push(server);
   await server.start();
   const url = `http://127.0.0.1:${server.address.port}`;
-  return { http: supertest(url), url, measured };
+  /** A connection on which one request was refused: what comes next is refused past the parser. */
+  const openRefused = async (): Promise<RawConnection> => {
+    const connection = await RawConnection.open(url);
+    connection.send(GET);
+    await waiting.releaseOnce(1, waiting.added + 1);
+    await eventually(() => expect(connection.statuses).toEqual([503]));
+    connection.received = '';
+    return connection;
+  };
+  return { http: supertest(url), url, server, measured, room, held, past, waiting, openRefused };
 }
 
 let full: Awaited<ReturnType<typeof startFull>>;
+let releasing: NodeJS.Timeout;
 
 beforeAll(async () => {
-  full = await startFull({ refusalDelayMs: 10 });
+  full = await startFull();
+  releasing = setInterval(() => full.waiting.release(10), 10);
 });
 
+afterAll(() => clearInterval(releasing));
+
 describe('a refusal', () => {
-  it('waits, so that who sends again at once cannot keep the process busy with refusing', async () => {
-    const { http } = await startFull();
-    const startedAt = performance.now();
+  it('waits for its turn, the oldest first: who sends again at once gets no more than is let out', async () => {
+    const { url, waiting } = await startFull();
+    const clients: RawConnection[] = [];
+    for (let nth = 0; nth < 3; nth += 1) {
+      const client = await RawConnection.open(url);
+      client.send(GET);
+      await eventually(() => expect(waiting.added).toBe(nth + 1));
+      clients.push(client);
+    }
+    const statuses = (): number[][] => clients.map((client) => client.statuses);
+    expect(statuses()).toEqual([[], [], []]);
 
-    await http.post('/api/users').expect(503);
-
-    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(HTTP_LIMITS.refusalDelayMs - 1);
-    expect(HTTP_LIMITS.refusalDelayMs).toBeGreaterThanOrEqual(500);
+    waiting.release(2);
+    await eventually(() => expect(statuses()).toEqual([[503], [503], []]));
+    clients[0]?.send(GET);
+    await waiting.releaseOnce(1, 4);
+    await eventually(() => expect(statuses()).toEqual([[503], [503], [503]]));
+    waiting.release(1);
+    await eventually(() => expect(statuses()).toEqual([[503, 503], [503], [503]]));
   });
 
-  it('waits the longer the more of them wait: their number a second is bounded, however many clients', async () => {
-    const refusalDelayMs = 50;
-    const { http } = await startFull({ refusalDelayMs, refusalsPerDelay: 2 });
-    const startedAt = performance.now();
+  it('takes no turn when its client has left', async () => {
+    const { http, url, waiting, openRefused } = await startFull();
+    const parsed = await RawConnection.open(url);
+    const unparsed = await openRefused();
+    for (const client of [parsed, unparsed]) client.send(GET);
+    await eventually(() => expect(waiting.added).toBe(3));
+    const gone = waiting.gone;
+    for (const client of [parsed, unparsed]) client.socket.destroy();
+    await eventually(() => expect(waiting.gone).toBe(gone + 2));
 
-    const waits = await Promise.all(
-      Array.from({ length: 6 }, async () => {
-        await http.post('/api/users').expect(503);
-        return performance.now() - startedAt;
-      }),
-    );
+    const answer = http.get('/api/users').then(({ status }) => status);
+    await waiting.releaseOnce(1, 4);
 
-    const inOrder = waits.toSorted((one, other) => one - other);
-    [1, 1, 2, 2, 3, 3].forEach((delays, nth) =>
-      expect(inOrder[nth]).toBeGreaterThanOrEqual(delays * refusalDelayMs - 1),
-    );
-  });
-
-  it('does not wait for those that are answered, nor for those whose clients have left', async () => {
-    const { http, url } = await startFull({ refusalDelayMs: 500, refusalsPerDelay: 1 });
-    await http.post('/api/users').expect(503);
-    // Together they would make the next one wait for a minute.
-    const clients = await Promise.all(Array.from({ length: 120 }, () => RawConnection.open(url)));
-    for (const client of clients) client.send('GET /api/users HTTP/1.1\r\nHost: a\r\n\r\n');
-    for (const client of clients) client.socket.end();
-    await Promise.all(clients.map(({ closed }) => closed));
-
-    await http.post('/api/users').expect(503);
+    expect(await answer).toBe(503);
   });
 
   it('goes out right behind the one before it on its connection, and takes no turn of others', async () => {
-    // In turns of their own they would take half a minute.
-    const { url } = await startFull({ refusalDelayMs: 3000, refusalsPerDelay: 1 });
+    const { url, waiting } = await startFull();
     const connection = await RawConnection.open(url);
-    connection.send('GET /api/users HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(10));
+    connection.send(GET.repeat(10));
+    await waiting.releaseOnce(1, 1);
 
-    await eventually(() => expect(connection.received.match(/HTTP\/1\.1 503/g)).toHaveLength(10));
+    await eventually(() => expect(connection.statuses).toEqual(Array(10).fill(503)));
+  });
+});
+
+describe('a connection on which a request was refused', () => {
+  it('gets the same answer again, which now costs no parsing', async () => {
+    const { url, past, waiting, measured } = await startFull();
+    const connection = await RawConnection.open(url);
+    const answers: string[] = [];
+    for (const origin of ['', `Origin: ${ORIGIN}\r\n`, 'Origin: https://evil.example\r\n']) {
+      const request = POST.replace('Host', `${origin}X-Request-Id: mine\r\nHost`);
+      const fresh = await RawConnection.open(url);
+      for (const client of [fresh, connection, connection]) {
+        client.received = '';
+        client.send(request);
+        await waiting.releaseOnce(1, waiting.added + 1);
+        await eventually(() => expect(client.statuses).toEqual([503]));
+        answers.push(client.received.replace(/Date: .*/, 'Date'));
+      }
+    }
+
+    expect(past.parser).toBe(5);
+    const linesOf = (answer: string | undefined): string[] | undefined => answer?.split('\r\n').toSorted();
+    for (const first of [0, 3, 6]) {
+      expect(linesOf(answers[first + 1])).toEqual(linesOf(answers[first]));
+      expect(linesOf(answers[first + 2])).toEqual(linesOf(answers[first]));
+    }
+    expect(new Set(answers.map((answer) => answer.includes(ORIGIN)))).toEqual(new Set([true, false]));
+    expect(measured).toEqual(Array(9).fill(['POST', 'refused', 503, 0]));
+  });
+
+  it('gets the date, and a request id of its own', async () => {
+    const { waiting, openRefused } = await startFull();
+    const connection = await openRefused();
+
+    connection.send(POST);
+    await waiting.releaseOnce(1, 2);
+    await eventually(() => expect(connection.statuses).toEqual([503]));
+
+    const date = /\r\nDate: ([^\r]*)/.exec(connection.received)?.[1] ?? '';
+    expect(Math.abs(Date.parse(date) - Date.now())).toBeLessThan(10_000);
+    expect(connection.received).toMatch(/\r\nX-Request-Id: [\da-f-]{36}\r\n/);
+  });
+
+  it('is served as any other when there is room again, and for probes always', async () => {
+    const { room, openRefused } = await startFull();
+    const connection = await openRefused();
+
+    connection.send('GET /api/health/live HTTP/1.1\r\nHost: a\r\n\r\n');
+    await eventually(() => expect(connection.statuses).toEqual([200]));
+    room.isFull = false;
+    connection.send(POST.replace('Host', 'Content-Type: application/json\r\nHost'));
+    await eventually(() => expect(connection.statuses).toEqual([200, 200]));
+
+    expect(connection.body).toEqual({ success: true, body: {} });
+  });
+
+  it.each([
+    ['two in one packet', [GET + POST], [503, 503]],
+    ['another one before the first is answered', [GET, POST], [503, 503]],
+    ['a head in two packets', [GET.slice(0, 20), GET.slice(20)], [503]],
+    ['a head in two packets, the second like a request', ['GET / HTTP/1.1\r\n', GET], [400]],
+    ['a body in two packets', [POST.slice(0, -1), '}'], [503]],
+    [
+      'a body in two packets, the second like a request',
+      [`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${GET.length + 1}\r\n\r\n-`, GET],
+      [503],
+    ],
+    ['chunks', ['POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'], [503]],
+    ['a PUT', [POST.replace('POST', 'PUT')], [503]],
+    ['what is no HTTP', ['nonsense\r\n\r\n'], [400]],
+  ] as const)('reads %s as before, and what comes then', async (_what, packets, statuses) => {
+    const { url, waiting, openRefused } = await startFull();
+    const fresh = await RawConnection.open(url);
+    const connection = await openRefused();
+    const timer = setInterval(() => waiting.release(10), 100);
+
+    for (const client of [fresh, connection]) {
+      for (const packet of packets) await sendAlone(client, packet);
+      await eventually(() => expect(client.statuses).toEqual(statuses));
+      if (statuses[0] !== 503) await client.closed;
+      else {
+        client.send(GET);
+        await eventually(() => expect(client.statuses).toEqual([...statuses, 503]));
+      }
+    }
+    clearInterval(timer);
+  });
+
+  it('gets a refusal behind the answer to what was let in before', async () => {
+    const { room, held, waiting, openRefused } = await startFull();
+    const connection = await openRefused();
+    room.isFull = false;
+    connection.send('GET /held HTTP/1.1\r\nHost: a\r\n\r\n');
+    await eventually(() => expect(held).toHaveLength(1));
+    room.isFull = true;
+
+    await sendAlone(connection, POST);
+    waiting.release(10);
+    held[0]?.();
+
+    await eventually(() => expect(connection.statuses).toEqual([200, 503]));
+  });
+
+  it('gets no second answer for the rest of a body whose request was refused before it came', async () => {
+    const { url, waiting } = await startFull();
+    const connection = await RawConnection.open(url);
+    connection.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${GET.length}\r\n\r\n`);
+    await waiting.releaseOnce(1, 1);
+    await eventually(() => expect(connection.statuses).toEqual([503]));
+
+    await sendAlone(connection, GET);
+    expect(waiting.added).toBe(1);
+    connection.send(GET.replace('GET', 'PUT'));
+    await waiting.releaseOnce(1, 2);
+
+    await eventually(() => expect(connection.statuses).toEqual([503, 503]));
+  });
+
+  it('is answered and closed when the server stops', async () => {
+    const { server, waiting, openRefused } = await startFull();
+    const connection = await openRefused();
+    connection.send(POST);
+    await eventually(() => expect(waiting.added).toBe(2));
+
+    const stopped = server.stop();
+    await waiting.releaseOnce(1, 3);
+    await Promise.all([stopped, connection.closed]);
+
+    expect(connection.statuses).toEqual([503]);
+    expect(connection.received).toContain('\r\nConnection: close\r\n');
   });
 });
 
@@ -108,10 +298,12 @@ describe('answers that wait for their clients', () => {
     const app = express().get('/:megabytes', (req, res) => {
       res.send(Buffer.alloc(Number(req.params.megabytes) * MB));
     });
-    const admission = { isFull: () => false, answered: () => undefined, refuse: app };
+    const admission = { isFull: () => false, answered: () => undefined };
+    const refusal = createRefusal([], () => undefined);
+    const waiting = new WaitingRefusals();
     const answerBroken: AnswerBrokenRequest = (_error, socket) => socket.destroy();
     const limits = { maxUnsentBytes: 40 * MB, checkIntervalMs: 50 };
-    const server = new HttpServer({ port: 0, app, admission, answerBroken, log, limits });
+    const server = new HttpServer({ port: 0, app, admission, refusal, waiting, answerBroken, log, limits });
     started.push(server);
     await server.start();
     const ask = async (megabytes: number): Promise<RawConnection> => {
@@ -194,7 +386,7 @@ describe('a process that has too much to do', () => {
 
 describe('the whole service', () => {
   it('refuses what comes on top while its event loop never rests, and is itself again afterwards', async () => {
-    const service = await startService({}, { httpLimits: { refusalDelayMs: 10 } });
+    const service = await startService();
     const someone = new Client(connectionOptions(loadConfig(service.env).postgres));
     await someone.connect();
     await someone.query('BEGIN');

@@ -48,7 +48,7 @@ async function drain(send: (service: TestService, users: WatchedUsers) => Watche
   for (let nth = 0; nth < SENDS; nth += 1) await produce(env, PARTITIONS.flatMap(buildMessages));
   const users = new WatchedUsers();
 
-  const service = await startUnready(env, { users, httpLimits: { refusalDelayMs: 10 } });
+  const service = await startUnready(env, { users });
   users.request = send(service, users);
   try {
     await eventually(async () => expect(await lag(env)).toBe(0));
