@@ -207,14 +207,14 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     port: config.http.port,
     app,
     admission: {
-      isFull: (underWay) => {
-        const isFull = shedder.isFull(underWay);
-        if (isFull) pace.refused();
-        return isFull;
-      },
+      isFull: (underWay) => shedder.isFull(underWay),
       answered: () => shedder.answered(),
     },
-    refusal: createRefusal(config.http.allowedOrigins, measureRequest),
+    refusal: createRefusal(config.http.allowedOrigins, (...refused) => {
+      measureRequest(...refused);
+      shedder.countRefused();
+      pace.refused();
+    }),
     waiting,
     answerBroken: createBrokenRequestAnswer(config.http.allowedOrigins, measureRequest),
     log,

@@ -25,14 +25,14 @@ export class Connection {
     return this.answers.length;
   }
 
-  /** Whether all that was sent on it was read and answered, and nothing waits for the client to take it. */
+  /** No answer is to come to what Node has parsed. */
   get isIdle(): boolean {
     return this.answers.length === 0 && this.latest === undefined;
   }
 
-  /** Refuses what comes next past the parser. */
+  /** Refuses what comes next before it is parsed. */
   refuseUnparsed(deps: Omit<RefusalShortcutDeps, 'socket' | 'isIdle'>): void {
-    if (this.shortcut?.isInstalled || !this.isIdle || this.socket.destroyed) return;
+    if (this.shortcut?.isActive || !this.isIdle || this.socket.destroyed) return;
     this.shortcut = RefusalShortcut.install({ ...deps, socket: this.socket, isIdle: () => this.isIdle });
   }
 
@@ -52,7 +52,7 @@ export class Connection {
 
   private readonly forgetOldest = (): void => {
     const res = this.answers.shift()?.res;
-    // All is well: endUnreadable() says the same without it, and it would live until the next request comes.
+    // All went well: endUnreadable() says the same without the latest answer, which would live until the next request.
     if (res === this.latest && res?.req.complete && res.writableFinished && res.shouldKeepAlive)
       this.latest = undefined;
   };

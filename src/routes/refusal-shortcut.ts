@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import { readWhole } from './unparsed-request';
 import type { Refusal } from './refusal';
+import { readWhole } from './unparsed-request';
 import type { Refusable, WaitingRefusals } from './waiting-refusals';
 
 type Parse = (chunk: Buffer) => void;
@@ -11,45 +11,50 @@ export interface RefusalShortcutDeps {
   readonly waiting: WaitingRefusals;
   /** Whether a request for this path would be refused now. */
   readonly isRefused: (path: string) => boolean;
-  /** Whether all requests that came on the connection have been answered. */
+  /** Whether no answer is to come to what the parser was given. */
   readonly isIdle: () => boolean;
 }
 
 /**
  * Refuses what comes on a connection before Node parses it, for less than half of what parsing and answering it costs.
  *
- * Node's parser reads from the socket itself until somebody else listens for `data` (`generateSocketListenerWrapper` in
- * node's lib/_http_server.js); then it is given every chunk by a listener of its own, which stands behind this one here.
- * Whatever is not plainly one whole request goes to the parser, and so does all that follows it.
+ * Node's parser reads from the socket itself until somebody listens for `data` (`generateSocketListenerWrapper` in node's
+ * lib/_http_server.js); from then on a listener gives it every chunk. This one takes that one's place and calls it for
+ * each request that is let in. With the first chunk that is not plainly one whole request the parser has its place back.
  */
 export class RefusalShortcut implements Refusable {
   private refused: Buffer | undefined;
-  isInstalled = true;
+  private isInstalled = true;
 
   private constructor(
     private readonly deps: RefusalShortcutDeps,
     private readonly parse: Parse,
   ) {}
 
-  /** Stands in front of the parser of a connection on which no request has begun. Undefined when there is none. */
+  /** Undefined when the parser is in the middle of a request, whose rest must not be taken for another one. */
   static install(deps: RefusalShortcutDeps): RefusalShortcut | undefined {
     const { socket } = deps;
     const [parse, another] = socket.listeners('data') as Parse[];
-    if (!parse || another) return undefined;
+    if (!parse || another || !isBetweenRequests(socket)) return undefined;
     const shortcut = new RefusalShortcut(deps, parse);
     socket.off('data', parse);
     socket.on('data', shortcut.onData);
-    socket.once('close', () => deps.waiting.delete(shortcut));
+    socket.on('close', shortcut.onClose);
     return shortcut;
   }
 
-  send(): void {
-    const request = this.refused && readWhole(this.refused);
-    this.refused = undefined;
-    if (request) this.deps.refusal.write(this.deps.socket, request);
+  get isActive(): boolean {
+    return this.isInstalled;
   }
 
-  /** Leaves the connection to the parser, with the request that waits for its refusal. */
+  send(): void {
+    const { socket, refusal } = this.deps;
+    const request = this.refused && readWhole(this.refused);
+    this.refused = undefined;
+    if (request && socket.writable) refusal.write(socket, request);
+  }
+
+  /** Gives the parser its place back, and the request that waits for its refusal. */
   remove(): void {
     if (!this.isInstalled) return;
     this.isInstalled = false;
@@ -58,14 +63,17 @@ export class RefusalShortcut implements Refusable {
     waiting.delete(this);
     this.refused = undefined;
     socket.off('data', this.onData);
+    socket.off('close', this.onClose);
     socket.on('data', this.parse);
     if (refused) this.parse(refused);
   }
 
+  private readonly onClose = (): void => this.deps.waiting.delete(this);
+
   private readonly onData = (chunk: Buffer): void => {
     const { socket, waiting, isRefused, isIdle } = this.deps;
     const request = readWhole(chunk);
-    // A second one while the first waits, or a client that does not take its answers: both are the parser's.
+    // A second one while the first waits, or a client that does not take its answers: the parser has limits for both.
     if (!request || this.refused || socket.writableLength > 0) {
       this.remove();
       this.parse(chunk);
@@ -74,4 +82,11 @@ export class RefusalShortcut implements Refusable {
       waiting.add(this);
     } else this.parse(chunk);
   };
+}
+
+// Node tells it nowhere else. `duration()`: the time since the request that is being parsed began, 0 when there is none
+// (src/node_http_parser.cc).
+function isBetweenRequests(socket: Socket): boolean {
+  const { parser } = socket as Socket & { parser?: { duration?(): number } };
+  return parser?.duration?.() === 0;
 }

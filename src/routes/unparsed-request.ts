@@ -1,12 +1,15 @@
+/** No more is kept of a request that waits for its refusal. */
+const MAX_BYTES = 4096;
 const HEAD_END = '\r\n\r\n';
-const REQUEST_LINE = /^(GET|POST) (\S+) HTTP\/1\.1\r\n/;
-const LENGTHS = /[\r\n]content-length[ \t]*:([^\r\n]*)/gi;
-const DIGITS = /^[ \t]*(\d+)[ \t]*$/;
+const PLAIN_HEAD =
+  /^(GET|POST) ([\x21-\x7e]+) HTTP\/1\.1\r\n(?:[\w!#$%&'*+.^`|~-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*$/;
 // All that changes where a request ends, what its answer looks like, or what becomes of its connection.
 const NOT_PLAIN =
-  /[\r\n](?:(?:transfer-encoding|expect|upgrade)[ \t]*:|connection[ \t]*:(?![ \t]*keep-alive[ \t]*\r))/i;
-const ORIGIN = /\r\norigin:[ \t]*([^\r\n]*)/i;
-const REQUEST_ID = /\r\nx-request-id:[ \t]*([^\r\n]*)/i;
+  /\n(?:(?:transfer-encoding|expect|upgrade):|(?:proxy-)?connection:(?![ \t]*keep-alive[ \t]*\r))/i;
+const LENGTHS = /\ncontent-length:([^\r]*)/gi;
+const DIGITS = /^[ \t]*(\d+)[ \t]*$/;
+const ORIGIN = /\norigin:[ \t]*([^\r]*)/i;
+const REQUEST_ID = /\nx-request-id:[ \t]*([^\r]*)/i;
 
 /** What can be said of a request without parsing it. */
 export interface UnparsedRequest {
@@ -17,15 +20,15 @@ export interface UnparsedRequest {
 }
 
 /**
- * What `chunk` asks for, when it is one plain request from its first byte to its last; undefined when it is not or there
- * is any doubt. It stands at the beginning of a request: what comes before was one.
+ * What `chunk` asks for, when it is one plain request from its first byte to its last; undefined when it is not, or there
+ * is any doubt. Only for a chunk that begins where a request does.
  */
 export function readWhole(chunk: Buffer): UnparsedRequest | undefined {
   const end = chunk.indexOf(HEAD_END);
-  if (end === -1) return undefined;
-  // With the first of the two line ends, which every line has then.
+  if (end === -1 || chunk.length > MAX_BYTES) return undefined;
+  // Cut behind the CRLF of the last header: every line ends with one.
   const head = chunk.toString('latin1', 0, end + 2);
-  const line = REQUEST_LINE.exec(head);
+  const line = PLAIN_HEAD.exec(head);
   if (!line || NOT_PLAIN.test(head)) return undefined;
   const [length, another] = head.matchAll(LENGTHS);
   const bodyBytes = length ? Number(DIGITS.exec(length[1] ?? '')?.[1]) : 0;

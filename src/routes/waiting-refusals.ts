@@ -4,8 +4,8 @@ export interface Refusable {
 }
 
 /**
- * The refusals that are not out yet, oldest first: there is one per connection at most. Clients that send again as soon
- * as they are refused get no more of the time than they are given here.
+ * The refusals that are not out yet, oldest first, one per connection at most. Who sends again as soon as it is refused
+ * waits here again.
  */
 export class WaitingRefusals {
   private readonly waiting = new Set<Refusable>();
@@ -14,7 +14,7 @@ export class WaitingRefusals {
     this.waiting.add(refusal);
   }
 
-  /** Its client has left. */
+  /** It is not to be sent: it is out, or its client has left. */
   delete(refusal: Refusable): void {
     this.waiting.delete(refusal);
   }

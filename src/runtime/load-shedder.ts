@@ -9,10 +9,7 @@ const WINDOW_MS = 50;
 const WORK_AHEAD_MS = 100;
 /** Always let in: a burst that comes after silence tells nothing about what can be done in a second. */
 const ALWAYS = 100;
-/**
- * Refusals for each request that is finished. With three, clients that send again as soon as they are answered ask for
- * three times what the process can do when it does three quarters of that.
- */
+/** Refusals for each request that is finished. At three quarters of what it can do these are 3/4 × (1 + 3) = 3 times it. */
 const REFUSALS_PER_REQUEST = 3;
 const LEAST_REFUSALS = 100;
 const SATURATED = 0.98;
@@ -54,9 +51,11 @@ export class LoadShedder {
     this.timer = setInterval(() => {
       const now = performance.eventLoopUtilization();
       const { utilization } = performance.eventLoopUtilization(now, before);
-      this.observe(utilization, performance.now() - at);
+      const startedAt = at;
       before = now;
+      // Now: the refusals that are sent take their time from the next window.
       at = performance.now();
+      this.observe(utilization, at - startedAt);
     }, WINDOW_MS);
     this.timer.unref();
   }
@@ -68,9 +67,12 @@ export class LoadShedder {
 
   /** Whether one more, beside those under way, would be too many. */
   isFull(underWay: number): boolean {
-    if (underWay < this.limit) return false;
+    return underWay >= this.limit;
+  }
+
+  /** One was refused. */
+  countRefused(): void {
     this.refused += 1;
-    return true;
   }
 
   /** One that was let in is through. */

@@ -69,7 +69,7 @@ async function startFull() {
   const held: (() => void)[] = [];
   const app = express().use(express.json(), async (req, res) => {
     if (req.path === '/held') await new Promise<void>((resolve) => held.push(resolve));
-    res.json({ success: true, body: req.body as unknown });
+    res.json({ success: true, path: req.path, body: req.body as unknown });
   });
   const refusal = createRefusal([ORIGIN], (...request) => measured.push(request));
   const waiting = new WatchedRefusals();
@@ -211,7 +211,7 @@ describe('a connection on which a request was refused', () => {
     connection.send(POST.replace('Host', 'Content-Type: application/json\r\nHost'));
     await eventually(() => expect(connection.statuses).toEqual([200, 200]));
 
-    expect(connection.body).toEqual({ success: true, body: {} });
+    expect(connection.body).toEqual({ success: true, path: '/api/users', body: {} });
   });
 
   it.each([
@@ -274,6 +274,38 @@ describe('a connection on which a request was refused', () => {
     await waiting.releaseOnce(1, 2);
 
     await eventually(() => expect(connection.statuses).toEqual([503, 503]));
+  });
+
+  it('gets no answer for the rest of a request whose beginning came with one that was refused', async () => {
+    const { url, room, waiting } = await startFull();
+    const connection = await RawConnection.open(url);
+    await sendAlone(connection, `${GET}GET /begun HTTP/1.1\r\nX: `);
+    await waiting.releaseOnce(1, 1);
+    await eventually(() => expect(connection.statuses).toEqual([503]));
+
+    await sendAlone(connection, GET);
+    await waiting.releaseOnce(1, 2);
+    await eventually(() => expect(connection.statuses).toEqual([503, 503]));
+    room.isFull = false;
+    connection.send(GET.replace('/api/users', '/next'));
+
+    await eventually(() => expect(connection.statuses).toEqual([503, 503, 200]));
+    expect(connection.body).toEqual({ success: true, path: '/next' });
+  });
+
+  it('leaves nothing on its socket however often the parser gets it back', async () => {
+    const { waiting, openRefused } = await startFull();
+    const connection = await openRefused();
+    const end = ends.get(connection.socket.localPort);
+    const listeners = (): number[] => ['data', 'close'].map((event) => end?.listenerCount(event) ?? 0);
+    const before = listeners();
+    for (let nth = 2; nth < 22; nth += 1) {
+      connection.send(POST.replace('POST', 'PUT'));
+      await waiting.releaseOnce(1, nth);
+      await eventually(() => expect(connection.statuses).toHaveLength(nth - 1));
+    }
+
+    await eventually(() => expect(listeners()).toEqual(before));
   });
 
   it('is answered and closed when the server stops', async () => {

@@ -49,6 +49,12 @@ describe('readWhole', () => {
     ['Content-Length: 2', 'Upgrade: websocket'],
     ['Content-Length: 2', 'Connection: close'],
     ['Content-Length: 2', 'Connection: keep-alive, upgrade'],
+    ['Content-Length: 2', 'Proxy-Connection: close'],
+    ['Content-Length: 2', 'Transfer-Encoding\v: chunked'],
+    ['Content-Length: 2', 'Content-Length\0: 5'],
+    ['Content-Length: 2', 'A: b\r\n c'],
+    ['Content-Length: 2', 'A: b\0'],
+    ['Content-Length: 2', `A: ${'b'.repeat(4096)}`],
   ])('leaves to the parser: %s %s', (...headers) => {
     expect(withHeaders(...headers)).toBeUndefined();
   });
