@@ -9,8 +9,8 @@ const WINDOW_MS = 50;
 const WORK_AHEAD_MS = 100;
 /** Always let in: a burst that comes after silence tells nothing about what can be done in a second. */
 const ALWAYS = 100;
-/** Refusals for each request that is finished. At three quarters of what it can do these are 3/4 × (1 + 3) = 3 times it. */
-const REFUSALS_PER_REQUEST = 3;
+/** Refusals for each request that is finished. Three of them left 56 to 73 % of the capacity to clients that ask at once again. */
+const REFUSALS_PER_REQUEST = 2;
 const LEAST_REFUSALS = 100;
 const SATURATED = 0.98;
 const SMOOTHING = 0.1;

@@ -58,13 +58,13 @@ describe('LoadShedder', () => {
     expect(shedder.isFull(9999)).toBe(false);
   });
 
-  it('lets three refusals out for each request that it finishes, as it does in that time', () => {
+  it('lets two refusals out for each request that it finishes', () => {
     const { shedder, released } = steady(200, BUSY);
 
     shedder.observe(BUSY, 2 * WINDOW_MS);
 
     // That window finished nothing: a tenth of it counts.
-    expect(released.slice(-2)).toEqual([600, 2 * 540]);
+    expect(released.slice(-2)).toEqual([400, 2 * 360]);
   });
 
   it('lets refusals out before clients give up, also when all connections wait for one and nothing is finished', () => {
