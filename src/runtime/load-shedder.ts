@@ -3,8 +3,8 @@ import { performance, type EventLoopUtilization } from 'node:perf_hooks';
 const WINDOW_MS = 50;
 /**
  * A request that is let in finds at most so many milliseconds of other requests' work in front of it. So do the records it
- * leaves for the consumer, at each of their steps: with 120, more is let in than they write. (Of the two, ALWAYS counts
- * below 1,000 requests a second.)
+ * leaves for the consumer, at each of their steps: with too many, more is let in than is written (docs/performance.md,
+ * Overload). (Of the two, ALWAYS counts below 1,000 requests a second.)
  */
 const WORK_AHEAD_MS = 100;
 /** Always let in: a burst that comes after silence tells nothing about what can be done in a second. */
