@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Refusal } from './refusal';
-import { readWhole } from './unparsed-request';
+import { readWhole, type UnparsedRequest } from './unparsed-request';
 import type { Refusable, WaitingRefusals } from './waiting-refusals';
 
 type Parse = (chunk: Buffer) => void;
@@ -23,7 +23,7 @@ export interface RefusalShortcutDeps {
  * each request that is let in. With the first chunk that is not plainly one whole request the parser has its place back.
  */
 export class RefusalShortcut implements Refusable {
-  private refused: Buffer | undefined;
+  private refused: { readonly chunk: Buffer; readonly request: UnparsedRequest } | undefined;
   private isInstalled = true;
 
   private constructor(
@@ -49,9 +49,9 @@ export class RefusalShortcut implements Refusable {
 
   send(): void {
     const { socket, refusal } = this.deps;
-    const request = this.refused && readWhole(this.refused);
+    const { refused } = this;
     this.refused = undefined;
-    if (request && socket.writable) refusal.write(socket, request);
+    if (refused && socket.writable) refusal.write(socket, refused.request);
   }
 
   /** Gives the parser its place back, and the request that waits for its refusal. */
@@ -65,7 +65,7 @@ export class RefusalShortcut implements Refusable {
     socket.off('data', this.onData);
     socket.off('close', this.onClose);
     socket.on('data', this.parse);
-    if (refused) this.parse(refused);
+    if (refused) this.parse(refused.chunk);
   }
 
   private readonly onClose = (): void => this.deps.waiting.delete(this);
@@ -78,7 +78,7 @@ export class RefusalShortcut implements Refusable {
       this.remove();
       this.parse(chunk);
     } else if (isIdle() && isRefused(request.path)) {
-      this.refused = chunk;
+      this.refused = { chunk, request };
       waiting.add(this);
     } else this.parse(chunk);
   };
