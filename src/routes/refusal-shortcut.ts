@@ -16,7 +16,7 @@ export interface RefusalShortcutDeps {
 }
 
 /**
- * Refuses what comes on a connection before Node parses it, for less than half of what parsing and answering it costs.
+ * Refuses what comes on a connection before Node parses it, for less than what parsing and answering it costs.
  *
  * Node's parser reads from the socket itself until somebody listens for `data` (`generateSocketListenerWrapper` in node's
  * lib/_http_server.js); from then on a listener gives it every chunk. This one takes that one's place and calls it for

@@ -1,4 +1,4 @@
-/** No more is kept of a request that waits for its refusal. */
+/** A larger request is not kept until its refusal is due, but parsed. */
 const MAX_BYTES = 4096;
 const HEAD_END = '\r\n\r\n';
 const PLAIN_HEAD =

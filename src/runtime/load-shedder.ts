@@ -30,7 +30,7 @@ export interface LoadShedderDeps {
  * Knows how many requests this process can have under way without making them wait: as many as it finishes in
  * WORK_AHEAD_MS (Little's law). Applied only while the event loop never rests; a slow dependency alone makes requests
  * wait too, but refusing others would not help those. And it lets refusals go out only so fast that they leave time for
- * the work, however often clients ask.
+ * the work, however often clients ask (what one of them pipelines behind its first request goes out with that one).
  */
 export class LoadShedder {
   readonly name = 'load shedder';

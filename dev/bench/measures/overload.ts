@@ -7,7 +7,7 @@ import { connections, runLoad, runPacedLoad } from '../run-load';
 const manyConnections = 4500;
 /** Requests a second that tell how long an accepted one takes, among all the others. */
 const probes = 100;
-/** Refusals wait up to three seconds: of fewer connections none might be free when the next probe is due. */
+/** Refusals wait up to two and a half seconds: of fewer connections none might be free when the next probe is due. */
 const probeConnections = 3 * probes;
 /** Seconds that the probes are there before the others, whose connecting fills the queue of new connections. */
 const headStart = 3;
