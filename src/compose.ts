@@ -206,10 +206,7 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
   const server = new HttpServer({
     port: config.http.port,
     app,
-    admission: {
-      isFull: (underWay) => shedder.isFull(underWay),
-      answered: () => shedder.answered(),
-    },
+    admission: shedder,
     refusal: createRefusal(config.http.allowedOrigins, (...refused) => {
       measureRequest(...refused);
       shedder.countRefused();
