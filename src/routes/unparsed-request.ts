@@ -2,12 +2,13 @@
 const MAX_BYTES = 4096;
 const HEAD_END = '\r\n\r\n';
 const PLAIN_HEAD =
-  /^(GET|POST) ([\x21-\x7e]+) HTTP\/1\.1\r\n(?:[\w!#$%&'*+.^`|~-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*$/;
-// All that changes where a request ends, what its answer looks like, or what becomes of its connection.
+  /^(GET|POST) (\/[\x21-\x7e]*) HTTP\/1\.1\r\n(?:[\w!#$%&'*+.^`|~-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*$/;
+// All that changes where a request ends, what its answer looks like, or what becomes of its connection; and blanks behind
+// a value, which do not belong to it.
 const NOT_PLAIN =
-  /\n(?:(?:transfer-encoding|expect|upgrade):|(?:proxy-)?connection:(?![ \t]*keep-alive[ \t]*\r))/i;
+  /[ \t]\r|\n(?:(?:transfer-encoding|expect|upgrade):|(?:proxy-)?connection:(?![ \t]*keep-alive\r))/i;
 const LENGTHS = /\ncontent-length:([^\r]*)/gi;
-const DIGITS = /^[ \t]*(\d+)[ \t]*$/;
+const DIGITS = /^[ \t]*(\d+)$/;
 const ORIGIN = /\norigin:[ \t]*([^\r]*)/i;
 const REQUEST_ID = /\nx-request-id:[ \t]*([^\r]*)/i;
 

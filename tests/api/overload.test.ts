@@ -201,6 +201,17 @@ describe('a connection on which a request was refused', () => {
     expect(connection.received).toMatch(/\r\nX-Request-Id: [\da-f-]{36}\r\n/);
   });
 
+  it('gets its request id back without the blanks behind it', async () => {
+    const { waiting, openRefused } = await startFull();
+    const connection = await openRefused();
+
+    connection.send(POST.replace('Host', 'X-Request-Id: mine \t\r\nHost'));
+    await waiting.releaseOnce(1, 2);
+    await eventually(() => expect(connection.statuses).toEqual([503]));
+
+    expect(connection.received).toContain('\r\nX-Request-Id: mine\r\n');
+  });
+
   it('is served as any other when there is room again, and for probes always', async () => {
     const { room, openRefused } = await startFull();
     const connection = await openRefused();
@@ -228,8 +239,9 @@ describe('a connection on which a request was refused', () => {
     ['chunks', ['POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'], [503]],
     ['a PUT', [POST.replace('POST', 'PUT')], [503]],
     ['what is no HTTP', ['nonsense\r\n\r\n'], [400]],
+    ['what is no path', [GET.replace('/api/users', 'users')], [400]],
   ] as const)('reads %s as before, and what comes then', async (_what, packets, statuses) => {
-    const { url, waiting, openRefused } = await startFull();
+    const { url, waiting, measured, openRefused } = await startFull();
     const fresh = await RawConnection.open(url);
     const connection = await openRefused();
     const timer = setInterval(() => waiting.release(10), 100);
@@ -244,6 +256,9 @@ describe('a connection on which a request was refused', () => {
       }
     }
     clearInterval(timer);
+
+    const answers = statuses[0] === 503 ? 2 * (statuses.length + 1) : 0;
+    expect(measured).toHaveLength(1 + answers);
   });
 
   it('gets a refusal behind the answer to what was let in before', async () => {

@@ -1,5 +1,6 @@
 import { LoadShedder } from '../../../src/runtime/load-shedder';
 import { HTTP_LIMITS } from '../../../src/routes/http-limits';
+import { eventually } from '../../support/eventually';
 import { RecordingLogger } from '../../support/recording-logger';
 
 const WINDOW_MS = 50;
@@ -65,6 +66,28 @@ describe('LoadShedder', () => {
 
     // That window finished nothing: a tenth of it counts.
     expect(released.slice(-2)).toEqual([400, 2 * 360]);
+  });
+
+  it('counts the time that refusals take into the window after them', async () => {
+    const sendingMs = 10 * WINDOW_MS;
+    const released: number[] = [];
+    const shedder = new LoadShedder({
+      waiting: {
+        release: (count) => {
+          released.push(count);
+          const until = performance.now() + sendingMs;
+          while (performance.now() < until);
+        },
+      },
+      log: new RecordingLogger(),
+    });
+
+    shedder.start();
+    await eventually(() => expect(released.length).toBeGreaterThan(1));
+    shedder.stop();
+
+    // A hundred in each 50 ms, when nothing is finished.
+    expect(released[1]).toBeGreaterThanOrEqual(1000);
   });
 
   it('lets refusals out before clients give up, also when all connections wait for one and nothing is finished', () => {
