@@ -124,7 +124,10 @@ export class Metrics implements Measurements {
   }
 
   answered(method: string, route: string, status: number | 'aborted', seconds: number): void {
-    this.requests.labels(METHODS.has(method) ? method : 'other', route, String(status)).observe(seconds);
+    this.requests.observe(
+      { method: METHODS.has(method) ? method : 'other', route, status: String(status) },
+      seconds,
+    );
   }
 
   decidedWithout(dependency: Decider): void {
@@ -132,7 +135,7 @@ export class Metrics implements Measurements {
   }
 
   sent(seconds: number, isConfirmed: boolean): void {
-    this.sends.labels(isConfirmed ? 'confirmed' : 'failed').observe(seconds);
+    this.sends.observe({ result: isConfirmed ? 'confirmed' : 'failed' }, seconds);
   }
 
   wrote(records: number): void {
