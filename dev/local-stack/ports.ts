@@ -7,6 +7,9 @@ const lowest = 20_000;
 const highest = 32_000;
 const attempts = 3;
 
+// Free is also what was given to a server that does not listen yet.
+const given = new Set<number>();
+
 type Ports = readonly [number, ...number[]];
 
 /** Lets `use` start servers on ports from chooseFreePort; on others if another program takes one meanwhile. */
@@ -24,17 +27,21 @@ export async function onFreePorts<T>(count: number, use: (ports: Ports) => Promi
 
 async function chooseFreePorts(count: number): Promise<Ports> {
   const ports: [number, ...number[]] = [await chooseFreePort()];
-  while (ports.length < count) {
-    const port = await chooseFreePort();
-    if (!ports.includes(port)) ports.push(port);
-  }
+  while (ports.length < count) ports.push(await chooseFreePort());
   return ports;
 }
 
-/** A port for a server; the one above it is free too (Kafka needs two, and asks for the same pair again). */
+/**
+ * A port for a server, which this process gets once; the one above it is free too (Kafka needs two, and asks for the same
+ * pair again).
+ */
 export async function chooseFreePort(): Promise<number> {
   for (;;) {
+    // Those given first are free again by now, or are found busy.
+    if (given.size === (highest - lowest) / 2) given.clear();
     const port = 2 * randomInt(lowest / 2, highest / 2);
+    if (given.has(port)) continue;
+    given.add(port);
     if (await isPairFree(port)) return port;
   }
 }
