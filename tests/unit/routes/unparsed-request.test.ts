@@ -29,6 +29,7 @@ describe('readWhole', () => {
     ['the rest of one', 'a: b\r\n\r\n'],
     ['another method', 'HEAD / HTTP/1.1\r\n\r\n'],
     ['another version', 'GET / HTTP/1.0\r\n\r\n'],
+    ['what is no path', 'GET http://a/ HTTP/1.1\r\n\r\n'],
     ['no HTTP', '\x16\x03\x01\r\n\r\n'],
     ['nothing', ''],
   ])('does not read %s', (_what, text) => {
@@ -45,6 +46,9 @@ describe('readWhole', () => {
     ['Content-Length: 2, 2'],
     ['Content-Length: +2'],
     ['Content-Length: 2x'],
+    ['Content-Length: 2 '],
+    ['Content-Length: 2', 'Connection: keep-alive\t'],
+    ['Content-Length: 2', 'Origin: https://a.example '],
     ['Content-Length: 2', 'Expect: 100-continue'],
     ['Content-Length: 2', 'Upgrade: websocket'],
     ['Content-Length: 2', 'Connection: close'],
