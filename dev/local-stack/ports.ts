@@ -37,7 +37,7 @@ async function chooseFreePorts(count: number): Promise<Ports> {
  */
 export async function chooseFreePort(): Promise<number> {
   for (;;) {
-    // Those given first are free again by now, or are found busy.
+    // All have had their turn: whether one is still in use is seen below.
     if (given.size === (highest - lowest) / 2) given.clear();
     const port = 2 * randomInt(lowest / 2, highest / 2);
     if (given.has(port)) continue;
