@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import openapiTypescript, { astToString, type OpenAPI3 } from 'openapi-typescript';
-import { openapiDocument } from '../src/routes/openapi/document';
+import { openapiDocument } from '../src/openapi/document';
 import { checkoutDir } from './local-stack/paths';
 
 const HEADER =

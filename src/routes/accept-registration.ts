@@ -3,9 +3,9 @@ import { ValidationError } from '../domain/errors';
 import { parseRegistration, type Registration } from '../domain/registration';
 import type { IdempotentRegistrationService } from '../services/idempotent-registration-service';
 import type { RegistrationService } from '../services/registration-service';
-import { idempotencyKeyOf } from './middleware/idempotency-key';
-import { bodyBytesOf, isMalformed, MALFORMED_BODY } from './middleware/json-body';
-import { requestIdOf } from './middleware/request-id';
+import { idempotencyKeyOf } from '../http/middleware/idempotency-key';
+import { bodyBytesOf, isMalformed, MALFORMED_BODY } from '../http/middleware/json-body';
+import { requestIdOf } from '../http/middleware/request-id';
 
 export interface AcceptRegistrationDeps {
   readonly registrations: Pick<RegistrationService, 'register'>;

@@ -5,14 +5,14 @@ import type { HealthService } from '../services/health-service';
 import type { Logger, Tracing } from '../services/ports';
 import { createDocsRouter } from './docs';
 import { createHealthRouter } from './health';
-import { createConstantHeaders } from './middleware/constant-headers';
-import { createCors } from './middleware/cors';
-import { createErrorHandler, notFound } from './middleware/error-handler';
-import { createRateLimit } from './middleware/rate-limit';
-import { refuseAmbiguous } from './middleware/refuse-ambiguous';
-import { assignRequestId } from './middleware/request-id';
-import { createRequestLog, type MeasureRequest } from './middleware/request-log';
-import { createRequestTrace } from './middleware/request-trace';
+import { createConstantHeaders } from '../http/middleware/security-headers';
+import { createCors } from '../http/middleware/cors';
+import { createErrorHandler, notFound } from '../http/middleware/error-handler';
+import { createRateLimit } from '../http/middleware/rate-limit';
+import { refuseAmbiguous } from '../http/middleware/reject-ambiguous';
+import { assignRequestId } from '../http/middleware/request-id';
+import { createRequestLog, type MeasureRequest } from '../http/middleware/request-log';
+import { createRequestTrace } from '../http/middleware/request-trace';
 import { createUsersRouter, type UsersRouterDeps } from './users';
 
 export interface AppDeps extends Omit<UsersRouterDeps, 'apiKeys'> {

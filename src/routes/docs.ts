@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 import { Router, type RequestHandler } from 'express';
 import { PAGE, START } from './docs-page';
-import { allowOnly } from './middleware/error-handler';
-import { openapiDocument } from './openapi/document';
-import { sendJson } from './send-json';
+import { allowOnly } from '../http/middleware/error-handler';
+import { openapiDocument } from '../openapi/document';
+import { sendJson } from '../http/send-json';
 
 // Of swagger-ui-dist itself: swagger-ui-express makes its page of a template with inline styles and options of its own,
 // where these three files do under a strict policy.

@@ -1,7 +1,7 @@
 import { Router } from 'express';
 import type { HealthService } from '../services/health-service';
-import { allowOnly } from './middleware/error-handler';
-import { sendJson } from './send-json';
+import { allowOnly } from '../http/middleware/error-handler';
+import { sendJson } from '../http/send-json';
 
 /** /api/health: answered from memory. */
 export function createHealthRouter(health: Pick<HealthService, 'report' | 'isAlive' | 'isReady'>): Router {

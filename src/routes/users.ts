@@ -4,11 +4,11 @@ import type { RegistrationStatusService } from '../services/registration-status-
 import type { UserQueryService } from '../services/user-query-service';
 import type { ApiKey } from '../config/config';
 import { createAcceptRegistration, type AcceptRegistrationDeps } from './accept-registration';
-import { requireApiKey } from './middleware/api-key';
-import { allowOnly } from './middleware/error-handler';
-import { parseJson } from './middleware/json-body';
-import { nextLink, parsePage } from './page';
-import { sendJson } from './send-json';
+import { requireApiKey } from '../http/middleware/api-key';
+import { allowOnly } from '../http/middleware/error-handler';
+import { parseJson } from '../http/middleware/json-body';
+import { nextLink, parsePage } from './pagination';
+import { sendJson } from '../http/send-json';
 
 export interface UsersRouterDeps extends AcceptRegistrationDeps {
   readonly apiKeys: readonly ApiKey[];

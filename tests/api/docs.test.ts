@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { openapiDocument } from '../../src/routes/openapi/document';
+import { openapiDocument } from '../../src/openapi/document';
 import { startService, type TestService } from '../support/harness';
 
 let service: TestService;

@@ -1,8 +1,8 @@
 import express from 'express';
 import supertest from 'supertest';
-import { createRefusal } from '../../src/routes/refusal';
-import { HttpServer } from '../../src/routes/server';
-import { WaitingRefusals } from '../../src/routes/waiting-refusals';
+import { createRefusal } from '../../src/http/refusal';
+import { HttpServer } from '../../src/http/server';
+import { WaitingRefusals } from '../../src/http/waiting-refusals';
 import { RecordingLogger } from '../support/recording-logger';
 
 /** An app that uses what Express adds to requests and responses, behind the server that gives them their classes. */

@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020';
 import addFormats from 'ajv-formats';
-import { openapiDocument } from '../../src/routes/openapi/document';
+import { openapiDocument } from '../../src/openapi/document';
 
 const ROOT = 'openapi.json';
 

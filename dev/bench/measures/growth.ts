@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { nextLink } from '../../../src/routes/page';
+import { nextLink } from '../../../src/routes/pagination';
 import type { PagePosition } from '../../../src/services/ports';
 import { localDir } from '../../local-stack/paths';
 import type { Contender } from '../contender';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import dotenv from 'dotenv';
 import { ConfigError, loadConfig, productionWarnings } from '../../../src/config/config';
 import { envSchema, SECRETS } from '../../../src/config/env-schema';
-import { HTTP_LIMITS } from '../../../src/routes/http-limits';
+import { HTTP_LIMITS } from '../../../src/http/limits';
 
 const EXAMPLE = dotenv.parse(readFileSync('.env.example'));
 

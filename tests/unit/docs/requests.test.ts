@@ -1,5 +1,5 @@
 import { parseRegistration } from '../../../src/domain/registration';
-import { openapiDocument } from '../../../src/routes/openapi/document';
+import { openapiDocument } from '../../../src/openapi/document';
 import { schemaAt } from '../../support/api-document';
 import { readHttpFile } from '../../support/http-file';
 

@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 import { CommonHeaders, linesOf } from './common-headers';
-import { HTTP_LIMITS } from './http-limits';
+import { HTTP_LIMITS } from './limits';
 import { chooseRequestId } from './middleware/request-id';
 import type { MeasureRequest } from './middleware/request-log';
 import type { UnparsedRequest } from './unparsed-request';

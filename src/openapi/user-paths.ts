@@ -1,4 +1,4 @@
-import type { RegistrationStatus } from '../../services/registration-status-service';
+import type { RegistrationStatus } from '../services/registration-status-service';
 import { COUNTED, LINK, LOCATION, REPLAYED } from './headers';
 import { ANY_COUNTED_REQUEST, answers, json } from './responses';
 import { EXAMPLES, schema } from './schemas';

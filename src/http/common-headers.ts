@@ -1,7 +1,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { RequestHandler } from 'express';
-import { createConstantHeaders } from './middleware/constant-headers';
+import { createConstantHeaders } from './middleware/security-headers';
 import { createCors } from './middleware/cors';
 
 /** What is made of the headers that every answer carries, for each origin: they are asked for once. */

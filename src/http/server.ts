@@ -9,13 +9,13 @@ import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Express } from 'express';
 import type { Logger } from '../services/ports';
-import type { AnswerBrokenRequest, BrokenRequest } from './broken-request';
+import type { AnswerBrokenRequest, BrokenRequest } from './client-error';
 import type { Connection } from './connection';
 import { Connections } from './connections';
-import { expressClasses } from './express-classes';
-import { HTTP_LIMITS, type HttpLimits } from './http-limits';
+import { expressClasses } from './express-prototypes';
+import { HTTP_LIMITS, type HttpLimits } from './limits';
 import { listen } from './listen';
-import { MAX_HEADERS } from './middleware/refuse-ambiguous';
+import { MAX_HEADERS } from './middleware/reject-ambiguous';
 import type { Refusal } from './refusal';
 import type { WaitingRefusals } from './waiting-refusals';
 

@@ -1,5 +1,5 @@
-import { LoadShedder } from '../../../src/runtime/load-shedder';
-import { HTTP_LIMITS } from '../../../src/routes/http-limits';
+import { LoadShedder } from '../../../src/http/load-shedder';
+import { HTTP_LIMITS } from '../../../src/http/limits';
 import { eventually } from '../../support/eventually';
 import { RecordingLogger } from '../../support/recording-logger';
 

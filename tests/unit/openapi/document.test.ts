@@ -1,18 +1,18 @@
 import express, { type Router } from 'express';
 import supertest from 'supertest';
-import * as domainErrors from '../../../../src/domain/errors';
-import { parseRegistration } from '../../../../src/domain/registration';
-import { createHealthRouter } from '../../../../src/routes/health';
-import { createErrorHandler } from '../../../../src/routes/middleware/error-handler';
-import * as httpErrors from '../../../../src/routes/middleware/http-errors';
-import { openapiDocument } from '../../../../src/routes/openapi/document';
-import { ERRORS } from '../../../../src/routes/openapi/errors';
-import { headers } from '../../../../src/routes/openapi/headers';
-import { responses } from '../../../../src/routes/openapi/responses';
-import { schemas } from '../../../../src/routes/openapi/schemas';
-import { createUsersRouter } from '../../../../src/routes/users';
-import { schemaAt, undescribed } from '../../../support/api-document';
-import { RecordingLogger } from '../../../support/recording-logger';
+import * as domainErrors from '../../../src/domain/errors';
+import { parseRegistration } from '../../../src/domain/registration';
+import { createHealthRouter } from '../../../src/routes/health';
+import { createErrorHandler } from '../../../src/http/middleware/error-handler';
+import * as httpErrors from '../../../src/http/middleware/http-errors';
+import { openapiDocument } from '../../../src/openapi/document';
+import { ERRORS } from '../../../src/openapi/errors';
+import { headers } from '../../../src/openapi/headers';
+import { responses } from '../../../src/openapi/responses';
+import { schemas } from '../../../src/openapi/schemas';
+import { createUsersRouter } from '../../../src/routes/users';
+import { schemaAt, undescribed } from '../../support/api-document';
+import { RecordingLogger } from '../../support/recording-logger';
 
 interface Content {
   readonly content?: {

@@ -1,4 +1,4 @@
-import { readWhole } from '../../../src/routes/unparsed-request';
+import { readWhole } from '../../../src/http/unparsed-request';
 
 const read = (text: string) => readWhole(Buffer.from(text, 'latin1'));
 const withHeaders = (...headers: readonly string[]) =>

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../services/ports';
 import { Connection } from './connection';
-import type { HttpLimits } from './http-limits';
+import type { HttpLimits } from './limits';
 import { clientOf } from './middleware/rate-limit';
 
 export interface ConnectionsDeps {

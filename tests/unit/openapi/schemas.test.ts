@@ -1,10 +1,10 @@
 import fc from 'fast-check';
-import { parseRegistration, type Registration } from '../../../../src/domain/registration';
-import { chooseRequestId } from '../../../../src/routes/middleware/request-id';
-import { parsePage } from '../../../../src/routes/page';
-import { schemaAt } from '../../../support/api-document';
-import { BAD_REGISTRATIONS, GOOD_REGISTRATIONS } from '../../../support/bad-registrations';
-import { buildRegistration } from '../../../support/builders';
+import { parseRegistration, type Registration } from '../../../src/domain/registration';
+import { chooseRequestId } from '../../../src/http/middleware/request-id';
+import { parsePage } from '../../../src/routes/pagination';
+import { schemaAt } from '../../support/api-document';
+import { BAD_REGISTRATIONS, GOOD_REGISTRATIONS } from '../../support/bad-registrations';
+import { buildRegistration } from '../../support/builders';
 
 const isDescribed = schemaAt('components', 'schemas', 'Registration');
 

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
-import { RefusalShortcut } from '../../../src/routes/refusal-shortcut';
-import { WaitingRefusals } from '../../../src/routes/waiting-refusals';
+import { RefusalShortcut } from '../../../src/http/refusal-shortcut';
+import { WaitingRefusals } from '../../../src/http/waiting-refusals';
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 

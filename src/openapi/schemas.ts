@@ -1,4 +1,4 @@
-import { FAILURE_REASONS } from '../../services/ports';
+import { FAILURE_REASONS } from '../services/ports';
 
 const JOHN = {
   firstName: 'John',

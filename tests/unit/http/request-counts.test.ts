@@ -1,6 +1,6 @@
 import type { Options, Store } from 'express-rate-limit';
 import { UnavailableError } from '../../../src/domain/errors';
-import { RequestCounts } from '../../../src/routes/middleware/request-counts';
+import { RequestCounts } from '../../../src/http/middleware/request-counts';
 
 /** Fails with what it is given. */
 const failing = (error: Error): Store => ({
