@@ -20,14 +20,11 @@ import { RedisFailedRegistrations } from './redis/redis-failed-registrations';
 import { RedisIdempotencyRecords } from './redis/redis-idempotency-records';
 import { RedisPendingEntries } from './redis/redis-pending-entries';
 import { RedisPendingRegistrations } from './redis/redis-pending-registrations';
-import { createRedisRequestCounts } from './redis/redis-request-counts';
+import { createRedisRateLimitStore } from './redis/rate-limit-store';
 import { createApp } from './routes/app';
-import { createBrokenRequestAnswer } from './http/client-error';
 import type { HttpLimits } from './http/limits';
-import type { MeasureRequest } from './http/middleware/request-log';
+import type { RecordRequest } from './http/middleware/request-log';
 import { MetricsServer } from './http/metrics-server';
-import { createRefusal } from './http/refusal';
-import { WaitingRefusals } from './http/waiting-refusals';
 import { HttpServer } from './http/server';
 import { Lifecycle } from './runtime/lifecycle';
 import { Liveness } from './runtime/liveness';
@@ -185,17 +182,18 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
 
   const lifecycle = new Lifecycle(log);
   const health = new HealthService({ dependencies: Object.values(status), lifecycle, liveness });
-  const waiting = new WaitingRefusals();
-  const shedder = new LoadShedder({ waiting, log });
-  const measureRequest: MeasureRequest = (method, route, answer, seconds) => {
-    metrics.answered(method, route, answer, seconds);
+  const shedder = new LoadShedder(log);
+  const recordRequest: RecordRequest = (method, route, status, seconds) => {
+    metrics.answered(method, route, status, seconds);
     if (!route.startsWith('/api/health')) pace.requested();
+    if (route === 'shed') pace.refused();
   };
   const app = createApp({
     config: config.http,
     health,
-    requestCounts: createRedisRequestCounts(redis),
-    measureRequest,
+    rateLimitStore: createRedisRateLimitStore(redis),
+    recordRequest,
+    shedder,
     tracing,
     log,
     registrations,
@@ -206,14 +204,7 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
   const server = new HttpServer({
     port: config.http.port,
     app,
-    admission: shedder,
-    refusal: createRefusal(config.http.allowedOrigins, (...refused) => {
-      measureRequest(...refused);
-      shedder.countRefused();
-      pace.refused();
-    }),
-    waiting,
-    answerBroken: createBrokenRequestAnswer(config.http.allowedOrigins, measureRequest),
+    recordRequest,
     log,
     limits: {
       // Behind proxies the addresses are theirs, and slow clients are theirs to hold off.

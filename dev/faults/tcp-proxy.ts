@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { resetSocket } from '../../src/http/reset-socket';
+import { resetSocket } from '../../src/http/connections';
 import { chooseFreePort } from '../local-stack/ports';
 
 /** Where bytes come from: the client asks, the server answers. */

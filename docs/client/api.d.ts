@@ -5,7 +5,7 @@ export interface paths {
         parameters: {
             query?: never;
             header?: {
-                /** @description A name for the request in the log: 1-128 letters, digits or `_ . : -`; another one is replaced */
+                /** @description An id for the request in the log: 1-128 letters, digits or `_ . : -`; any other is replaced */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
             };
             path?: never;
@@ -16,7 +16,7 @@ export interface paths {
         put?: never;
         /**
          * Submit a new user registration
-         * @description 201 means: stored, exactly once, first write wins; the row may come a moment later. Sending the same again while it is pending is safe and answers 201.
+         * @description 201 means: stored, exactly once, first write wins; the row may come a moment later. Sending the same again while it is pending is safe: 201.
          */
         post: operations["registerUser"];
         delete?: never;
@@ -29,12 +29,12 @@ export interface paths {
         parameters: {
             query?: never;
             header?: {
-                /** @description A name for the request in the log: 1-128 letters, digits or `_ . : -`; another one is replaced */
+                /** @description An id for the request in the log: 1-128 letters, digits or `_ . : -`; any other is replaced */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
             };
             path: {
                 /**
-                 * @description An e-mail in any spelling that POST accepts, percent-encoded
+                 * @description An email in any spelling that POST accepts, percent-encoded
                  * @example john.doe@example.com
                  */
                 email: string;
@@ -55,12 +55,12 @@ export interface paths {
         parameters: {
             query?: never;
             header?: {
-                /** @description A name for the request in the log: 1-128 letters, digits or `_ . : -`; another one is replaced */
+                /** @description An id for the request in the log: 1-128 letters, digits or `_ . : -`; any other is replaced */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
             };
             path: {
                 /**
-                 * @description An e-mail in any spelling that POST accepts, percent-encoded
+                 * @description An email in any spelling that POST accepts, percent-encoded
                  * @example john.doe@example.com
                  */
                 email: string;
@@ -68,8 +68,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What became of the registration of an e-mail
-         * @description It speaks of the e-mail, not of one submission. Open to everyone: whoever has registered waits for it.
+         * How far the registration of an email is
+         * @description About the email, not about one submission. Open to everyone: a sign-up form polls it.
          */
         get: operations["getRegistrationStatus"];
         put?: never;
@@ -88,8 +88,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * How the service and its dependencies are
-         * @description From a check in the background, once a second.
+         * Service and dependency health
+         * @description From a background check, once a second.
          */
         get: operations["getHealth"];
         put?: never;
@@ -107,7 +107,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the process ticks; 503: restart it */
+        /** Liveness probe */
         get: operations["isAlive"];
         put?: never;
         post?: never;
@@ -124,7 +124,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the process takes requests; 503: send them elsewhere */
+        /** Readiness probe */
         get: operations["isReady"];
         put?: never;
         post?: never;
@@ -139,7 +139,7 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
-         * @description Strings are trimmed first. Lengths count Unicode code points. Control characters, bidirectional overrides, lone surrogates and text without a visible character are refused. Unknown fields are dropped.
+         * @description Strings are trimmed first. Lengths count Unicode code points. Control characters, bidirectional overrides, lone surrogates and text without a visible character are rejected. Unknown fields are dropped.
          * @example {
          *       "firstName": "John",
          *       "lastName": "Doe",
@@ -154,7 +154,7 @@ export interface components {
             firstName: string;
             /** @description 2-100 characters after trimming, none of them a control character */
             lastName: string;
-            /** @description An e-mail of at most 254 characters, in any script and any TLD. It is normalised (NFC), lower-cased, and its domain turned into ASCII; this form is the one stored and returned. */
+            /** @description An email of at most 254 characters, in any script and any TLD. It is normalised (NFC), lower-cased, and its domain turned into ASCII; this form is the one stored and returned. */
             email: string;
             /** @enum {string} */
             gender: "male" | "female" | "non-binary" | "prefer-not-to-say";
@@ -255,13 +255,12 @@ export interface components {
         Condition: "healthy" | "unhealthy";
     };
     responses: {
-        /** @description a field or parameter breaks a rule; the first one is named; or the body is no JSON in UTF-8; or the body is shorter than announced, or cannot be unpacked; or the request cannot be read as HTTP */
+        /** @description a field or parameter breaks a rule; the first one is named; or the body is not JSON in UTF-8; or the body is shorter than announced, or cannot be decompressed; or the request cannot be parsed, or two servers could read it differently */
         InvalidRegistration: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
-                "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
                 [name: string]: unknown;
             };
             content: {
@@ -272,7 +271,7 @@ export interface components {
                 };
             };
         };
-        /** @description a field or parameter breaks a rule; the first one is named; or the request cannot be read as HTTP */
+        /** @description a field or parameter breaks a rule; the first one is named; or the request cannot be parsed, or two servers could read it differently */
         InvalidPage: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -288,7 +287,7 @@ export interface components {
                 };
             };
         };
-        /** @description a field or parameter breaks a rule; the first one is named; or a % in the path stands for no character; or the request cannot be read as HTTP */
+        /** @description a field or parameter breaks a rule; the first one is named; or the path has a % that encodes no character; or the request cannot be parsed, or two servers could read it differently */
         InvalidEmail: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -304,8 +303,8 @@ export interface components {
                 };
             };
         };
-        /** @description the request cannot be read as HTTP */
-        BrokenRequest: {
+        /** @description the request cannot be parsed, or two servers could read it differently */
+        MalformedRequest: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -319,7 +318,7 @@ export interface components {
                 };
             };
         };
-        /** @description reading needs an API key, and there is none or a wrong one */
+        /** @description reading needs an API key, and the request has none or a wrong one */
         Unauthorized: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -337,7 +336,7 @@ export interface components {
                 };
             };
         };
-        /** @description nobody has this e-mail; GET by e-mail says so while the registration is pending, too */
+        /** @description no user has this email; GET by email says so while the registration is pending, too */
         UserNotFound: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -354,7 +353,7 @@ export interface components {
                 };
             };
         };
-        /** @description there is nothing at this path */
+        /** @description the path does not exist */
         NotFound: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -371,7 +370,7 @@ export interface components {
                 };
             };
         };
-        /** @description the path has other methods, named in `Allow` */
+        /** @description the path has other methods, listed in `Allow` */
         MethodNotAllowed: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -390,7 +389,7 @@ export interface components {
             };
         };
         /** @description the request did not arrive within 30 s */
-        TooSlow: {
+        RequestTimeout: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -404,14 +403,13 @@ export interface components {
                 };
             };
         };
-        /** @description the e-mail has a row; or another registration of the e-mail is on its way; or the first request with this Idempotency-Key has no answer yet */
+        /** @description the email is registered; or a different registration of the email is pending; or the first request with this Idempotency-Key has no response yet */
         Conflict: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 "Retry-After": components["headers"]["RetryAfterIfPending"];
-                "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
                 [name: string]: unknown;
             };
             content: {
@@ -423,8 +421,8 @@ export interface components {
                 };
             };
         };
-        /** @description the body is above 16 kB */
-        TooLarge: {
+        /** @description the body is larger than 16 kB */
+        BodyTooLarge: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
                 RateLimit: components["headers"]["RateLimit"];
@@ -440,7 +438,7 @@ export interface components {
                 };
             };
         };
-        /** @description the body has another content type; or the body has an encoding or charset that the service does not know */
+        /** @description the body has another content type; or the body has an unknown encoding or charset */
         UnsupportedMediaType: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -457,7 +455,7 @@ export interface components {
                 };
             };
         };
-        /** @description the Idempotency-Key came with another body before */
+        /** @description the Idempotency-Key was used with another registration */
         IdempotencyKeyReused: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -492,7 +490,7 @@ export interface components {
                 };
             };
         };
-        /** @description the headers are above 16 kB, or more than 100 */
+        /** @description the headers are larger than 16 kB, or more than 100 */
         HeadersTooLarge: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -507,8 +505,8 @@ export interface components {
                 };
             };
         };
-        /** @description a bug; the log knows it by its X-Request-Id */
-        Crash: {
+        /** @description unexpected error; quote X-Request-Id when reporting it */
+        InternalError: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
                 RateLimit: components["headers"]["RateLimit"];
@@ -524,7 +522,7 @@ export interface components {
                 };
             };
         };
-        /** @description a dependency is away, or there is too much to do: send the same again after `Retry-After` seconds */
+        /** @description a dependency is unavailable, or the service is overloaded: send the same again after `Retry-After` seconds */
         Unavailable: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -544,33 +542,33 @@ export interface components {
         };
     };
     parameters: {
-        /** @description A name for the request in the log: 1-128 letters, digits or `_ . : -`; another one is replaced */
+        /** @description An id for the request in the log: 1-128 letters, digits or `_ . : -`; any other is replaced */
         RequestId: string;
     };
     requestBodies: never;
     headers: {
         /**
-         * @description The X-Request-Id of the request when it was sane, else a new one. It stands in the log.
+         * @description The X-Request-Id of the request when it was valid, else a new one. The log has it, too.
          * @example 6f0a2c9e-6f5b-4b1e-9f0e-0c8f6f1f7a55
          */
         RequestId: string;
         /**
-         * @description How many requests the address has in all, how many are left, and seconds until all are back.
+         * @description How many requests the address has, how many are left, and seconds until the window ends.
          * @example limit=100, remaining=99, reset=900
          */
         RateLimit: string;
         /**
-         * @description Requests; w is the window in seconds.
+         * @description Requests per window; w is the window in seconds.
          * @example 100;w=900
          */
         RateLimitPolicy: string;
         /**
-         * @description Seconds after which it makes sense to ask again.
+         * @description Seconds after which to try again.
          * @example 2
          */
         RetryAfter: string;
         /**
-         * @description Seconds after which it makes sense to ask again; not there when the e-mail is registered.
+         * @description Seconds after which to try again; absent when the email is registered.
          * @example 1
          */
         RetryAfterIfPending: string;
@@ -585,7 +583,7 @@ export interface components {
          */
         Link: string;
         /**
-         * @description The methods that the path has.
+         * @description The methods of the path.
          * @example GET, HEAD, POST, OPTIONS
          */
         Allow: string;
@@ -595,7 +593,7 @@ export interface components {
          */
         WwwAuthenticate: string;
         /**
-         * @description This is the kept answer to an earlier request with the same Idempotency-Key.
+         * @description This is the response to an earlier request with the same Idempotency-Key.
          * @example true
          */
         IdempotencyReplayed: "true";
@@ -607,15 +605,15 @@ export interface operations {
     listUsers: {
         parameters: {
             query?: {
-                /** @description Users in one answer at most */
+                /** @description Users in one response at most */
                 limit?: number;
-                /** @description Users to skip, from the newest or from the cursor. What is inserted meanwhile shifts such pages. */
+                /** @description Users to skip, from the newest or from the cursor. Inserts in the meantime shift such pages. */
                 offset?: number;
-                /** @description Where the page begins, from the `Link` header of the page before; take it as it is. Going from `Link` to `Link` neither skips nor repeats a user, whoever is inserted meanwhile. */
+                /** @description Where the page begins, from the `Link` header of the previous page; opaque: do not parse or construct it. Going from `Link` to `Link` neither skips nor repeats a user, whatever is inserted in the meantime. */
                 cursor?: string;
             };
             header?: {
-                /** @description A name for the request in the log: 1-128 letters, digits or `_ . : -`; another one is replaced */
+                /** @description An id for the request in the log: 1-128 letters, digits or `_ . : -`; any other is replaced */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
             };
             path?: never;
@@ -638,10 +636,10 @@ export interface operations {
             };
             400: components["responses"]["InvalidPage"];
             401: components["responses"]["Unauthorized"];
-            408: components["responses"]["TooSlow"];
+            408: components["responses"]["RequestTimeout"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
-            500: components["responses"]["Crash"];
+            500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -649,9 +647,9 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A name for the request in the log: 1-128 letters, digits or `_ . : -`; another one is replaced */
+                /** @description An id for the request in the log: 1-128 letters, digits or `_ . : -`; any other is replaced */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
-                /** @description 1-255 visible ASCII characters, new for each registration. 201, 400 and 409 `User already registered` are kept for 24 h, and answered again to the same key and body with `Idempotency-Replayed: true`. After any other answer the same body is tried anew, and another one is 422. A body that is not read (too large, of another type) leaves nothing behind. */
+                /** @description 1-255 visible ASCII characters, new for each registration. A 201 is kept for 24 h and sent again, with `Idempotency-Replayed: true`, to the same key and registration. After any other response the same registration is tried again. Another registration with the same key is 422. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -689,14 +687,14 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRegistration"];
-            408: components["responses"]["TooSlow"];
+            408: components["responses"]["RequestTimeout"];
             409: components["responses"]["Conflict"];
-            413: components["responses"]["TooLarge"];
+            413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["IdempotencyKeyReused"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
-            500: components["responses"]["Crash"];
+            500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -704,12 +702,12 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A name for the request in the log: 1-128 letters, digits or `_ . : -`; another one is replaced */
+                /** @description An id for the request in the log: 1-128 letters, digits or `_ . : -`; any other is replaced */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
             };
             path: {
                 /**
-                 * @description An e-mail in any spelling that POST accepts, percent-encoded
+                 * @description An email in any spelling that POST accepts, percent-encoded
                  * @example john.doe@example.com
                  */
                 email: string;
@@ -733,10 +731,10 @@ export interface operations {
             400: components["responses"]["InvalidEmail"];
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["UserNotFound"];
-            408: components["responses"]["TooSlow"];
+            408: components["responses"]["RequestTimeout"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
-            500: components["responses"]["Crash"];
+            500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -744,12 +742,12 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A name for the request in the log: 1-128 letters, digits or `_ . : -`; another one is replaced */
+                /** @description An id for the request in the log: 1-128 letters, digits or `_ . : -`; any other is replaced */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
             };
             path: {
                 /**
-                 * @description An e-mail in any spelling that POST accepts, percent-encoded
+                 * @description An email in any spelling that POST accepts, percent-encoded
                  * @example john.doe@example.com
                  */
                 email: string;
@@ -758,7 +756,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description pending: on its way; completed: there is a row; failed: it could not be stored */
+            /** @description pending: not stored yet; completed: stored; failed: it could not be stored */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -772,10 +770,10 @@ export interface operations {
             };
             400: components["responses"]["InvalidEmail"];
             404: components["responses"]["UserNotFound"];
-            408: components["responses"]["TooSlow"];
+            408: components["responses"]["RequestTimeout"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
-            500: components["responses"]["Crash"];
+            500: components["responses"]["InternalError"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -798,10 +796,10 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            400: components["responses"]["BrokenRequest"];
-            408: components["responses"]["TooSlow"];
+            400: components["responses"]["MalformedRequest"];
+            408: components["responses"]["RequestTimeout"];
             431: components["responses"]["HeadersTooLarge"];
-            500: components["responses"]["Crash"];
+            500: components["responses"]["InternalError"];
             /** @description Some are not */
             503: {
                 headers: {
@@ -836,10 +834,10 @@ export interface operations {
                     };
                 };
             };
-            400: components["responses"]["BrokenRequest"];
-            408: components["responses"]["TooSlow"];
+            400: components["responses"]["MalformedRequest"];
+            408: components["responses"]["RequestTimeout"];
             431: components["responses"]["HeadersTooLarge"];
-            500: components["responses"]["Crash"];
+            500: components["responses"]["InternalError"];
             /** @description not alive */
             503: {
                 headers: {
@@ -877,10 +875,10 @@ export interface operations {
                     };
                 };
             };
-            400: components["responses"]["BrokenRequest"];
-            408: components["responses"]["TooSlow"];
+            400: components["responses"]["MalformedRequest"];
+            408: components["responses"]["RequestTimeout"];
             431: components["responses"]["HeadersTooLarge"];
-            500: components["responses"]["Crash"];
+            500: components["responses"]["InternalError"];
             /** @description not ready */
             503: {
                 headers: {

@@ -13,12 +13,12 @@ export interface Registration {
   readonly occupation: string;
 }
 
-const GENDERS: readonly unknown[] = ['male', 'female', 'non-binary', 'prefer-not-to-say'];
-const SEXES: readonly unknown[] = ['male', 'female', 'intersex'];
-// Lengths in Unicode code points.
-const MIN_LENGTH = 2;
-const MAX_NAME_LENGTH = 100;
-const MAX_OCCUPATION_LENGTH = 255;
+export const GENDERS: readonly string[] = ['male', 'female', 'non-binary', 'prefer-not-to-say'];
+export const SEXES: readonly string[] = ['male', 'female', 'intersex'];
+/** Lengths of names and occupation, in Unicode code points. */
+export const MIN_LENGTH = 2;
+export const MAX_NAME_LENGTH = 100;
+export const MAX_OCCUPATION_LENGTH = 255;
 
 function sizedText(maxCodePoints: number): Joi.StringSchema {
   return printableText().custom(codePointsBetween(MIN_LENGTH, maxCodePoints));
@@ -75,14 +75,18 @@ export function readPlainRegistration(input: unknown): Registration | undefined 
     isPlainText(firstName, MAX_NAME_LENGTH) &&
     isPlainText(lastName, MAX_NAME_LENGTH) &&
     isPlainEmail(email) &&
-    GENDERS.includes(gender) &&
-    SEXES.includes(sex) &&
+    isOneOf(gender, GENDERS) &&
+    isOneOf(sex, SEXES) &&
     isPlainText(occupation, MAX_OCCUPATION_LENGTH);
   return isPlain ? ({ firstName, lastName, email, gender, sex, occupation } as Registration) : undefined;
 }
 
 function isPlainText(value: unknown, maxLength: number): value is string {
   return typeof value === 'string' && value.length <= maxLength && PLAIN_TEXT.test(value);
+}
+
+function isOneOf(value: unknown, words: readonly unknown[]): boolean {
+  return words.includes(value);
 }
 
 /** Whether two submissions say the same in all six fields. */

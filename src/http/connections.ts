@@ -1,20 +1,109 @@
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../services/ports';
-import { Connection } from './connection';
 import type { HttpLimits } from './limits';
-import { clientOf } from './middleware/rate-limit';
+import { clientKey } from './middleware/rate-limit';
+
+/** One client's connection, and its responses in flight. */
+export class Connection {
+  // In the order of their requests, in which they are also sent.
+  private readonly responses: { readonly res: ServerResponse; readonly since: number }[] = [];
+  private latest: ServerResponse | undefined;
+
+  constructor(private readonly socket: Socket) {
+    // Node removes its own listener before it hands over a CONNECT, and an error without one ends the process. 'close'
+    // follows and says the rest.
+    socket.on('error', () => undefined);
+    // Node says nothing to a response that waits behind another one when the client leaves.
+    socket.once('close', () => {
+      for (const { res } of [...this.responses]) if (res.socket === null) res.emit('close');
+    });
+  }
+
+  get inFlight(): number {
+    return this.responses.length;
+  }
+
+  /** Bytes of responses that the client has not taken yet, as far as this process holds them. */
+  get bufferedBytes(): number {
+    return this.responses.reduce((bytes, { res }) => bytes + res.writableLength, 0);
+  }
+
+  /** No byte was ever received on it: a browser's spare one. */
+  get isUnused(): boolean {
+    return this.socket.bytesRead === 0;
+  }
+
+  /** Follows a response until it is sent or cut off. */
+  track(res: ServerResponse): void {
+    this.latest = res;
+    this.responses.push({ res, since: performance.now() });
+    res.on('close', this.forgetOldest);
+  }
+
+  // One function for all responses: a closure each would live as long as they do.
+  private readonly forgetOldest = (): void => {
+    this.responses.shift();
+  };
+
+  /**
+   * What to do when Node cannot parse what comes next. `respond`: the client would take a response for the one to this
+   * very thing. `drain`: the response to an earlier request is still to come, and closes the connection. `destroy`:
+   * anything written now would be taken for the response to something else.
+   */
+  onParseError(): 'respond' | 'drain' | 'destroy' {
+    const { latest } = this;
+    if (!latest) return 'respond';
+    if (!latest.req.complete) return latest.headersSent || latest.socket === null ? 'destroy' : 'respond';
+    if (latest.writableFinished && latest.shouldKeepAlive) return 'respond';
+    if (latest.headersSent && latest.shouldKeepAlive) return 'destroy';
+    latest.shouldKeepAlive = false;
+    return 'drain';
+  }
+
+  /** Its responses say `Connection: close`, and Node closes it after the last one. */
+  drain(): void {
+    for (const { res } of this.responses) res.shouldKeepAlive = false;
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  /** Resets it when a response has been in flight since before `time` (of performance.now()). */
+  resetIfOlderThan(time: number): void {
+    const [oldest] = this.responses;
+    if (oldest !== undefined && oldest.since < time) this.reset();
+  }
+
+  /** Destroys it, and the kernel drops what it still holds for the client: up to some MB, for minutes otherwise. */
+  reset(): void {
+    resetSocket(this.socket);
+  }
+}
+
+/**
+ * resetAndDestroy() that also works while a socket is being shut down (`end()` was called, all data are out, the kernel
+ * has not confirmed): libuv refuses to reset it then, and Node (20.20) forgets it without closing it, so that 'close'
+ * never comes and the process cannot end. Such a socket has nothing left to drop and is destroyed.
+ */
+export function resetSocket(socket: Socket): void {
+  const { writableEnded, writableFinished, writableLength } = socket;
+  if (writableEnded && !writableFinished && writableLength === 0) socket.destroy();
+  else socket.resetAndDestroy();
+}
 
 export interface ConnectionsDeps {
   readonly limits: HttpLimits;
   readonly log: Logger;
 }
 
-/** The open connections of all clients, and what one client may take of what is there for all. */
+/** The open connections of all clients, and the limits of what one client may take. */
 export class Connections implements Iterable<Connection> {
   private readonly bySocket = new Map<Duplex, Connection>();
   private readonly countByClient = new Map<string, number>();
-  private refused = 0;
+  private rejected = 0;
   private checkTimer: NodeJS.Timeout | undefined;
 
   constructor(private readonly deps: ConnectionsDeps) {}
@@ -27,12 +116,12 @@ export class Connections implements Iterable<Connection> {
     return this.bySocket.get(socket);
   }
 
-  /** Follows a new connection to its end, or cuts it when its client has too many. */
-  welcome(socket: Socket): void {
-    const client = clientOf(socket.remoteAddress ?? '');
+  /** Follows a new connection to its end, or destroys it when its client has too many. */
+  accept(socket: Socket): void {
+    const client = clientKey(socket.remoteAddress ?? '');
     const others = this.countByClient.get(client) ?? 0;
     if (others >= this.deps.limits.maxConnectionsPerAddress) {
-      this.countRefused();
+      this.countRejected();
       socket.destroy();
       return;
     }
@@ -46,12 +135,12 @@ export class Connections implements Iterable<Connection> {
     });
   }
 
-  /** One was not let in; the log says how many at the next check. */
-  countRefused(): void {
-    this.refused += 1;
+  /** One was not accepted; the log says how many at the next check. */
+  countRejected(): void {
+    this.rejected += 1;
   }
 
-  /** Looks again and again for clients that do not take their answers. */
+  /** Looks at intervals for clients that do not read their responses. */
   startChecks(): void {
     this.checkTimer = setInterval(() => this.check(), this.deps.limits.checkIntervalMs);
   }
@@ -62,28 +151,27 @@ export class Connections implements Iterable<Connection> {
 
   private check(): void {
     const { limits, log } = this.deps;
-    const oldest = performance.now() - limits.answerTimeoutMs;
+    const oldest = performance.now() - limits.responseTimeoutMs;
     for (const connection of this) connection.resetIfOlderThan(oldest);
-    this.cutSlowestReaders();
-    if (this.refused === 0) return;
+    this.resetSlowestReaders();
+    if (this.rejected === 0) return;
     const { maxConnections: limit, maxConnectionsPerAddress: limitPerAddress } = limits;
-    log.warn('connections refused', { refused: this.refused, limit, limitPerAddress });
-    this.refused = 0;
+    log.warn('connections rejected (limit reached)', { rejected: this.rejected, limit, limitPerAddress });
+    this.rejected = 0;
   }
 
-  private cutSlowestReaders(): void {
-    const limit = this.deps.limits.maxUnsentBytes;
-    const unsent = [...this].map((each) => [each, each.unsentBytes] as const);
-    let total = unsent.reduce((sum, [, bytes]) => sum + bytes, 0);
-    if (total <= limit) return;
-    const bytesInAll = total;
-    let cut = 0;
-    for (const [connection, bytes] of unsent.toSorted(([, one], [, other]) => other - one)) {
-      if (total <= limit) break;
+  private resetSlowestReaders(): void {
+    const limit = this.deps.limits.maxBufferedResponseBytes;
+    const buffered = [...this].map((each) => [each, each.bufferedBytes] as const);
+    const bytes = buffered.reduce((sum, [, each]) => sum + each, 0);
+    let left = bytes;
+    let closed = 0;
+    for (const [connection, size] of buffered.toSorted(([, one], [, other]) => other - one)) {
+      if (left <= limit) break;
       connection.reset();
-      total -= bytes;
-      cut += 1;
+      left -= size;
+      closed += 1;
     }
-    this.deps.log.warn('answers not taken: connections cut', { cut, bytes: bytesInAll, limit });
+    if (closed > 0) this.deps.log.warn('closed connections with unread responses', { closed, bytes, limit });
   }
 }

@@ -1,61 +1,61 @@
 import { performance, type EventLoopUtilization } from 'node:perf_hooks';
+import type { Logger } from '../services/ports';
 
 const WINDOW_MS = 50;
 /**
- * A request that is let in finds at most so many milliseconds of other requests' work in front of it. So do the records it
- * leaves for the consumer, at each of their steps: with too many, more is let in than is written (docs/performance.md,
- * Overload). (Of the two, ALWAYS counts below 1,000 requests a second.)
+ * Target queueing delay: admits at most the requests that finish within this time, as Netflix's concurrency-limits does
+ * (Little's law). The consumer finds them in front of each of its steps, too: with 150 ms, more was admitted than stored.
  */
-const WORK_AHEAD_MS = 100;
-/** Always let in: a burst that comes after silence tells nothing about what can be done in a second. */
-const ALWAYS = 100;
-/** Refusals for each request that is finished. Three of them left 56 to 73 % of the capacity to clients that ask at once again. */
-const REFUSALS_PER_REQUEST = 2;
-const LEAST_REFUSALS = 100;
-const SATURATED = 0.98;
+const TARGET_QUEUE_MS = 100;
+/** After idle time the throughput says nothing about capacity. */
+const MIN_CONCURRENCY = 100;
+/** A crowd after silence is admitted beyond the limit; a second of rest restores the allowance. */
+const BURST = 2000;
+const REST_WINDOWS = 20;
+const SATURATION = 0.98;
 const SMOOTHING = 0.1;
+const PARK_MS = 1000;
 const REPORT_INTERVAL_MS = 10_000;
 
-interface Logger {
-  warn(message: string, fields: object): unknown;
-}
-
-export interface LoadShedderDeps {
-  /** The refusals that are not out yet. */
-  readonly waiting: { release(count: number): void };
-  readonly log: Logger;
-}
-
 /**
- * Knows how many requests this process can have under way without making them wait: as many as it finishes in
- * WORK_AHEAD_MS (Little's law). Applied only while the event loop never rests; a slow dependency alone makes requests
- * wait too, but refusing others would not help those. And it lets refusals go out only so fast that they leave time for
- * the work, however often clients ask (what one of them pipelines behind its first request goes out with that one).
+ * Decides how many requests this process handles at a time. The limit applies only while the event loop never rests: a
+ * slow dependency makes requests wait, too, but shedding others would not help those.
  */
 export class LoadShedder {
   readonly name = 'load shedder';
   readonly stopTimeoutMs = 1000;
   private timer: NodeJS.Timeout | undefined;
   private limit = Infinity;
-  private finished = 0;
-  private refused = 0;
-  private reportedAt = -Infinity;
-  private finishedPerWindow = 0;
+  private inFlight = 0;
+  private completed = 0;
+  private completedPerWindow = 0;
+  private burst = BURST;
   private wasSaturated = false;
+  private shed = 0;
+  private reportedAt = -Infinity;
+  private requestAt = -Infinity;
+  private shedAt = -Infinity;
 
-  constructor(private readonly deps: LoadShedderDeps) {}
+  constructor(private readonly log: Pick<Logger, 'warn'>) {}
+
+  /** When a request was completed last, and when one was shed last (performance.now()). */
+  get lastRequestAt(): number {
+    return this.requestAt;
+  }
+
+  get lastShedAt(): number {
+    return this.shedAt;
+  }
 
   start(): void {
     let before: EventLoopUtilization = performance.eventLoopUtilization();
-    let at = performance.now();
+    let startedAt = performance.now();
     this.timer = setInterval(() => {
       const now = performance.eventLoopUtilization();
-      const { utilization } = performance.eventLoopUtilization(now, before);
-      const startedAt = at;
+      const at = performance.now();
+      this.observe(performance.eventLoopUtilization(now, before).utilization, at - startedAt);
       before = now;
-      // Now: the refusals that are sent take their time from the next window.
-      at = performance.now();
-      this.observe(utilization, at - startedAt);
+      startedAt = at;
     }, WINDOW_MS);
     this.timer.unref();
   }
@@ -65,43 +65,62 @@ export class LoadShedder {
     this.limit = Infinity;
   }
 
-  /** Whether one more, beside those under way, would be too many. */
-  isFull(underWay: number): boolean {
-    return underWay >= this.limit;
+  get isOverloaded(): boolean {
+    return this.limit !== Infinity;
   }
 
-  /** One was refused. */
-  countRefused(): void {
-    this.refused += 1;
+  /** True, and the caller owes a complete(), when there is room for one more request. */
+  tryAdmit(): boolean {
+    if (this.inFlight >= this.limit) {
+      if (this.burst < 1) return false;
+      this.burst -= 1;
+    }
+    this.inFlight += 1;
+    return true;
   }
 
-  /** One that was let in is through. */
-  answered(): void {
-    this.finished += 1;
+  // An arrow function, as every response takes it along.
+  readonly complete = (): void => {
+    this.inFlight -= 1;
+    this.completed += 1;
+    this.requestAt = performance.now();
+  };
+
+  /**
+   * Holds a request for a second, then admits it if the overload is over, else sheds it. A client that is rejected at
+   * once asks again at once, and rejecting takes all the time there is. Returns what to call when the client leaves.
+   */
+  park(admit: () => void, reject: () => void): () => void {
+    const timer = setTimeout(() => {
+      if (!this.isOverloaded && this.tryAdmit()) {
+        admit();
+        return;
+      }
+      this.shed += 1;
+      this.shedAt = performance.now();
+      reject();
+    }, PARK_MS);
+    return () => clearTimeout(timer);
   }
 
   /** Takes in one window: the share of it that the event loop was busy. */
   observe(utilization: number, elapsedMs: number): void {
-    const finished = (this.finished / elapsedMs) * WINDOW_MS;
-    this.finished = 0;
-    this.finishedPerWindow += (finished - this.finishedPerWindow) * SMOOTHING;
-    // Two windows in a row: a collection of garbage fills one.
-    const isSaturated = utilization >= SATURATED;
-    const refusals = REFUSALS_PER_REQUEST * this.finishedPerWindow;
-    this.deps.waiting.release(Math.round(Math.max(LEAST_REFUSALS, refusals) * (elapsedMs / WINDOW_MS)));
-    const work = this.finishedPerWindow * (WORK_AHEAD_MS / WINDOW_MS);
-    this.limit = isSaturated && this.wasSaturated ? Math.max(ALWAYS, work) : Infinity;
+    const completed = (this.completed / elapsedMs) * WINDOW_MS;
+    this.completed = 0;
+    this.completedPerWindow += (completed - this.completedPerWindow) * SMOOTHING;
+    const isSaturated = utilization >= SATURATION;
+    const work = this.completedPerWindow * (TARGET_QUEUE_MS / WINDOW_MS);
+    // Two windows in a row: a garbage collection fills one.
+    this.limit = isSaturated && this.wasSaturated ? Math.max(MIN_CONCURRENCY, work) : Infinity;
     this.wasSaturated = isSaturated;
+    if (!isSaturated) this.burst = Math.min(BURST, this.burst + BURST / REST_WINDOWS);
     this.report();
   }
 
   private report(): void {
-    if (this.refused === 0 || performance.now() - this.reportedAt < REPORT_INTERVAL_MS) return;
-    this.deps.log.warn('more requests than this process can take: some are refused', {
-      refused: this.refused,
-      limit: Math.round(this.limit),
-    });
+    if (this.shed === 0 || performance.now() - this.reportedAt < REPORT_INTERVAL_MS) return;
+    this.log.warn('overloaded, shedding requests', { shed: this.shed, limit: Math.round(this.limit) });
     this.reportedAt = performance.now();
-    this.refused = 0;
+    this.shed = 0;
   }
 }

@@ -1,22 +1,28 @@
-import { errorTable } from './errors';
-import { headers } from './headers';
-import { healthPaths } from './health-paths';
-import { responses } from './responses';
+import { ERRORS } from '../http/errors';
+import { healthPaths } from './health';
+import { headers, responses } from './responses';
 import { schemas } from './schemas';
-import { userPaths } from './user-paths';
+import { userPaths } from './users';
 
 const description = `A registration goes through Kafka into PostgreSQL: **201 means stored, exactly once, first write wins.**
 
-Errors are always \`{"success":false,"error":"…"}\`; only health answers otherwise. \`HEAD\` answers as \`GET\` does,
-without a body; \`OPTIONS\` answers 204 with \`Allow\`.
+Errors are always \`{"success":false,"error":"…"}\`, except for health. \`HEAD\` is \`GET\` without the body; \`OPTIONS\` is
+204 with \`Allow\`.
 
 ${errorTable()}
 
-100 requests in 15 minutes are let in from one address, over all of \`/api\` but health and this documentation; preflights
-do not count. Pages of other origins may call it when the service lists their origin; they may send \`Content-Type\`,
+An address has 100 requests in 15 minutes, over all of \`/api\` except health and this documentation; preflights do not
+count. Pages of other origins may call it when the service lists their origin; they may send \`Content-Type\`,
 \`Authorization\`, \`Idempotency-Key\` and \`X-Request-Id\`, and read every header that is described here.`;
 
-/** The API's description in OpenAPI 3.1, as GET /api/openapi.json answers it. */
+function errorTable(): string {
+  const rows = Object.values(ERRORS).map(
+    ({ status, message, when }) => `| ${status} | \`${message}\` | ${when} |`,
+  );
+  return ['| status | error | when |', '|---|---|---|', ...rows].join('\n');
+}
+
+/** The API's description in OpenAPI 3.1, as GET /api/openapi.json sends it. */
 export const openapiDocument = {
   openapi: '3.1.0',
   info: {
@@ -28,7 +34,7 @@ export const openapiDocument = {
   servers: [{ url: '/', description: 'Where this document came from' }],
   tags: [
     { name: 'Users', description: 'Register, list and find users' },
-    { name: 'Health', description: 'For probes and people; neither limited nor in need of a key' },
+    { name: 'Health', description: 'For probes and people; no rate limit, no API key' },
   ],
   security: [],
   paths: { ...userPaths, ...healthPaths },
@@ -41,7 +47,7 @@ export const openapiDocument = {
         name: 'X-Request-Id',
         in: 'header',
         description:
-          'A name for the request in the log: 1-128 letters, digits or `_ . : -`; another one is replaced',
+          'An id for the request in the log: 1-128 letters, digits or `_ . : -`; any other is replaced',
         schema: { type: 'string' },
       },
     },
@@ -49,7 +55,7 @@ export const openapiDocument = {
       apiKey: {
         type: 'http',
         scheme: 'bearer',
-        description: 'An API key. Only needed when the service is set up with `API_KEYS`.',
+        description: 'An API key. Only needed when the service has `API_KEYS`.',
       },
     },
   },

@@ -1,32 +1,106 @@
-import { ERRORS, type ErrorName } from './errors';
-import {
-  ALLOW,
-  ALWAYS,
-  COUNTED,
-  REPLAYED,
-  RETRY_AFTER,
-  RETRY_AFTER_IF_PENDING,
-  WWW_AUTHENTICATE,
-} from './headers';
+import { ERRORS, type ErrorName } from '../http/errors';
+
+/** The headers that mean something to a client, besides those of HTTP, CORS and Helmet. */
+export const headers = {
+  RequestId: {
+    description: 'The X-Request-Id of the request when it was valid, else a new one. The log has it, too.',
+    required: true,
+    schema: { type: 'string', pattern: '^[\\w.:-]{1,128}$' },
+    example: '6f0a2c9e-6f5b-4b1e-9f0e-0c8f6f1f7a55',
+  },
+  RateLimit: {
+    description: 'How many requests the address has, how many are left, and seconds until the window ends.',
+    schema: { type: 'string', pattern: '^limit=\\d+, remaining=\\d+, reset=\\d+$' },
+    example: 'limit=100, remaining=99, reset=900',
+  },
+  RateLimitPolicy: {
+    description: 'Requests per window; w is the window in seconds.',
+    schema: { type: 'string', pattern: '^\\d+;w=\\d+$' },
+    example: '100;w=900',
+  },
+  RetryAfter: {
+    description: 'Seconds after which to try again.',
+    required: true,
+    schema: { type: 'string', pattern: '^\\d+$' },
+    example: '2',
+  },
+  RetryAfterIfPending: {
+    description: 'Seconds after which to try again; absent when the email is registered.',
+    schema: { type: 'string', pattern: '^\\d+$' },
+    example: '1',
+  },
+  Location: {
+    description: 'The address of the user.',
+    required: true,
+    schema: { type: 'string', pattern: '^/api/users/[^/]+$' },
+    example: '/api/users/john.doe%40example.com',
+  },
+  Link: {
+    description: 'The next page, while there is one.',
+    schema: { type: 'string', pattern: '^<[^>]+>; rel="next"$' },
+    example: '</api/users?limit=100&cursor=MTc5NTQ2OTAwOTUzMDAwMCw0Mg>; rel="next"',
+  },
+  Allow: {
+    description: 'The methods of the path.',
+    required: true,
+    schema: { type: 'string', pattern: '^[A-Z]+(, [A-Z]+)*$' },
+    example: 'GET, HEAD, POST, OPTIONS',
+  },
+  WwwAuthenticate: {
+    description: 'How to authenticate.',
+    required: true,
+    schema: { type: 'string', pattern: '^Bearer realm="users"(, error="invalid_token")?$' },
+    example: 'Bearer realm="users"',
+  },
+  IdempotencyReplayed: {
+    description: 'This is the response to an earlier request with the same Idempotency-Key.',
+    schema: { type: 'string', const: 'true' },
+    example: 'true',
+  },
+} as const;
+
+const NAMES = {
+  'X-Request-Id': 'RequestId',
+  RateLimit: 'RateLimit',
+  'RateLimit-Policy': 'RateLimitPolicy',
+  'Retry-After': 'RetryAfter',
+  Location: 'Location',
+  Link: 'Link',
+  Allow: 'Allow',
+  'WWW-Authenticate': 'WwwAuthenticate',
+  'Idempotency-Replayed': 'IdempotencyReplayed',
+} as const satisfies Readonly<Record<string, keyof typeof headers>>;
+
+const ref = (name: keyof typeof headers) => ({ $ref: `#/components/headers/${name}` });
+
+/** References to these headers. */
+export function withHeaders(...names: readonly (keyof typeof NAMES)[]) {
+  return Object.fromEntries(names.map((name) => [name, ref(NAMES[name])]));
+}
+
+/** The headers of every response. */
+export const COMMON_HEADERS = withHeaders('X-Request-Id');
+/** The headers of every response under /api, except health, the documentation, and what is rejected before the limit. */
+export const RATE_LIMITED_HEADERS = withHeaders('X-Request-Id', 'RateLimit', 'RateLimit-Policy');
 
 type Examples = Readonly<Record<string, { readonly summary?: string; readonly value: unknown }>>;
 
-/** An answer with a JSON body. */
-export function json(description: string, headers: object, schema: object, examples?: Examples) {
+/** A response with a JSON body. */
+export function json(description: string, responseHeaders: object, schema: object, examples?: Examples) {
   return {
     description,
-    headers,
+    headers: responseHeaders,
     content: { 'application/json': { schema, ...(examples !== undefined && { examples }) } },
   };
 }
 
-/** An answer with one of these errors. */
-function failure(headers: object, ...names: readonly ErrorName[]) {
-  const errors = names.map((name) => ERRORS[name].error);
-  // The rule that is broken, and by what, is in the text.
-  const text = names.includes('invalid')
-    ? { type: 'string', pattern: `^(Validation error: .+|${errors.slice(1).join('|')})$` }
-    : { type: 'string', enum: errors };
+/** A response with one of these errors. */
+function failure(responseHeaders: object, ...names: readonly ErrorName[]) {
+  const messages = names.map((name) => ERRORS[name].message);
+  // The text names the rule and the field.
+  const text = names.includes('validationFailed')
+    ? { type: 'string', pattern: `^(Validation error: .+|${messages.slice(1).join('|')})$` }
+    : { type: 'string', enum: messages };
   const schema = {
     type: 'object',
     required: ['success', 'error'],
@@ -36,58 +110,67 @@ function failure(headers: object, ...names: readonly ErrorName[]) {
   const examples = Object.fromEntries(
     names.map((name) => [
       name,
-      { summary: ERRORS[name].when, value: { success: false, error: ERRORS[name].error } },
+      { summary: ERRORS[name].when, value: { success: false, error: ERRORS[name].message } },
     ]),
   );
-  return json(names.map((name) => ERRORS[name].when).join('; or '), headers, schema, examples);
+  return json(names.map((name) => ERRORS[name].when).join('; or '), responseHeaders, schema, examples);
 }
 
-/** The answers that are errors. */
+const limited = (...names: readonly (keyof typeof NAMES)[]) => ({
+  ...RATE_LIMITED_HEADERS,
+  ...withHeaders(...names),
+});
+
+/** The responses that are errors. */
 export const responses = {
   InvalidRegistration: failure(
-    { ...COUNTED, ...REPLAYED },
-    'invalid',
-    'malformedJson',
-    'brokenBody',
-    'brokenHttp',
+    limited(),
+    'validationFailed',
+    'malformedBody',
+    'unreadableBody',
+    'malformedRequest',
   ),
-  InvalidPage: failure(COUNTED, 'invalid', 'brokenHttp'),
-  InvalidEmail: failure(COUNTED, 'invalid', 'malformedPath', 'brokenHttp'),
-  BrokenRequest: failure(ALWAYS, 'brokenHttp'),
-  Unauthorized: failure({ ...COUNTED, ...WWW_AUTHENTICATE }, 'unauthorized'),
-  UserNotFound: failure(COUNTED, 'userNotFound'),
-  NotFound: failure(COUNTED, 'notFound'),
-  MethodNotAllowed: failure({ ...COUNTED, ...ALLOW }, 'methodNotAllowed'),
-  TooSlow: failure(ALWAYS, 'tooSlow'),
+  InvalidPage: failure(limited(), 'validationFailed', 'malformedRequest'),
+  InvalidEmail: failure(limited(), 'validationFailed', 'malformedPath', 'malformedRequest'),
+  MalformedRequest: failure(COMMON_HEADERS, 'malformedRequest'),
+  Unauthorized: failure(limited('WWW-Authenticate'), 'apiKeyRequired'),
+  UserNotFound: failure(limited(), 'userNotFound'),
+  NotFound: failure(limited(), 'notFound'),
+  MethodNotAllowed: failure(limited('Allow'), 'methodNotAllowed'),
+  RequestTimeout: failure(COMMON_HEADERS, 'requestTimeout'),
   Conflict: failure(
-    { ...COUNTED, ...RETRY_AFTER_IF_PENDING, ...REPLAYED },
+    { ...limited(), 'Retry-After': ref('RetryAfterIfPending') },
     'alreadyRegistered',
     'registrationInProgress',
-    'keyInFlight',
+    'requestInProgress',
   ),
-  TooLarge: failure(COUNTED, 'tooLarge'),
-  UnsupportedMediaType: failure(COUNTED, 'otherType', 'otherEncoding'),
-  IdempotencyKeyReused: failure(COUNTED, 'keyReused'),
-  TooManyRequests: failure({ ...COUNTED, ...RETRY_AFTER }, 'tooMany'),
-  HeadersTooLarge: failure(ALWAYS, 'largeHeaders'),
-  Crash: failure(COUNTED, 'crash'),
-  Unavailable: failure({ ...COUNTED, ...RETRY_AFTER }, 'unavailable'),
+  BodyTooLarge: failure(limited(), 'bodyTooLarge'),
+  UnsupportedMediaType: failure(limited(), 'unsupportedMediaType', 'unsupportedEncoding'),
+  IdempotencyKeyReused: failure(limited(), 'idempotencyKeyReused'),
+  TooManyRequests: failure(limited('Retry-After'), 'rateLimited'),
+  HeadersTooLarge: failure(COMMON_HEADERS, 'headersTooLarge'),
+  InternalError: failure(limited(), 'internal'),
+  Unavailable: failure(limited('Retry-After'), 'unavailable'),
 };
 
 export type ResponseName = keyof typeof responses;
 
-/** References to answers, by status. */
-export function answers(byStatus: Readonly<Record<number, ResponseName>>) {
+/** References to error responses, by status. */
+export function errorResponses(byStatus: Readonly<Record<number, ResponseName>>) {
   return Object.fromEntries(
     Object.entries(byStatus).map(([status, name]) => [status, { $ref: `#/components/responses/${name}` }]),
   );
 }
 
-/** What any request may be answered. */
-export const ANY_REQUEST = answers({ 408: 'TooSlow', 431: 'HeadersTooLarge', 500: 'Crash' });
+/** The errors of any request. */
+export const ANY_RESPONSES = errorResponses({
+  408: 'RequestTimeout',
+  431: 'HeadersTooLarge',
+  500: 'InternalError',
+});
 
-/** What any request that the limit counts may be answered. */
-export const ANY_COUNTED_REQUEST = {
-  ...answers({ 429: 'TooManyRequests', 503: 'Unavailable' }),
-  ...ANY_REQUEST,
+/** The errors of any request that the rate limit counts. */
+export const RATE_LIMITED_RESPONSES = {
+  ...errorResponses({ 429: 'TooManyRequests', 503: 'Unavailable' }),
+  ...ANY_RESPONSES,
 };

@@ -1,6 +1,16 @@
+import { MAX_EMAIL_LENGTH } from '../domain/email';
+import {
+  GENDERS,
+  MAX_NAME_LENGTH,
+  MAX_OCCUPATION_LENGTH,
+  MIN_LENGTH,
+  SEXES,
+  type Registration,
+} from '../domain/registration';
+import { PAGE_LIMIT, type User } from '../domain/user';
 import { FAILURE_REASONS } from '../services/ports';
 
-const JOHN = {
+const JOHN: Registration = {
   firstName: 'John',
   lastName: 'Doe',
   email: 'john.doe@example.com',
@@ -9,136 +19,130 @@ const JOHN = {
   occupation: 'Software Engineer',
 };
 const CREATED_AT = '2026-11-23T21:23:29.482Z';
+const STORED_JOHN: User = {
+  id: 1,
+  first_name: JOHN.firstName,
+  last_name: JOHN.lastName,
+  email: JOHN.email,
+  gender: JOHN.gender,
+  sex: JOHN.sex,
+  occupation: JOHN.occupation,
+  created_at: CREATED_AT,
+  updated_at: CREATED_AT,
+};
 
-const GENDERS = ['male', 'female', 'non-binary', 'prefer-not-to-say'];
-const SEXES = ['male', 'female', 'intersex'];
-const email = { type: 'string', format: 'idn-email', maxLength: 254 };
+const email = { type: 'string', format: 'idn-email', maxLength: MAX_EMAIL_LENGTH };
 const time = { type: 'string', format: 'date-time', pattern: 'Z$' };
 
-// What trimming takes away. Not \s, which means more in some other languages than in JavaScript.
-const BLANKS = '[\\t-\\r \\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff]*';
+// What trimming removes. Not \s, which means more in some other languages than in JavaScript.
+const WHITESPACE = '[\\t-\\r \\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff]*';
 
 /** Text whose length counts after trimming, which a maxLength could not say. */
 function trimmedText(max: number) {
   return {
     type: 'string',
-    description: `2-${max} characters after trimming, none of them a control character`,
-    minLength: 2,
-    pattern: `^${BLANKS}\\S[\\s\\S]{0,${max - 2}}\\S${BLANKS}$`,
+    description: `${MIN_LENGTH}-${max} characters after trimming, none of them a control character`,
+    minLength: MIN_LENGTH,
+    pattern: `^${WHITESPACE}\\S[\\s\\S]{0,${max - 2}}\\S${WHITESPACE}$`,
   };
 }
 
-/** One of these words. Blanks around it are forgiven, which an enum could not say. */
-function trimmedChoice(words: readonly string[]) {
-  return { anyOf: [oneOf(words), { type: 'string', pattern: `^${BLANKS}(${words.join('|')})${BLANKS}$` }] };
+/** One of these words. Whitespace around it is accepted, which an enum could not say. */
+function trimmedEnum(words: readonly string[]) {
+  const pattern = `^${WHITESPACE}(${words.join('|')})${WHITESPACE}$`;
+  return { anyOf: [oneOf(words), { type: 'string', pattern }] };
 }
 
 function oneOf(words: readonly string[]) {
   return { type: 'string', enum: words };
 }
 
-/** An answer's object: exactly these fields, each of them always there unless it is named optional. */
-function exactly(properties: Readonly<Record<string, object>>, optional: readonly string[] = []) {
+/** An object with exactly these fields, each of them required unless it is listed as optional. */
+export function closedObject(properties: Readonly<Record<string, object>>, optional: readonly string[] = []) {
   const required = Object.keys(properties).filter((name) => !optional.includes(name));
   return { type: 'object', required, properties, additionalProperties: false };
 }
 
-/** What goes in and comes out. */
+const accepted = {
+  success: true,
+  message: 'User registration submitted successfully',
+  data: { email: JOHN.email },
+};
+
+/** What clients send and receive. */
 export const schemas = {
   Registration: {
     type: 'object',
     description:
       'Strings are trimmed first. Lengths count Unicode code points. Control characters, bidirectional overrides, ' +
-      'lone surrogates and text without a visible character are refused. Unknown fields are dropped.',
-    required: ['firstName', 'lastName', 'email', 'gender', 'sex', 'occupation'],
+      'lone surrogates and text without a visible character are rejected. Unknown fields are dropped.',
+    required: Object.keys(JOHN),
     properties: {
-      firstName: trimmedText(100),
-      lastName: trimmedText(100),
+      firstName: trimmedText(MAX_NAME_LENGTH),
+      lastName: trimmedText(MAX_NAME_LENGTH),
       email: {
         type: 'string',
         description:
-          'An e-mail of at most 254 characters, in any script and any TLD. It is normalised (NFC), lower-cased, and its ' +
-          'domain turned into ASCII; this form is the one stored and returned.',
-        pattern: `^${BLANKS}[^\\s@]+@[^\\s@]+${BLANKS}$`,
+          `An email of at most ${MAX_EMAIL_LENGTH} characters, in any script and any TLD. It is normalised (NFC), ` +
+          'lower-cased, and its domain turned into ASCII; this form is the one stored and returned.',
+        pattern: `^${WHITESPACE}[^\\s@]+@[^\\s@]+${WHITESPACE}$`,
       },
-      gender: trimmedChoice(GENDERS),
-      sex: trimmedChoice(SEXES),
-      occupation: trimmedText(255),
+      gender: trimmedEnum(GENDERS),
+      sex: trimmedEnum(SEXES),
+      occupation: trimmedText(MAX_OCCUPATION_LENGTH),
     },
     examples: [JOHN],
   },
   Accepted: {
-    ...exactly({
+    ...closedObject({
       success: { const: true },
-      message: { const: 'User registration submitted successfully' },
-      data: exactly({ email }),
+      message: { const: accepted.message },
+      data: closedObject({ email }),
     }),
-    examples: [
-      {
-        success: true,
-        message: 'User registration submitted successfully',
-        data: { email: JOHN.email },
-      },
-    ],
+    examples: [accepted],
   },
   User: {
-    ...exactly({
+    ...closedObject({
       id: { type: 'integer', minimum: 1 },
-      first_name: { type: 'string', maxLength: 100 },
-      last_name: { type: 'string', maxLength: 100 },
+      first_name: { type: 'string', maxLength: MAX_NAME_LENGTH },
+      last_name: { type: 'string', maxLength: MAX_NAME_LENGTH },
       email,
       gender: oneOf(GENDERS),
       sex: oneOf(SEXES),
-      occupation: { type: 'string', maxLength: 255 },
+      occupation: { type: 'string', maxLength: MAX_OCCUPATION_LENGTH },
       created_at: time,
       updated_at: time,
     }),
-    examples: [
-      {
-        id: 1,
-        first_name: JOHN.firstName,
-        last_name: JOHN.lastName,
-        email: JOHN.email,
-        gender: JOHN.gender,
-        sex: JOHN.sex,
-        occupation: JOHN.occupation,
-        created_at: CREATED_AT,
-        updated_at: CREATED_AT,
-      },
-    ],
+    examples: [STORED_JOHN],
   },
-  UserAnswer: exactly({ success: { const: true }, data: { $ref: '#/components/schemas/User' } }),
-  UsersAnswer: exactly({
+  UserAnswer: closedObject({ success: { const: true }, data: { $ref: '#/components/schemas/User' } }),
+  UsersAnswer: closedObject({
     success: { const: true },
-    count: { type: 'integer', minimum: 0, maximum: 1000, description: 'Users in `data`' },
-    data: { type: 'array', maxItems: 1000, items: { $ref: '#/components/schemas/User' } },
+    count: { type: 'integer', minimum: 0, maximum: PAGE_LIMIT.max, description: 'Users in `data`' },
+    data: { type: 'array', maxItems: PAGE_LIMIT.max, items: { $ref: '#/components/schemas/User' } },
   }),
-  StatusAnswer: exactly({
+  StatusAnswer: closedObject({
     success: { const: true },
-    data: exactly(
+    data: closedObject(
       {
         email,
-        status: { type: 'string', enum: ['pending', 'completed', 'failed'] },
-        reason: {
-          type: 'string',
-          enum: FAILURE_REASONS,
-          description: 'Why it failed; only then',
-        },
+        status: oneOf(['pending', 'completed', 'failed']),
+        reason: { ...oneOf(FAILURE_REASONS), description: 'Why it failed; only then' },
       },
       ['reason'],
     ),
   }),
-  Health: exactly({
+  Health: closedObject({
     uptime: { type: 'number', minimum: 0, description: 'Seconds since the process started' },
-    message: { type: 'string', enum: ['OK', 'Degraded'] },
+    message: oneOf(['OK', 'Degraded']),
     timestamp: { type: 'integer', description: 'Milliseconds since 1970' },
-    services: exactly({
+    services: closedObject({
       redis: { $ref: '#/components/schemas/Condition' },
       postgres: { $ref: '#/components/schemas/Condition' },
       kafka: { $ref: '#/components/schemas/Condition' },
     }),
   }),
-  Condition: { type: 'string', enum: ['healthy', 'unhealthy'] },
+  Condition: oneOf(['healthy', 'unhealthy']),
 } as const;
 
 /** A reference to one of them. */
@@ -146,9 +150,4 @@ export function schema(name: keyof typeof schemas) {
   return { $ref: `#/components/schemas/${name}` };
 }
 
-/** The example of a schema that has one. */
-export const EXAMPLES = {
-  registration: JOHN,
-  accepted: schemas.Accepted.examples[0],
-  user: schemas.User.examples[0],
-};
+export const EXAMPLES = { registration: JOHN, accepted, user: STORED_JOHN };

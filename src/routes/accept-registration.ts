@@ -3,8 +3,9 @@ import { ValidationError } from '../domain/errors';
 import { parseRegistration, type Registration } from '../domain/registration';
 import type { IdempotentRegistrationService } from '../services/idempotent-registration-service';
 import type { RegistrationService } from '../services/registration-service';
+import { ERRORS } from '../http/errors';
 import { idempotencyKeyOf } from '../http/middleware/idempotency-key';
-import { bodyBytesOf, isMalformed, MALFORMED_BODY } from '../http/middleware/json-body';
+import { bodyBytesOf, isMalformed } from '../http/middleware/json-body';
 import { requestIdOf } from '../http/middleware/request-id';
 
 export interface AcceptRegistrationDeps {
@@ -29,6 +30,6 @@ export function createAcceptRegistration({ registrations, idempotentRegistration
 
 // Malformed JSON is an outcome like a broken rule: kept with the key.
 function parseBody(req: Request): Registration {
-  if (isMalformed(req)) throw new ValidationError(MALFORMED_BODY);
+  if (isMalformed(req)) throw new ValidationError(ERRORS.malformedBody.message);
   return parseRegistration(req.body);
 }

@@ -3,24 +3,27 @@ import type { Store } from 'express-rate-limit';
 import type { Config } from '../config/config';
 import type { HealthService } from '../services/health-service';
 import type { Logger, Tracing } from '../services/ports';
+import type { LoadShedder } from '../http/load-shedder';
 import { createDocsRouter } from './docs';
 import { createHealthRouter } from './health';
-import { createConstantHeaders } from '../http/middleware/security-headers';
+import { createSecurityHeaders } from '../http/middleware/security-headers';
+import { createShedLoad } from '../http/middleware/shed-load';
 import { createCors } from '../http/middleware/cors';
 import { createErrorHandler, notFound } from '../http/middleware/error-handler';
 import { createRateLimit } from '../http/middleware/rate-limit';
-import { refuseAmbiguous } from '../http/middleware/reject-ambiguous';
+import { rejectAmbiguousRequests } from '../http/middleware/reject-ambiguous';
 import { assignRequestId } from '../http/middleware/request-id';
-import { createRequestLog, type MeasureRequest } from '../http/middleware/request-log';
+import { createRequestLog, type RecordRequest } from '../http/middleware/request-log';
 import { createRequestTrace } from '../http/middleware/request-trace';
 import { createUsersRouter, type UsersRouterDeps } from './users';
 
 export interface AppDeps extends Omit<UsersRouterDeps, 'apiKeys'> {
   readonly config: Config['http'];
   readonly health: HealthService;
-  /** How many requests each client has sent, for all replicas. */
-  readonly requestCounts: Store;
-  readonly measureRequest: MeasureRequest;
+  /** Counts the requests of each client for all replicas. */
+  readonly rateLimitStore: Store;
+  readonly recordRequest: RecordRequest;
+  readonly shedder: LoadShedder;
   readonly tracing?: Tracing | undefined;
   readonly log: Logger;
 }
@@ -29,8 +32,9 @@ export interface AppDeps extends Omit<UsersRouterDeps, 'apiKeys'> {
 export function createApp({
   config,
   health,
-  requestCounts,
-  measureRequest,
+  rateLimitStore,
+  recordRequest,
+  shedder,
   tracing,
   log,
   ...users
@@ -42,14 +46,15 @@ export function createApp({
   app.set('trust proxy', config.trustedProxyHops);
 
   app.use(assignRequestId);
-  app.use(createRequestLog(log, measureRequest));
-  app.use(createConstantHeaders());
+  app.use(createRequestLog(log, recordRequest));
+  app.use(createSecurityHeaders());
   app.use(createCors(config.allowedOrigins));
-  app.use(refuseAmbiguous);
+  app.use(rejectAmbiguousRequests);
+  app.use(createShedLoad(shedder));
   // Routers name whole paths: the request log shows them, also when the answer is an error.
   app.use(unlessForUsers(createHealthRouter(health), createDocsRouter()));
   if (tracing) app.use(createRequestTrace(tracing)); // Behind the probes, which would only be noise.
-  app.use('/api', createRateLimit({ ...config.rateLimit, sharedCounts: requestCounts }));
+  app.use('/api', createRateLimit({ ...config.rateLimit, sharedStore: rateLimitStore }));
   app.use(createUsersRouter({ ...users, apiKeys: config.apiKeys }));
   app.use(notFound);
   app.use(createErrorHandler(log));

@@ -1,31 +1,31 @@
 import Joi from 'joi';
+import { PAGE_LIMIT, PAGE_OFFSET } from '../domain/user';
 import { validator } from '../domain/validation';
 import type { PagePosition, PageRequest } from '../services/ports';
 
-const MAX_LIMIT = 1000;
-const MAX_INTEGER = 2_147_483_647;
+const MAX_ID = 2_147_483_647;
 const CURSOR = /^(-?\d{1,16})?,(-?\d{1,10})$/;
 
 // Decimal digits only: Number() would also take 1e3, 0x10 and blanks.
-function decimal(min: number, max: number): Joi.CustomValidator<string, number> {
+function decimal({ min, max }: typeof PAGE_LIMIT): Joi.CustomValidator<string, number> {
   return (text, helpers) => {
     const value = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
     return value >= min && value <= max ? value : helpers.error('page.range', { min, max });
   };
 }
 
-function parameter(min: number, max: number, value: number): Joi.Schema {
-  const message = `{{#label}} must be a whole number from ${min} to ${max}`;
+function parameter(limits: typeof PAGE_LIMIT): Joi.Schema {
+  const message = `{{#label}} must be a whole number from ${limits.min} to ${limits.max}`;
   return Joi.string()
-    .custom(decimal(min, max))
-    .default(value)
+    .custom(decimal(limits))
+    .default(limits.default)
     .messages({ 'page.range': message, 'string.base': message, 'string.empty': message });
 }
 
 const position: Joi.CustomValidator<string, PagePosition> = (text, helpers) => {
   const [, micros, id] = CURSOR.exec(Buffer.from(text, 'base64url').toString()) ?? [];
   const after = { createdAtMicros: micros === undefined ? null : Number(micros), id: Number(id) };
-  const isInRange = Number.isSafeInteger(after.createdAtMicros ?? 0) && Math.abs(after.id) <= MAX_INTEGER;
+  const isInRange = Number.isSafeInteger(after.createdAtMicros ?? 0) && Math.abs(after.id) <= MAX_ID;
   // Compared as a whole: the decoder skips what is no base64url, and -0 or 007 are numbers, too.
   return isInRange && cursorOf(after) === text ? after : helpers.error('page.cursor');
 };
@@ -33,8 +33,8 @@ const position: Joi.CustomValidator<string, PagePosition> = (text, helpers) => {
 const cursorMessage = '{{#label}} must be one that a Link header of this list gave';
 
 const pageSchema = Joi.object<{ limit: number; offset: number; cursor?: PagePosition }>({
-  limit: parameter(1, MAX_LIMIT, 100),
-  offset: parameter(0, MAX_INTEGER, 0),
+  limit: parameter(PAGE_LIMIT),
+  offset: parameter(PAGE_OFFSET),
   cursor: Joi.string()
     .custom(position)
     .messages({ 'page.cursor': cursorMessage, 'string.base': cursorMessage, 'string.empty': cursorMessage }),

@@ -71,7 +71,7 @@ function pathOf(url: string): string {
 }
 
 // What any operation may be answered alike: one that was is enough.
-const GENERAL = /BrokenRequest|TooSlow|TooManyRequests|HeadersTooLarge|Crash|Unavailable$/;
+const GENERAL = /MalformedRequest|RequestTimeout|TooManyRequests|HeadersTooLarge|InternalError|Unavailable$/;
 
 /** Where the answer stands in the document: at its operation, and behind the reference there. */
 export function placesOf({ method, path, status }: Pick<Answer, 'method' | 'path' | 'status'>): string[] {
@@ -102,10 +102,10 @@ function placeOf(method: string, path: string, status: number): readonly string[
   if (find(operation)) return [...operation, 'responses', String(status)];
   // What any path and any method may be answered; 405 only where another method is known.
   const general: Readonly<Record<number, string>> = {
-    400: 'BrokenRequest',
+    400: 'MalformedRequest',
     404: 'NotFound',
-    408: 'TooSlow',
-    413: 'TooLarge',
+    408: 'RequestTimeout',
+    413: 'BodyTooLarge',
     429: 'TooManyRequests',
     431: 'HeadersTooLarge',
     503: 'Unavailable',

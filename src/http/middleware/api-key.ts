@@ -1,11 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { RequestHandler, Response } from 'express';
 import type { ApiKey } from '../../config/config';
-import { UnauthorizedError } from './http-errors';
+import { httpError } from '../errors';
 
 /**
- * Lets only holders of one of `apiKeys` pass (`Authorization: Bearer <key>`), everyone when there is none. Else 401.
- * Digests are compared, each in constant time: how long an answer takes says nothing about a key.
+ * Admits only holders of one of `apiKeys` (`Authorization: Bearer <key>`), else 401; everyone when there are no keys.
+ * Digests are compared in constant time: how long a response takes says nothing about a key.
  */
 export function requireApiKey(apiKeys: readonly ApiKey[]): RequestHandler {
   if (apiKeys.length === 0) return (_req, _res, next) => next();
@@ -15,7 +15,7 @@ export function requireApiKey(apiKeys: readonly ApiKey[]): RequestHandler {
     if (key === undefined) {
       // RFC 6750: the error only when a key was given.
       res.setHeader('WWW-Authenticate', `Bearer realm="users"${given ? ', error="invalid_token"' : ''}`);
-      next(new UnauthorizedError());
+      next(httpError('apiKeyRequired'));
       return;
     }
     res.locals['apiKeyName'] = key.name;
@@ -30,6 +30,6 @@ export function apiKeyNameOf(res: Response): string | undefined {
 
 function findKey(apiKeys: readonly ApiKey[], given: string): ApiKey | undefined {
   const digest = createHash('sha256').update(given).digest();
-  // All of them, also behind a match.
+  // All of them, even after a match.
   return apiKeys.filter((key) => timingSafeEqual(key.digest, digest))[0];
 }

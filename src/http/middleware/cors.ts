@@ -3,10 +3,10 @@ import type { RequestHandler } from 'express';
 
 const PREFLIGHT_CACHE_SECONDS = 600;
 
-/** Lets the listed origins in; others get neither a CORS header nor an error. */
+/** Allows the listed origins; others get neither a CORS header nor an error. */
 export function createCors(allowedOrigins: readonly string[]): RequestHandler[] {
   const forListed = cors({
-    origin: (origin, answer) => answer(null, origin !== undefined && allowedOrigins.includes(origin)),
+    origin: (origin, allow) => allow(null, origin !== undefined && allowedOrigins.includes(origin)),
     methods: ['GET', 'HEAD', 'POST'],
     allowedHeaders: ['Content-Type', 'Authorization', 'Idempotency-Key', 'X-Request-Id'],
     exposedHeaders: [
@@ -20,7 +20,7 @@ export function createCors(allowedOrigins: readonly string[]): RequestHandler[] 
     ],
     maxAge: PREFLIGHT_CACHE_SECONDS,
   });
-  // The package varies only answers that allow an origin; a cache must tell all of them apart.
+  // The package varies only responses that allow an origin; a cache must tell all of them apart.
   const vary: RequestHandler = (_req, res, next) => {
     res.setHeader('Vary', 'Origin');
     next();

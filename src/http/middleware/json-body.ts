@@ -2,10 +2,8 @@ import { AsyncResource } from 'node:async_hooks';
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import express, { type NextFunction, type Request, type RequestHandler } from 'express';
-import { MalformedBodyError, UnsupportedMediaTypeError } from './http-errors';
+import { httpError } from '../errors';
 
-/** What the answer to malformed JSON says. */
-export const MALFORMED_BODY = 'Request body is not valid JSON';
 const MAX_BYTES = 16 * 1024;
 const BYTE_ORDER_MARK = '\ufeff';
 const NO_BODY = Buffer.alloc(0);
@@ -29,7 +27,7 @@ const parseByExpress: RequestHandler = express.json({
 export const parseJson: RequestHandler = (req, res, next) => {
   if (isPlain(req.headers)) readPlain(req, next);
   // null: there is no body, which the validation reports.
-  else if (req.is('application/json') === false) next(new UnsupportedMediaTypeError());
+  else if (req.is('application/json') === false) next(httpError('unsupportedMediaType'));
   else parseByExpress(req, res, (error?: unknown) => goOn(req, error, next));
 };
 
@@ -74,7 +72,7 @@ function takeIn(req: Request, chunks: readonly Buffer[], next: NextFunction): vo
 
 function goOn(req: Request, error: unknown, next: NextFunction): void {
   const isMalformedBody =
-    error instanceof MalformedBodyError ||
+    (error as { errorName?: unknown } | undefined)?.errorName === 'malformedBody' ||
     (error as { type?: unknown } | undefined)?.type === 'entity.parse.failed';
   if (!isMalformedBody || !keptBodies.has(req)) {
     next(error);
@@ -91,13 +89,13 @@ function parse(req: IncomingMessage, body: Buffer): unknown {
   try {
     return JSON.parse(text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text);
   } catch {
-    throw new MalformedBodyError();
+    throw httpError('malformedBody');
   }
 }
 
 // A decoder would store U+FFFD in place of broken bytes.
 function checkUtf8(body: Buffer): void {
-  if (!isUtf8(body)) throw new MalformedBodyError();
+  if (!isUtf8(body)) throw httpError('malformedBody');
 }
 
 function keep(req: IncomingMessage, body: Buffer): void {

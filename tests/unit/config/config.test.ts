@@ -161,7 +161,7 @@ describe('loadConfig', () => {
   });
 
   it('lets a request wait for Kafka at most so long that its answer is out before its connection is cut', () => {
-    const longest = HTTP_LIMITS.answerTimeoutMs - 10_000;
+    const longest = HTTP_LIMITS.responseTimeoutMs - 10_000;
     const load = (ms: number) => (): unknown => loadConfig({ KAFKA_DELIVERY_TIMEOUT_MS: String(ms) });
 
     expect(load(longest)).not.toThrow();

@@ -7,20 +7,20 @@ describe('HTTP_LIMITS', () => {
   });
 
   it('end a request that comes or goes too slowly within a minute', () => {
-    const { headersTimeoutMs, requestTimeoutMs, answerTimeoutMs } = HTTP_LIMITS;
+    const { headersTimeoutMs, requestTimeoutMs, responseTimeoutMs } = HTTP_LIMITS;
 
     expect(headersTimeoutMs).toBeLessThanOrEqual(20_000);
     expect(requestTimeoutMs).toBeGreaterThan(headersTimeoutMs);
     expect(requestTimeoutMs).toBeLessThanOrEqual(30_000);
-    expect(answerTimeoutMs).toBeLessThanOrEqual(60_000);
+    expect(responseTimeoutMs).toBeLessThanOrEqual(60_000);
   });
 
   it('keep what clients can make the process hold below a pod’s memory', () => {
-    const { maxConnections, maxUnsentBytes, maxHeaderBytes } = HTTP_LIMITS;
+    const { maxConnections, maxBufferedResponseBytes, maxHeaderBytes } = HTTP_LIMITS;
     const maxBodyBytes = 16 * 1024;
 
     expect(maxConnections * (maxHeaderBytes + maxBodyBytes)).toBeLessThan(200 * 1024 * 1024);
-    expect(maxUnsentBytes).toBeLessThanOrEqual(32 * 1024 * 1024);
+    expect(maxBufferedResponseBytes).toBeLessThanOrEqual(32 * 1024 * 1024);
   });
 
   it('leave connections to others, whatever one address takes', () => {

@@ -1,112 +1,135 @@
 import { LoadShedder } from '../../../src/http/load-shedder';
-import { HTTP_LIMITS } from '../../../src/http/limits';
 import { eventually } from '../../support/eventually';
 import { RecordingLogger } from '../../support/recording-logger';
 
 const WINDOW_MS = 50;
 const BUSY = 1;
+const BURST = 2000;
 
-/** A shedder that has finished so many requests in each of many windows. */
+/** A shedder that has completed so many requests in each of many windows, and has used up its burst. */
 function steady(perWindow: number, utilization: number) {
   const log = new RecordingLogger();
-  const released: number[] = [];
-  const shedder = new LoadShedder({ waiting: { release: (count) => released.push(count) }, log });
+  const shedder = new LoadShedder(log);
   for (let window = 0; window < 200; window += 1) pass(shedder, perWindow, utilization);
-  return { shedder, log, released };
+  return { shedder, log };
 }
 
-function pass(shedder: LoadShedder, finished: number, utilization: number): void {
-  for (let nth = 0; nth < finished; nth += 1) shedder.answered();
+function pass(shedder: LoadShedder, completed: number, utilization: number): void {
+  for (let nth = 0; nth < completed; nth += 1) {
+    shedder.tryAdmit();
+    shedder.complete();
+  }
   shedder.observe(utilization, WINDOW_MS);
 }
 
+/** How many requests it admits at a time, of at most 9999. */
+function admitted(shedder: LoadShedder): number {
+  let count = 0;
+  while (count < 9999 && shedder.tryAdmit()) count += 1;
+  return count;
+}
+
 describe('LoadShedder', () => {
-  it('lets everything in while the event loop has time to rest, however much waits for a dependency', () => {
+  it('admits everything while the event loop has time to rest, however much waits for a dependency', () => {
     const { shedder } = steady(10, 0.9);
 
-    expect(shedder.isFull(9999)).toBe(false);
+    expect(admitted(shedder)).toBe(9999);
   });
 
-  it('lets in what is done in 100 ms while the event loop never rests', () => {
+  it('admits what is completed in 100 ms while the event loop never rests, and once a burst', () => {
     const { shedder } = steady(200, BUSY);
 
-    expect(shedder.isFull(399)).toBe(false);
-    expect(shedder.isFull(400)).toBe(true);
+    expect(admitted(shedder)).toBe(400 + BURST);
+    for (let nth = 0; nth < BURST; nth += 1) shedder.complete();
+    expect(admitted(shedder)).toBe(0);
+    for (let nth = 0; nth < 400; nth += 1) shedder.complete();
+    expect(admitted(shedder)).toBe(400);
   });
 
-  it('lets a hundred in whatever it has finished so far', () => {
-    const { shedder } = steady(0, BUSY);
+  it('admits a crowd of 2,000 after silence, however slowly it completes them', () => {
+    const shedder = new LoadShedder(new RecordingLogger());
+    let count = 0;
+    for (let window = 0; window < 20; window += 1) {
+      for (let nth = 0; nth < 100; nth += 1) count += Number(shedder.tryAdmit());
+      shedder.observe(BUSY, WINDOW_MS);
+    }
 
-    expect(shedder.isFull(99)).toBe(false);
-    expect(shedder.isFull(100)).toBe(true);
+    expect(count).toBe(2000);
+  });
+
+  it('restores the burst by a second of rest', () => {
+    const { shedder } = steady(0, BUSY);
+    const before = admitted(shedder);
+    for (let nth = 0; nth < before; nth += 1) shedder.complete();
+    for (let window = 0; window < 20; window += 1) shedder.observe(0.5, WINDOW_MS);
+    for (let window = 0; window < 100; window += 1) shedder.observe(BUSY, WINDOW_MS);
+
+    expect(before).toBe(100 + BURST);
+    expect(admitted(shedder)).toBe(100 + BURST);
   });
 
   it('takes one busy window for a pause of the garbage collector', () => {
     const { shedder } = steady(200, 0.5);
 
     pass(shedder, 0, BUSY);
-    expect(shedder.isFull(9999)).toBe(false);
+    expect(shedder.isOverloaded).toBe(false);
 
     pass(shedder, 0, BUSY);
-    expect(shedder.isFull(9999)).toBe(true);
+    expect(shedder.isOverloaded).toBe(true);
   });
 
-  it('lets everything in again as soon as the event loop rests', () => {
+  it('is no longer overloaded as soon as the event loop rests', () => {
     const { shedder } = steady(200, BUSY);
 
     pass(shedder, 200, 0.8);
 
-    expect(shedder.isFull(9999)).toBe(false);
+    expect(shedder.isOverloaded).toBe(false);
   });
+});
 
-  it('lets two refusals out for each request that it finishes', () => {
-    const { shedder, released } = steady(200, BUSY);
+describe('a parked request', () => {
+  /** What becomes of it. */
+  function park(shedder: LoadShedder) {
+    const outcome: string[] = [];
+    const leave = shedder.park(
+      () => outcome.push('admitted'),
+      () => outcome.push('shed'),
+    );
+    return { outcome, leave };
+  }
 
-    shedder.observe(BUSY, 2 * WINDOW_MS);
-
-    // That window finished nothing: a tenth of it counts.
-    expect(released.slice(-2)).toEqual([400, 2 * 360]);
-  });
-
-  it('counts the time that refusals take into the window after them', async () => {
-    const sendingMs = 10 * WINDOW_MS;
-    const released: number[] = [];
-    const shedder = new LoadShedder({
-      waiting: {
-        release: (count) => {
-          released.push(count);
-          const until = performance.now() + sendingMs;
-          while (performance.now() < until);
-        },
-      },
-      log: new RecordingLogger(),
-    });
-
-    shedder.start();
-    await eventually(() => expect(released.length).toBeGreaterThan(1));
-    shedder.stop();
-
-    // A hundred in each 50 ms, when nothing is finished.
-    expect(released[1]).toBeGreaterThanOrEqual(1000);
-  });
-
-  it('lets refusals out before clients give up, also when all connections wait for one and nothing is finished', () => {
-    const { released } = steady(0, BUSY);
-
-    const inFiveSeconds = released.slice(-5000 / WINDOW_MS).reduce((sum, count) => sum + count, 0);
-    expect(inFiveSeconds).toBeGreaterThanOrEqual(HTTP_LIMITS.maxConnections);
-  });
-
-  it('says in the log how many it refused, not each time', () => {
+  it('is shed while the overload lasts; the log says how many, not each time', async () => {
     const { shedder, log } = steady(200, BUSY);
+    const parked = [park(shedder), park(shedder)];
+    await eventually(() => expect(parked.map(({ outcome }) => outcome)).toEqual([['shed'], ['shed']]));
 
-    for (let nth = 0; nth < 5; nth += 1) shedder.countRefused();
     pass(shedder, 200, BUSY);
-    shedder.countRefused();
     pass(shedder, 200, BUSY);
 
     expect(log.lines.filter(({ level }) => level === 'warn')).toEqual([
-      expect.objectContaining({ refused: 5, limit: 400 }),
+      expect.objectContaining({ message: 'overloaded, shedding requests', shed: 2, limit: 400 }),
     ]);
+    expect(performance.now() - shedder.lastShedAt).toBeLessThan(10_000);
+  });
+
+  it('is admitted when the overload is over', async () => {
+    const { shedder } = steady(200, BUSY);
+    const { outcome } = park(shedder);
+
+    pass(shedder, 200, 0.5);
+
+    await eventually(() => expect(outcome).toEqual(['admitted']));
+    expect(shedder.lastShedAt).toBe(-Infinity);
+  });
+
+  it('is forgotten when its client leaves', async () => {
+    const { shedder } = steady(200, BUSY);
+    const left = park(shedder);
+    left.leave();
+    const other = park(shedder);
+
+    await eventually(() => expect(other.outcome).toEqual(['shed']));
+
+    expect(left.outcome).toEqual([]);
   });
 });

@@ -4,11 +4,9 @@ import * as domainErrors from '../../../src/domain/errors';
 import { parseRegistration } from '../../../src/domain/registration';
 import { createHealthRouter } from '../../../src/routes/health';
 import { createErrorHandler } from '../../../src/http/middleware/error-handler';
-import * as httpErrors from '../../../src/http/middleware/http-errors';
+import { ERRORS, httpError, type ErrorName } from '../../../src/http/errors';
 import { openapiDocument } from '../../../src/openapi/document';
-import { ERRORS } from '../../../src/openapi/errors';
-import { headers } from '../../../src/openapi/headers';
-import { responses } from '../../../src/openapi/responses';
+import { headers, responses } from '../../../src/openapi/responses';
 import { schemas } from '../../../src/openapi/schemas';
 import { createUsersRouter } from '../../../src/routes/users';
 import { schemaAt, undescribed } from '../../support/api-document';
@@ -38,6 +36,23 @@ const written: (readonly [string, readonly string[], Content])[] = [
   ),
 ];
 
+/** All texts of errors with this status in the document. */
+function responsesOf(status: number): string[] {
+  const names = new Set(
+    Object.values(openapiDocument.paths).flatMap((methods) =>
+      Object.values(methods as Record<string, { responses?: Record<string, { $ref?: string }> }>).map(
+        ({ responses: byStatus = {} }) => byStatus[status]?.$ref?.split('/').at(-1),
+      ),
+    ),
+  );
+  return [...names, 'NotFound', 'MethodNotAllowed'].flatMap((name) => {
+    const response = responses[name as keyof typeof responses] as Content | undefined;
+    return Object.values(response?.content?.['application/json'].examples ?? {}).map(
+      ({ value }) => (value as { error: string }).error,
+    );
+  });
+}
+
 describe('the OpenAPI document', () => {
   it('describes the routes: all of them and no others', () => {
     const nothing = {} as never;
@@ -60,19 +75,24 @@ describe('the OpenAPI document', () => {
     expect(Object.keys(openapiDocument.paths).sort()).toEqual(paths.sort());
   });
 
-  it.each(
-    Object.entries({ ...httpErrors, ...domainErrors })
-      // Never leaves the writer; its text is each time another.
-      .filter(([name]) => !['UnstorableError', 'ValidationError'].includes(name)),
-  )('names what %s is answered with', async (_name, ErrorClass) => {
+  it.each([
+    ...Object.entries(domainErrors)
+      // The first never leaves the writer; the text of the second is each time another.
+      .filter(([name]) => !['UnstorableError', 'ValidationError'].includes(name))
+      .map(([name, ErrorClass]) => [name, new ErrorClass('detail')] as const),
+    ...(Object.keys(ERRORS) as ErrorName[]).map((name) => [name, httpError(name)] as const),
+  ])('names what %s is answered with', async (_name, error) => {
     const app = express();
-    app.use((_req, _res, next) => next(new ErrorClass('detail')));
+    app.use((_req, _res, next) => next(error));
     app.use(createErrorHandler(new RecordingLogger()));
 
-    const { status, body } = await supertest(app).get('/');
+    const { status, body, headers: sent } = await supertest(app).get('/');
 
-    const { error } = body as { error: string };
-    expect(Object.values(ERRORS)).toContainEqual({ status, error, when: expect.any(String) });
+    const entry = Object.values(ERRORS).find(({ message }) => message === (body as { error: string }).error);
+    expect(status).toBe(entry?.status);
+    const retryAfter = entry && 'retryAfterSeconds' in entry ? String(entry.retryAfterSeconds) : undefined;
+    expect(sent['retry-after']).toBe(retryAfter);
+    expect(responsesOf(status)).toContain((body as { error: string }).error);
   });
 
   it.each(written.filter(([, , { content }]) => content?.['application/json'].examples))(

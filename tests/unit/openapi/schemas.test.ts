@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { parseRegistration, type Registration } from '../../../src/domain/registration';
-import { chooseRequestId } from '../../../src/http/middleware/request-id';
+import { resolveRequestId } from '../../../src/http/middleware/request-id';
 import { parsePage } from '../../../src/routes/pagination';
 import { schemaAt } from '../../support/api-document';
 import { BAD_REGISTRATIONS, GOOD_REGISTRATIONS } from '../../support/bad-registrations';
@@ -163,7 +163,7 @@ describe('the schemas of parameters', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.string({ minLength: 126, maxLength: 130 })), (id) => {
         expect(schemaAt('components', 'parameters', 'RequestId', 'schema')(id)).toBe(true);
-        expect(isSane(id)).toBe(chooseRequestId(id) === id);
+        expect(isSane(id)).toBe(resolveRequestId(id) === id);
       }),
     );
   });

@@ -7,7 +7,7 @@ import { RATE_LIMIT_PREFIX } from './redis-keys';
  * Counts requests by client for all replicas: one command a request, in the pipeline of its turn. Every method throws
  * UnavailableError.
  */
-export function createRedisRequestCounts(connection: RedisConnection): RedisStore {
+export function createRedisRateLimitStore(connection: RedisConnection): RedisStore {
   const scripts = new Map<string, string>();
 
   // The store would load its scripts before there is a connection, and never again after that has failed.

@@ -1,6 +1,6 @@
 import type { Options, Store } from 'express-rate-limit';
 import { UnavailableError } from '../../../src/domain/errors';
-import { RequestCounts } from '../../../src/http/middleware/request-counts';
+import { FallbackRateLimitStore } from '../../../src/http/middleware/rate-limit';
 
 /** Fails with what it is given. */
 const failing = (error: Error): Store => ({
@@ -10,20 +10,20 @@ const failing = (error: Error): Store => ({
 });
 
 function create(shared: Store, maxClients?: number) {
-  const counts = new RequestCounts(shared, maxClients);
-  counts.init({ windowMs: 60_000 } as Options);
-  return async (client: string): Promise<number> => (await counts.increment(client)).totalHits;
+  const store = new FallbackRateLimitStore(shared, maxClients);
+  store.init({ windowMs: 60_000 } as Options);
+  return async (client: string): Promise<number> => (await store.increment(client)).totalHits;
 }
 
-describe('RequestCounts', () => {
-  it('counts each client in memory while the shared counts are away', async () => {
-    const count = create(failing(new UnavailableError('away')));
+describe('FallbackRateLimitStore', () => {
+  it('store each client in memory while the shared store is unavailable', async () => {
+    const count = create(failing(new UnavailableError('unavailable')));
 
     expect([await count('a'), await count('b'), await count('a')]).toEqual([1, 1, 2]);
   });
 
-  it('counts those for whom there is no room together', async () => {
-    const count = create(failing(new UnavailableError('away')), 2);
+  it('store those for whom there is no room together', async () => {
+    const count = create(failing(new UnavailableError('unavailable')), 2);
     await count('a');
     await count('b');
 
@@ -31,7 +31,7 @@ describe('RequestCounts', () => {
     expect([await count('a'), await count('b')]).toEqual([2, 2]);
   });
 
-  it('hides no bug of the shared counts', async () => {
+  it('hides no bug of the shared store', async () => {
     const count = create(failing(new TypeError('a bug')));
 
     await expect(count('a')).rejects.toThrow('a bug');

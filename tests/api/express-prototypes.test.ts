@@ -1,8 +1,6 @@
 import express from 'express';
 import supertest from 'supertest';
-import { createRefusal } from '../../src/http/refusal';
 import { HttpServer } from '../../src/http/server';
-import { WaitingRefusals } from '../../src/http/waiting-refusals';
 import { RecordingLogger } from '../support/recording-logger';
 
 /** An app that uses what Express adds to requests and responses, behind the server that gives them their classes. */
@@ -32,10 +30,7 @@ async function startApp() {
   const server = new HttpServer({
     port: 0,
     app,
-    admission: { isFull: () => false, answered: () => undefined },
-    refusal: createRefusal([], () => undefined),
-    waiting: new WaitingRefusals(),
-    answerBroken: (_error, socket) => socket.destroy(),
+    recordRequest: () => undefined,
     log: new RecordingLogger(),
   });
   await server.start();

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { resetSocket } from '../../../src/http/reset-socket';
+import { resetSocket } from '../../../src/http/connections';
 
 let server: Server;
 let client: Socket;

@@ -1,19 +1,26 @@
 import type { RegistrationStatus } from '../services/registration-status-service';
-import { COUNTED, LINK, LOCATION, REPLAYED } from './headers';
-import { ANY_COUNTED_REQUEST, answers, json } from './responses';
+import { PAGE_LIMIT, PAGE_OFFSET } from '../domain/user';
+import { errorResponses, json, RATE_LIMITED_HEADERS, RATE_LIMITED_RESPONSES, withHeaders } from './responses';
 import { EXAMPLES, schema } from './schemas';
 
 const tags = ['Users'];
-/** Only needed when the service is set up with API keys. */
+/** Only needed when the service has API keys. */
 const security = [{ apiKey: [] }, {}];
 const emailInPath = {
   name: 'email',
   in: 'path',
   required: true,
-  description: 'An e-mail in any spelling that POST accepts, percent-encoded',
+  description: 'An email in any spelling that POST accepts, percent-encoded',
   schema: { type: 'string' },
   example: EXAMPLES.registration.email,
 };
+
+const integer = ({ min, max, default: value }: typeof PAGE_LIMIT) => ({
+  type: 'integer',
+  minimum: min,
+  maximum: max,
+  default: value,
+});
 
 const submit = {
   tags,
@@ -21,16 +28,15 @@ const submit = {
   summary: 'Submit a new user registration',
   description:
     '201 means: stored, exactly once, first write wins; the row may come a moment later. Sending the same again while ' +
-    'it is pending is safe and answers 201.',
+    'it is pending is safe: 201.',
   parameters: [
     {
       name: 'Idempotency-Key',
       in: 'header',
       description:
-        '1-255 visible ASCII characters, new for each registration. 201, 400 and 409 `User already ' +
-        'registered` are kept for 24 h, and answered again to the same key and body with `Idempotency-Replayed: true`. ' +
-        'After any other answer the same body is tried anew, and another one is 422. A body that is not read (too ' +
-        'large, of another type) leaves nothing behind.',
+        '1-255 visible ASCII characters, new for each registration. A 201 is kept for 24 h and sent again, with ' +
+        '`Idempotency-Replayed: true`, to the same key and registration. After any other response the same ' +
+        'registration is tried again. Another registration with the same key is 422.',
       schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,255}$' },
     },
   ],
@@ -42,17 +48,22 @@ const submit = {
     },
   },
   responses: {
-    201: json('The registration is accepted', { ...COUNTED, ...LOCATION, ...REPLAYED }, schema('Accepted'), {
-      accepted: { value: EXAMPLES.accepted },
-    }),
-    ...answers({
+    201: json(
+      'The registration is accepted',
+      { ...RATE_LIMITED_HEADERS, ...withHeaders('Location', 'Idempotency-Replayed') },
+      schema('Accepted'),
+      {
+        accepted: { value: EXAMPLES.accepted },
+      },
+    ),
+    ...errorResponses({
       400: 'InvalidRegistration',
       409: 'Conflict',
-      413: 'TooLarge',
+      413: 'BodyTooLarge',
       415: 'UnsupportedMediaType',
       422: 'IdempotencyKeyReused',
     }),
-    ...ANY_COUNTED_REQUEST,
+    ...RATE_LIMITED_RESPONSES,
   },
 };
 
@@ -65,32 +76,32 @@ const list = {
     {
       name: 'limit',
       in: 'query',
-      description: 'Users in one answer at most',
-      schema: { type: 'integer', minimum: 1, maximum: 1000, default: 100 },
+      description: 'Users in one response at most',
+      schema: integer(PAGE_LIMIT),
     },
     {
       name: 'offset',
       in: 'query',
       description:
-        'Users to skip, from the newest or from the cursor. What is inserted meanwhile shifts such pages.',
-      schema: { type: 'integer', minimum: 0, maximum: 2_147_483_647, default: 0 },
+        'Users to skip, from the newest or from the cursor. Inserts in the meantime shift such pages.',
+      schema: integer(PAGE_OFFSET),
     },
     {
       name: 'cursor',
       in: 'query',
       description:
-        'Where the page begins, from the `Link` header of the page before; take it as it is. Going from `Link` to `Link` ' +
-        'neither skips nor repeats a user, whoever is inserted meanwhile.',
+        'Where the page begins, from the `Link` header of the previous page; opaque: do not parse or construct it. ' +
+        'Going from `Link` to `Link` neither skips nor repeats a user, whatever is inserted in the meantime.',
       schema: { type: 'string' },
     },
   ],
   responses: {
-    200: json('The users', { ...COUNTED, ...LINK }, schema('UsersAnswer'), {
+    200: json('The users', { ...RATE_LIMITED_HEADERS, ...withHeaders('Link') }, schema('UsersAnswer'), {
       one: { value: { success: true, count: 1, data: [EXAMPLES.user] } },
       none: { value: { success: true, count: 0, data: [] } },
     }),
-    ...answers({ 400: 'InvalidPage', 401: 'Unauthorized' }),
-    ...ANY_COUNTED_REQUEST,
+    ...errorResponses({ 400: 'InvalidPage', 401: 'Unauthorized' }),
+    ...RATE_LIMITED_RESPONSES,
   },
 };
 
@@ -100,11 +111,11 @@ const find = {
   summary: 'One user',
   security,
   responses: {
-    200: json('The user', COUNTED, schema('UserAnswer'), {
+    200: json('The user', RATE_LIMITED_HEADERS, schema('UserAnswer'), {
       john: { value: { success: true, data: EXAMPLES.user } },
     }),
-    ...answers({ 400: 'InvalidEmail', 401: 'Unauthorized', 404: 'UserNotFound' }),
-    ...ANY_COUNTED_REQUEST,
+    ...errorResponses({ 400: 'InvalidEmail', 401: 'Unauthorized', 404: 'UserNotFound' }),
+    ...RATE_LIMITED_RESPONSES,
   },
 };
 
@@ -115,13 +126,12 @@ const statusExample = (data: RegistrationStatus) => ({
 const status = {
   tags,
   operationId: 'getRegistrationStatus',
-  summary: 'What became of the registration of an e-mail',
-  description:
-    'It speaks of the e-mail, not of one submission. Open to everyone: whoever has registered waits for it.',
+  summary: 'How far the registration of an email is',
+  description: 'About the email, not about one submission. Open to everyone: a sign-up form polls it.',
   responses: {
     200: json(
-      'pending: on its way; completed: there is a row; failed: it could not be stored',
-      COUNTED,
+      'pending: not stored yet; completed: stored; failed: it could not be stored',
+      RATE_LIMITED_HEADERS,
       schema('StatusAnswer'),
       {
         pending: statusExample({ status: 'pending' }),
@@ -129,8 +139,8 @@ const status = {
         failed: statusExample({ status: 'failed', reason: 'unstorable' }),
       },
     ),
-    ...answers({ 400: 'InvalidEmail', 404: 'UserNotFound' }),
-    ...ANY_COUNTED_REQUEST,
+    ...errorResponses({ 400: 'InvalidEmail', 404: 'UserNotFound' }),
+    ...RATE_LIMITED_RESPONSES,
   },
 };
 

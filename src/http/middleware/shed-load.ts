@@ -1,0 +1,32 @@
+import type { RequestHandler, Response } from 'express';
+import { UnavailableError } from '../../domain/errors';
+import type { LoadShedder } from '../load-shedder';
+import { setRoute } from './request-log';
+
+// Kubernetes has to learn that the process is busy, not dead.
+const PROBES = new Set(['/api/health', '/api/health/live', '/api/health/ready']);
+
+/** Sheds requests that this process cannot finish in time: 503, after a second. Probes always pass. */
+export function createShedLoad(shedder: Pick<LoadShedder, 'tryAdmit' | 'complete' | 'park'>): RequestHandler {
+  return (req, res, next) => {
+    if (PROBES.has(req.url)) {
+      next();
+      return;
+    }
+    const admit = (): void => {
+      res.on('close', shedder.complete);
+      next();
+    };
+    if (shedder.tryAdmit()) admit();
+    else
+      res.once(
+        'close',
+        shedder.park(admit, () => reject(res, next)),
+      );
+  };
+}
+
+function reject(res: Response, next: (error: unknown) => void): void {
+  setRoute(res, 'shed');
+  next(new UnavailableError('overloaded'));
+}
