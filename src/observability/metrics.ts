@@ -35,7 +35,7 @@ export class Metrics implements Measurements {
 
   private readonly requests = new Histogram({
     name: 'http_request_duration_seconds',
-    help: 'Time until the answer was out. Route is the pattern, "unmatched" without one, "refused" when there was too much to do, "broken" when it was no HTTP; status "aborted" when the client left',
+    help: 'Time until the response was sent. Route is the pattern, "unmatched" without one, "shed" under overload, "client_error" when it was not HTTP; status "aborted" when the client left',
     labelNames: ['method', 'route', 'status'],
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [this.registry],

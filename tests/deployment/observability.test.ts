@@ -121,10 +121,10 @@ describe.each(['dev', 'staging', 'prod'])(
   },
 );
 
-it('the dashboard shows what is refused under overload, and by the rate limit', () => {
+it('the dashboard shows what is shed under overload, and by the rate limit', () => {
   const shown = panels.filter(({ title }) => title === 'Requests').map(({ expr }) => expr);
   expect(shown).toEqual([
-    expect.stringContaining('route=~"/api/users.*|refused"'),
+    expect.stringContaining('route=~"/api/users.*|shed"'),
     expect.stringContaining('status="429"'),
   ]);
 });
