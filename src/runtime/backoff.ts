@@ -25,7 +25,7 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
       signal.removeEventListener('abort', end);
       resolve();
     };
-    const timer = setTimeout(end, ms);
+    const timer = setTimeout(end, Math.max(0, ms));
     timer.unref();
     if (signal.aborted) end();
     else signal.addEventListener('abort', end);

@@ -73,6 +73,16 @@ describe('Backoff', () => {
     await waiting;
     await new Backoff({ minMs: 100_000, maxMs: 100_000 }).wait(controller.signal);
   });
+
+  it('does not ask Node for a negative delay, of which it warns, when the time is over already', async () => {
+    const timers = jest.spyOn(global, 'setTimeout');
+    const waiting = pause(-5, new AbortController().signal);
+
+    await jest.advanceTimersByTimeAsync(0);
+    await waiting;
+
+    expect(timers.mock.calls.map(([, ms]) => ms)).toEqual([0]);
+  });
 });
 
 describe('Lifecycle', () => {
