@@ -4,7 +4,7 @@ import { Backoff, pause } from '../runtime/backoff';
 import type { Liveness } from '../runtime/liveness';
 import type { Logger, Measurements, ReceivedRecord } from '../services/ports';
 import { headerText, REQUEST_ID_HEADER } from '../services/registration-record';
-import type { BacklogPace } from './backlog-pace';
+import type { BacklogPace } from './backlog-throttle';
 
 const BATCH_RECORDS = 500;
 // So few that a request waits for one turn of a backlog no longer than for other requests.

@@ -1,7 +1,7 @@
 import type { IHeaders, Message } from 'kafkajs';
 import type { RegistrationEvent } from '../services/ports';
 import type { OutgoingRecord, RegistrationTopic } from '../services/tool-ports';
-import type { RecordSender } from './record-sender';
+import type { RecordSender } from './producer';
 import { toMessage } from './registration-message';
 
 const SEND_BYTES = 512 * 1024;

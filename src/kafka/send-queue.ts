@@ -11,7 +11,7 @@ import type {
   Span,
   Tracing,
 } from '../services/ports';
-import type { RecordSender } from './record-sender';
+import type { RecordSender } from './producer';
 import { toMessage } from './registration-message';
 
 export interface SendQueueLimits {

@@ -1,7 +1,7 @@
 import { UnavailableError, UnstorableError, ValidationError } from '../domain/errors';
 import { isSameRegistration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/user';
-import { turns } from '../runtime/turns';
+import { turns } from '../runtime/yielding';
 import type { DeadLetterBurial } from './dead-letter-burial';
 import type { DeadLetter, DoubtfulKeys, Measurements, ReceivedRecord, Tracing, Users } from './ports';
 import { ACCEPTED_AT_HEADER, headerText, readRecord, type ReadableRecord } from './registration-record';

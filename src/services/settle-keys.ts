@@ -1,5 +1,5 @@
 import type { User } from '../domain/user';
-import { inTurns } from '../runtime/turns';
+import { inTurns } from '../runtime/yielding';
 import type { CompletedUsers, PendingRegistrations } from './ports';
 
 /** The stores that settleKeys() writes to. */

@@ -1,5 +1,5 @@
 import { Kafka, logLevel, type Admin, type Message } from '../../src/kafka/kafkajs';
-import { stopIdleTimer } from '../../src/kafka/kafkajs-idle-timer';
+import { stopIdleTimer } from '../../src/kafka/kafkajs-patches';
 import { eventually } from './eventually';
 import type { Env } from './test-servers';
 

@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { KafkaJSConnectionError, KafkaJSNonRetriableError, type Kafka } from 'kafkajs';
 import { loadConfig } from '../../../src/config/config';
-import { RegistrationConsumer } from '../../../src/kafka/registration-consumer';
-import type { WatchedConsumer } from '../../../src/kafka/stall-watchdog';
+import { RegistrationConsumer } from '../../../src/kafka/consumer';
+import type { WatchedConsumer } from '../../../src/kafka/stall-detector';
 import { Liveness } from '../../../src/runtime/liveness';
 import { RecordingMeasurements } from '../../support/fakes';
 import { RecordingLogger } from '../../support/recording-logger';

@@ -1,6 +1,6 @@
 import type { KafkaMessage } from 'kafkajs';
 import { UnavailableError } from '../../../src/domain/errors';
-import { BacklogPace } from '../../../src/kafka/backlog-pace';
+import { BacklogPace } from '../../../src/kafka/backlog-throttle';
 
 const LATELY_MS = 1000;
 const HURRY_MS = 5000;

@@ -7,7 +7,7 @@ import {
   SOURCE_TOPIC_HEADER,
 } from '../services/dead-letter-headers';
 import type { DeadLetter, DeadLetters } from '../services/ports';
-import type { RecordSender } from './record-sender';
+import type { RecordSender } from './producer';
 
 export interface KafkaDeadLettersDeps {
   readonly topic: string;

@@ -1,7 +1,7 @@
 import { Kafka, logLevel, type KafkaConfig, type LogEntry, type SASLOptions } from './kafkajs';
 import type { Config } from '../config/config';
 import type { Logger } from '../services/ports';
-import { stopIdleTimer } from './kafkajs-idle-timer';
+import { stopIdleTimer } from './kafkajs-patches';
 
 const CONNECT_TIMEOUT_MS = 3000;
 const REQUEST_TIMEOUT_MS = 4000;

@@ -1,5 +1,5 @@
 import type { PartitionProgress } from '../../../src/kafka/group-progress';
-import { StallWatchdog, type WatchedConsumer } from '../../../src/kafka/stall-watchdog';
+import { StallWatchdog, type WatchedConsumer } from '../../../src/kafka/stall-detector';
 import { Liveness } from '../../../src/runtime/liveness';
 import { RecordingLogger } from '../../support/recording-logger';
 

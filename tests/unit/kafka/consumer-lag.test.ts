@@ -1,5 +1,5 @@
 import type { PartitionProgress } from '../../../src/kafka/group-progress';
-import { GroupProgressMonitor } from '../../../src/kafka/group-progress-monitor';
+import { GroupProgressMonitor } from '../../../src/kafka/consumer-lag';
 import { RecordingLogger } from '../../support/recording-logger';
 
 const READING: readonly PartitionProgress[] = [{ partition: 0, position: 5n, end: 7n }];

@@ -2,9 +2,9 @@ import type { Consumer, Kafka } from 'kafkajs';
 import type { Config } from '../config/config';
 import { Backoff, pause } from '../runtime/backoff';
 import { withTimeout } from '../runtime/timeout';
-import type { BacklogPace } from './backlog-pace';
+import type { BacklogPace } from './backlog-throttle';
 import { BatchWriter, type BatchWriterDeps } from './batch-writer';
-import type { StallWatchdog, WatchedConsumer } from './stall-watchdog';
+import type { StallWatchdog, WatchedConsumer } from './stall-detector';
 
 // How long the group waits for a member that died with its broker: only then its partitions are given away.
 const SESSION_TIMEOUT_MS = 8000;
