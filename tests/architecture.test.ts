@@ -105,7 +105,7 @@ describe('architecture', () => {
     expect(importers.filter(({ isDynamic }) => !isDynamic)).toEqual([]);
   });
 
-  it('loads kafkajs in one place, behind what replaces a part of it', () => {
+  it('loads kafkajs in one place, after its patches', () => {
     const users = imports
       .filter(({ target, isTypeOnly }) => target === 'kafkajs' && !isTypeOnly)
       .map(({ file }) => file);

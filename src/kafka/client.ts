@@ -1,14 +1,12 @@
 import { Kafka, logLevel, type KafkaConfig, type LogEntry, type SASLOptions } from './kafkajs';
 import type { Config } from '../config/config';
 import type { Logger } from '../services/ports';
-import { stopIdleTimer } from './kafkajs-patches';
 
 const CONNECT_TIMEOUT_MS = 3000;
 const REQUEST_TIMEOUT_MS = 4000;
 
 /** Settings shared by producer, consumer and admin. Each of them retries in its own loop, hence few retries here. */
 export function createKafka(config: Config['kafka'], log: Logger): Kafka {
-  stopIdleTimer();
   const options: KafkaConfig = {
     clientId: config.clientId,
     brokers: [...config.brokers],

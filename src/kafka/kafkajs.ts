@@ -1,5 +1,5 @@
-// First: kafkajs takes the encoder when it is loaded.
-import './kafkajs-record-encoder';
+// First: kafkajs takes the record encoder when it is loaded.
+import './kafkajs-patches';
 
-/** kafkajs as this service uses it: whoever needs more of it than types imports it from here. */
+/** kafkajs with its patches: import it from here for more than its types. */
 export * from 'kafkajs';

@@ -1,5 +1,4 @@
 import { Kafka, logLevel, type Admin, type Message } from '../../src/kafka/kafkajs';
-import { stopIdleTimer } from '../../src/kafka/kafkajs-patches';
 import { eventually } from './eventually';
 import type { Env } from './test-servers';
 
@@ -11,7 +10,6 @@ export interface ReadRecord {
 }
 
 function kafkaOf(env: Env): Kafka {
-  stopIdleTimer();
   return new Kafka({ brokers: (env['KAFKA_BROKERS'] ?? '').split(','), logLevel: logLevel.NOTHING });
 }
 
