@@ -1,25 +1,25 @@
-// So much takes a few milliseconds at most, be it parsed or written to a socket.
-const TURN_ITEMS = 100;
+// Parsing or writing this many items takes a few milliseconds at most.
+const CHUNK_SIZE = 100;
 
-/** The items in parts, each in a turn of the event loop of its own: between two of them everything else gets on. */
-export async function* turns<T>(items: readonly T[]): AsyncGenerator<readonly T[]> {
-  for (let start = 0; start < items.length; start += TURN_ITEMS) {
+/** The items in chunks, each in its own turn of the event loop, so that other work gets its share in between. */
+export async function* yieldingChunks<T>(items: readonly T[]): AsyncGenerator<readonly T[]> {
+  for (let start = 0; start < items.length; start += CHUNK_SIZE) {
     if (start > 0) await new Promise((resolve) => setImmediate(resolve));
-    yield items.slice(start, start + TURN_ITEMS);
+    yield items.slice(start, start + CHUNK_SIZE);
   }
 }
 
-/** Begins the work on one part a turn, and resolves when all of it is done. Rejects as the first part that does. */
-export async function inTurns<T>(
+/** Starts `work` on one chunk per turn of the event loop. Resolves when all is done, rejects as the first that fails. */
+export async function forEachChunk<T>(
   items: readonly T[],
-  work: (part: readonly T[]) => Promise<void>,
+  work: (chunk: readonly T[]) => Promise<void>,
 ): Promise<void> {
-  const begun: Promise<void>[] = [];
-  for await (const part of turns(items)) {
-    const working = work(part);
-    // Looked at below; until then a failure must not count as unhandled.
+  const started: Promise<void>[] = [];
+  for await (const chunk of yieldingChunks(items)) {
+    const working = work(chunk);
+    // Awaited below; until then a failure must not count as unhandled.
     working.catch(() => undefined);
-    begun.push(working);
+    started.push(working);
   }
-  await Promise.all(begun);
+  await Promise.all(started);
 }

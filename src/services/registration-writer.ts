@@ -1,7 +1,7 @@
 import { UnavailableError, UnstorableError, ValidationError } from '../domain/errors';
 import { isSameRegistration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/user';
-import { turns } from '../runtime/yielding';
+import { yieldingChunks } from '../runtime/yielding';
 import type { DeadLetterBurial } from './dead-letter-burial';
 import type { DeadLetter, DoubtfulKeys, Measurements, ReceivedRecord, Tracing, Users } from './ports';
 import { ACCEPTED_AT_HEADER, headerText, readRecord, type ReadableRecord } from './registration-record';
@@ -49,7 +49,7 @@ export class RegistrationWriter {
   ): Promise<{ readable: ReadableRecord[]; invalid: DeadLetter[] }> {
     const readable: ReadableRecord[] = [];
     const invalid: DeadLetter[] = [];
-    for await (const part of turns(records)) {
+    for await (const part of yieldingChunks(records)) {
       for (const record of part) {
         try {
           readable.push(readRecord(record));

@@ -1,5 +1,5 @@
 import type { User } from '../domain/user';
-import { inTurns } from '../runtime/yielding';
+import { forEachChunk } from '../runtime/yielding';
 import type { CompletedUsers, PendingRegistrations } from './ports';
 
 /** The stores that settleKeys() writes to. */
@@ -16,6 +16,6 @@ export async function settleKeys(
   { completed, pending }: SettledStores,
   users: readonly User[],
 ): Promise<void> {
-  await inTurns(users, (part) => completed.put(part));
-  await inTurns(users, (part) => pending.clear(part.map(({ email }) => email)));
+  await forEachChunk(users, (part) => completed.put(part));
+  await forEachChunk(users, (part) => pending.clear(part.map(({ email }) => email)));
 }
