@@ -15,26 +15,26 @@ const KEEP_FOR_EVER = '-1';
 const DEAD_LETTER_MAX_BYTES = String(4 * 1024 * 1024);
 const SAFE_REPLICAS = 3;
 const MISSING_MS = 3000;
-const MIN_IN_SYNC_OF_SAFE = '2';
-const LED_WITHIN_MS = 2000;
-const LED_PROBE_MS = 100;
+const SAFE_MIN_IN_SYNC = '2';
+const LEADER_TIMEOUT_MS = 2000;
+const LEADER_POLL_MS = 100;
 const MISSING = 'UNKNOWN_TOPIC_OR_PARTITION';
-const NOT_LED_YET = 'LEADER_NOT_AVAILABLE';
+const NO_LEADER_YET = 'LEADER_NOT_AVAILABLE';
 
 export interface KafkaTopicsDeps {
   readonly kafka: Kafka;
   readonly config: Config['kafka'];
   readonly log: Logger;
-  /** Told once when topics that were there go missing. */
+  /** Called once when topics that existed go missing. */
   readonly onMissing: () => void;
 }
 
-/** Looks after the two topics: makes those that are missing, at start and whenever they go missing later. */
+/** Creates the two topics where they are missing, at start and whenever they go missing later. */
 export class KafkaTopics {
   readonly name = 'kafka topics';
   readonly stopTimeoutMs = 1000;
   private admin: Promise<Admin> | undefined;
-  private wereThere = false;
+  private existed = false;
   private missingSince: number | undefined;
 
   constructor(private readonly deps: KafkaTopicsDeps) {}
@@ -50,19 +50,19 @@ export class KafkaTopics {
   }
 
   /**
-   * Fails unless Kafka answers and both topics are there. Missing ones are made first: at once at the start, after
-   * MISSING_MS of failed checks when they had been there.
+   * Rejects unless Kafka responds and both topics exist. Missing ones are created first: at once at the start, after
+   * MISSING_MS of failed checks when they had existed.
    */
   async check(): Promise<void> {
     const connecting = (this.admin ??= this.connect());
     try {
       const admin = await connecting;
-      if (!(await this.areThere(admin))) {
-        this.letItBeNoticed();
+      if (!(await this.topicsExist(admin))) {
+        this.waitBeforeRecreating();
         await this.createMissing(admin);
-        await this.untilLed(admin);
+        await this.waitForLeaders(admin);
       }
-      this.wereThere = true;
+      this.existed = true;
       this.missingSince = undefined;
     } catch (error) {
       this.discard(connecting);
@@ -80,27 +80,27 @@ export class KafkaTopics {
     if (this.admin === connecting) this.admin = undefined;
     connecting
       .then((admin) => admin.disconnect())
-      .catch((error: unknown) => this.deps.log.debug('discarded Kafka admin', { error }));
+      .catch((error: unknown) => this.deps.log.debug('could not close discarded Kafka admin', { error }));
   }
 
-  /** False when Kafka answers with one of the errors `unless`. */
-  private async areThere(admin: Admin, unless: readonly string[] = [MISSING]): Promise<boolean> {
+  /** False when Kafka responds with one of the errors `unless`. */
+  private async topicsExist(admin: Admin, unless: readonly string[] = [MISSING]): Promise<boolean> {
     const { topic, deadLetterTopic } = this.deps.config;
     try {
       await admin.fetchTopicMetadata({ topics: [topic, deadLetterTopic] });
       return true;
     } catch (error) {
-      // kafkajs tries again on some of them, and then hides them.
-      const answer = error instanceof KafkaJSNumberOfRetriesExceeded ? error.cause : error;
-      if (answer instanceof KafkaJSProtocolError && unless.includes(answer.type)) return false;
+      // kafkajs retries on some of them, and then wraps them.
+      const cause = error instanceof KafkaJSNumberOfRetriesExceeded ? error.cause : error;
+      if (cause instanceof KafkaJSProtocolError && unless.includes(cause.type)) return false;
       throw error;
     }
   }
 
-  // A consumer that never saw the gap, in whichever process, would go on at its old offset and skip the new topic's
-  // first records. In this time each of them fetches in vain, or is told by its own process's check.
-  private letItBeNoticed(): void {
-    if (!this.wereThere) return;
+  // Wait so that every consumer, in all processes, notices the deletion, by a failed fetch or by its own process's check;
+  // one that does not would continue at its old offset in the new topic and skip its first records.
+  private waitBeforeRecreating(): void {
+    if (!this.existed) return;
     if (this.missingSince === undefined) this.deps.onMissing();
     this.missingSince ??= performance.now();
     if (performance.now() - this.missingSince < MISSING_MS) throw new UnavailableError('a topic is missing');
@@ -109,7 +109,7 @@ export class KafkaTopics {
   private async createMissing(admin: Admin): Promise<void> {
     const { config, log } = this.deps;
     const replicas = await this.replicas(admin);
-    // One by one: kafkajs reports several at once as failed when only one of them is there already.
+    // One by one: kafkajs reports several at once as failed when only one of them exists already.
     for (const topic of [config.topic, config.deadLetterTopic]) {
       const topics = [this.topicConfig(topic, replicas)];
       const isNew = await admin.createTopics({ topics, waitForLeaders: false });
@@ -117,23 +117,23 @@ export class KafkaTopics {
     }
   }
 
-  // A broker hears a moment later that it has a topic, and leads it. kafkajs would wait for leaders, too, but takes a broker
-  // that has not heard of the topic for a failure.
-  private async untilLed(admin: Admin): Promise<void> {
-    const giveUp = AbortSignal.timeout(LED_WITHIN_MS);
+  // A broker learns a moment later that it leads a new topic. kafkajs would wait for leaders, too, but fails on a broker
+  // that does not know the topic yet.
+  private async waitForLeaders(admin: Admin): Promise<void> {
+    const giveUp = AbortSignal.timeout(LEADER_TIMEOUT_MS);
     do {
-      if (giveUp.aborted) throw new UnavailableError('a topic that was made has no leaders yet');
-      await pause(LED_PROBE_MS, giveUp);
-    } while (!(await this.areThere(admin, [MISSING, NOT_LED_YET])));
+      if (giveUp.aborted) throw new UnavailableError('a created topic has no leaders yet');
+      await pause(LEADER_POLL_MS, giveUp);
+    } while (!(await this.topicsExist(admin, [MISSING, NO_LEADER_YET])));
   }
 
   private topicConfig(topic: string, replicas: number): ITopicConfig {
     const { config } = this.deps;
     const inSync =
-      replicas >= SAFE_REPLICAS ? [{ name: 'min.insync.replicas', value: MIN_IN_SYNC_OF_SAFE }] : [];
+      replicas >= SAFE_REPLICAS ? [{ name: 'min.insync.replicas', value: SAFE_MIN_IN_SYNC }] : [];
     const forDeadLetters = [
       { name: 'retention.ms', value: KEEP_FOR_EVER },
-      // A record of the largest size still fits with the headers that a dead letter adds.
+      // The largest record still fits with the headers that a dead letter adds.
       { name: 'max.message.bytes', value: DEAD_LETTER_MAX_BYTES },
     ];
     return {
