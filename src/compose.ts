@@ -1,14 +1,13 @@
 import type { Config } from './config/config';
-import { BacklogPace } from './kafka/backlog-throttle';
-import { readGroupProgress } from './kafka/group-progress';
-import { GroupProgressMonitor } from './kafka/consumer-lag';
+import { BacklogThrottle } from './kafka/backlog-throttle';
 import { createKafka } from './kafka/client';
-import { KafkaDeadLetters } from './kafka/dead-letter-topic';
-import { KafkaTopics } from './kafka/topics';
-import { RecordSender } from './kafka/producer';
 import { RegistrationConsumer } from './kafka/consumer';
+import { ConsumerLag, readConsumerLag } from './kafka/consumer-lag';
+import { KafkaDeadLetterTopic } from './kafka/dead-letter-topic';
+import { KafkaProducer } from './kafka/producer';
 import { SendQueue } from './kafka/send-queue';
-import { StallWatchdog } from './kafka/stall-detector';
+import { StallDetector } from './kafka/stall-detector';
+import { KafkaTopics } from './kafka/topics';
 import { Metrics } from './observability/metrics';
 import { remedyFor } from './observability/remedy';
 import { Migrations } from './postgres/migrations';
@@ -98,16 +97,16 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     log,
     onMissing: () => consumer.rebuild('a topic is missing'),
   });
-  const sender = new RecordSender(kafka, log);
+  const producer = new KafkaProducer(kafka, log);
   const sendQueue = new SendQueue({
     topic: config.kafka.topic,
-    sender,
+    producer,
     limits: QUEUE_LIMITS,
     measurements: metrics,
     tracing,
     log,
   });
-  const deadLetters = new KafkaDeadLetters({ topic: config.kafka.deadLetterTopic, sender });
+  const deadLetters = new KafkaDeadLetterTopic({ topic: config.kafka.deadLetterTopic, producer });
 
   const queue = overrides.queue ?? sendQueue;
   const { deliveryTimeoutMs } = config.kafka;
@@ -141,18 +140,18 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     tracing,
   });
 
-  const groupProgress = new GroupProgressMonitor({ ask: () => readGroupProgress(kafka, config.kafka), log });
+  const consumerLag = new ConsumerLag({ read: () => readConsumerLag(kafka, config.kafka), log });
   const liveness = new Liveness(config.consumerEnabled);
-  const pace = new BacklogPace();
+  const throttle = new BacklogThrottle();
   const consumer = new RegistrationConsumer({
     kafka,
     config: config.kafka,
     writer,
-    pace,
+    throttle,
     liveness,
     kafkaStatus: status.kafka,
     measurements: metrics,
-    watchdog: new StallWatchdog({ liveness, readProgress: () => groupProgress.read(), log }),
+    stallDetector: new StallDetector({ liveness, lag: consumerLag }),
     log,
   });
   const monitor = new DependencyMonitor({
@@ -185,8 +184,8 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
   const shedder = new LoadShedder(log);
   const recordRequest: RecordRequest = (method, route, status, seconds) => {
     metrics.answered(method, route, status, seconds);
-    if (!route.startsWith('/api/health')) pace.requested();
-    if (route === 'shed') pace.refused();
+    if (!route.startsWith('/api/health')) throttle.requested();
+    if (route === 'shed') throttle.refused();
   };
   const app = createApp({
     config: config.http,
@@ -216,7 +215,7 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
   metrics.watch({
     sendQueue,
     consumer,
-    groupProgress,
+    consumerLag,
     liveness,
     health,
     dependencies: Object.values(status),
@@ -230,12 +229,12 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     pool, // last to go: everything below may still need its answer
     redis,
     topics,
-    sender,
+    producer,
     sendQueue, // flushed while the producer is still there
     doubtfulKeys,
     new Migrations({ config: config.postgres, log }),
     ...(config.consumerEnabled ? [consumer] : []),
-    groupProgress,
+    consumerLag,
     monitor,
     shedder,
     server, // no request is let in before, none is left after

@@ -4,7 +4,7 @@ import { BoundedReader } from '../kafka/bounded-reader';
 import { KafkaDeadLetterArchive } from '../kafka/kafka-dead-letter-archive';
 import { createKafka } from '../kafka/client';
 import { KafkaRegistrationTopic } from '../kafka/kafka-registration-topic';
-import { RecordSender } from '../kafka/producer';
+import { KafkaProducer } from '../kafka/producer';
 import { PostgresPool } from '../postgres/postgres-pool';
 import { PostgresUsers } from '../postgres/postgres-users';
 import { RedisCompletedUsers } from '../redis/redis-completed-users';
@@ -37,7 +37,7 @@ export type Stores = ReturnType<typeof buildStores>;
 export async function withStores<T>(config: Config, work: (stores: Stores) => Promise<T>): Promise<T> {
   const pool = new PostgresPool({ config: config.postgres, state: UNCHECKED, log: SILENT });
   const redis = new RedisConnection({ url: config.redis.url, state: UNCHECKED, log: SILENT });
-  const sender = new RecordSender(createKafka(config.kafka, SILENT), SILENT);
+  const sender = new KafkaProducer(createKafka(config.kafka, SILENT), SILENT);
   try {
     redis.start();
     await Promise.all([reach('Redis', redis.check()), reach('PostgreSQL', pool.check())]);
@@ -58,7 +58,7 @@ export async function withUsers<T>(config: Config, work: (users: Users) => Promi
   }
 }
 
-function buildStores(config: Config, pool: PostgresPool, redis: RedisConnection, sender: RecordSender) {
+function buildStores(config: Config, pool: PostgresPool, redis: RedisConnection, sender: KafkaProducer) {
   return {
     users: new PostgresUsers(pool),
     completed: new RedisCompletedUsers(redis),

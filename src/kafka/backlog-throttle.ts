@@ -1,63 +1,64 @@
 import type { Batch } from 'kafkajs';
 import { withTimeout } from '../runtime/timeout';
 
-/** Requests come in: the last one was answered no longer ago. */
-const LATELY_MS = 1000;
-/** A backlog shrinks fast enough while so many times as many records are written as arrive. */
-const AHEAD = 1.25;
-/** So many records, written and arrived, tell whether it does: fewer would be chance, more would let it grow for longer. */
-const JUDGED_RECORDS = 10_000;
-/** Two thirds of the time belong to the requests, unless a backlog would grow by it. */
-const LEAST_SHARE = 1 / 3;
-/** Where it hardly shrinks without a rest either, or requests are refused, all partitions write at once for so long. */
-const HURRY_MS = 5000;
-/** A write that takes long waits for its server and needs no more rest than this. */
-const LONGEST_REST_MS = 50;
-// A partition whose write is blocked holds the next one up no longer, and all that are blocked hold nobody up for longer
-// than the wait: a stop or a rebalance waits behind it.
-const LONGEST_TURN_MS = 500;
-const LONGEST_WAIT_MS = 2000;
+/** Requests are coming in: the last response was sent less than this ago. */
+const RECENT_REQUEST_MS = 1000;
+/** Target ratio of written to arriving records: a backlog shrinks fast enough. */
+const TARGET_DRAIN_RATIO = 1.25;
+/** Records, written and arrived, that make a sample: fewer would be chance, more would let a backlog grow for longer. */
+const SAMPLE_RECORDS = 10_000;
+/** Requests get two thirds of the time, unless a backlog would grow by it. */
+const MIN_DUTY_CYCLE = 1 / 3;
+/** How long throttling is bypassed when the backlog grows even without pauses, or requests are being shed. */
+const BYPASS_MS = 5000;
+/** A write that takes long waits for its server and needs no longer pause than this. */
+const MAX_PAUSE_MS = 50;
+// A blocked write gives up its turn after the first, and no write waits for its turn longer than the second: a stop or
+// a rebalance waits for it.
+const MAX_TURN_MS = 500;
+const MAX_WAIT_MS = 2000;
 
 /** What one fetch found in a partition. */
 interface Fetched {
-  /** The offset of the first record it brought. */
+  /** The offset of the first record that it brought. */
   readonly first: number;
-  /** The offset behind the partition's last record. */
+  /** The offset after the partition's last record. */
   readonly end: number;
-  /** Whether it left some behind. */
+  /** Whether it left records for later fetches. */
   readonly isBacklog: boolean;
-  /** The share of the time with which it is written in turns; undefined when it is not. */
-  readonly share: number | undefined;
+  /** The duty cycle with which it is written; undefined when it is not throttled. */
+  readonly dutyCycle: number | undefined;
 }
 
 /**
- * Lets a backlog be written without making requests wait for the CPU, which PostgreSQL, Redis and Kafka may share with
- * this process: while requests come in, one batch at a time, and a rest after each of twice the time it took. The rest is
- * shorter where a backlog would hardly shrink with it, whoever sends the records: what counts is how far the partitions'
- * ends move on. And all partitions write at once where it would not even without a rest, or while requests are refused.
+ * Keeps the writing of a backlog from making requests wait for the CPU, which PostgreSQL, Redis and Kafka may share
+ * with this process. While requests come in, one batch is written at a time, in order, with a pause after each of twice
+ * the time it took. The pause is shorter where a backlog would hardly shrink with it, measured by how far the
+ * partitions' ends move on. Throttling is bypassed where the backlog would grow even without pauses, and while requests
+ * are shed.
  */
-export class BacklogPace {
+export class BacklogThrottle {
   private readonly fetched = new Map<number, Fetched>();
   private requestedAt = -Infinity;
-  private hurryUntil = -Infinity;
-  /** The part of the time in which turns write; more where LONGEST_REST_MS cuts the rest. */
-  private share = LEAST_SHARE;
+  private bypassUntil = -Infinity;
+  /** The share of the time in which throttled writes run; more where MAX_PAUSE_MS cuts the pause. */
+  private dutyCycle = MIN_DUTY_CYCLE;
   private written = 0;
   private arrived = 0;
   private lastTurn: Promise<void> = Promise.resolve();
 
-  /** A request was answered: one of those that people wait for, no health check. */
+  /** A request was answered; health checks do not count. */
   requested(): void {
     this.requestedAt = performance.now();
   }
 
-  /** One was refused. What was accepted before goes first: if it waited, more would be accepted than is written. */
+  /** A request was shed. Accepted records go first: if they waited, more would be accepted than is written. */
   refused(): void {
-    this.hurry();
+    this.bypass();
   }
 
-  /** Takes in what a fetch brought of one partition; whether it has to be written in turns. */
-  mustYield({
+  /** Takes in what a fetch brought of one partition. Returns whether its writes have to be throttled. */
+  shouldThrottle({
     partition,
     messages,
     highWatermark,
@@ -66,56 +67,61 @@ export class BacklogPace {
     const end = Number(highWatermark);
     const first = Number(messages[0]?.offset);
     const before = this.fetched.get(partition);
-    if (before !== undefined) this.judge(before, first, end);
+    if (before !== undefined) this.updateDutyCycle(before, first, end);
 
     const isBacklog = Number(messages.at(-1)?.offset) + 1 < end;
-    const mustYield = isBacklog && at >= this.hurryUntil && at - this.requestedAt < LATELY_MS;
-    this.fetched.set(partition, { first, end, isBacklog, share: mustYield ? this.share : undefined });
-    if (![...this.fetched.values()].some((each) => each.isBacklog)) this.adopt(LEAST_SHARE);
-    return mustYield;
+    const isThrottled = isBacklog && at >= this.bypassUntil && at - this.requestedAt < RECENT_REQUEST_MS;
+    this.fetched.set(partition, {
+      first,
+      end,
+      isBacklog,
+      dutyCycle: isThrottled ? this.dutyCycle : undefined,
+    });
+    if (![...this.fetched.values()].some((each) => each.isBacklog)) this.setDutyCycle(MIN_DUTY_CYCLE);
+    return isThrottled;
   }
 
-  /** Another member may have written meanwhile, or write from now on, what was fetched here: begins anew. */
-  forget(): void {
+  /** Forgets the partitions: another member may have written, or write from now on, what was fetched here. */
+  reset(): void {
     this.fetched.clear();
-    this.adopt(LEAST_SHARE);
+    this.setDutyCycle(MIN_DUTY_CYCLE);
   }
 
-  /** Takes in how far a partition came since it was fetched `before`, and how far its end moved on meanwhile. */
-  private judge(before: Fetched, first: number, end: number): void {
-    // What was not written in turns, or with another share, says nothing of this one; nor does a topic that was made anew.
-    if (before.share !== this.share || first < before.first || end < before.end) return;
+  /** Takes in how far a partition and its end moved on since it was fetched `before`. */
+  private updateDutyCycle(before: Fetched, first: number, end: number): void {
+    // Only what was written with the present duty cycle tells about it. A topic that was created again tells nothing.
+    if (before.dutyCycle !== this.dutyCycle || first < before.first || end < before.end) return;
     this.written += first - before.first;
     this.arrived += end - before.end;
-    if (this.written + this.arrived < JUDGED_RECORDS) return;
-    const wanted = (this.share * AHEAD * this.arrived) / this.written;
-    if (this.share === 1 && wanted > 1) this.hurry();
-    this.adopt(Math.min(1, Math.max(LEAST_SHARE, wanted)));
+    if (this.written + this.arrived < SAMPLE_RECORDS) return;
+    const wanted = (this.dutyCycle * TARGET_DRAIN_RATIO * this.arrived) / this.written;
+    if (this.dutyCycle === 1 && wanted > 1) this.bypass();
+    this.setDutyCycle(Math.min(1, Math.max(MIN_DUTY_CYCLE, wanted)));
   }
 
-  private adopt(share: number): void {
-    this.share = share;
+  private setDutyCycle(dutyCycle: number): void {
+    this.dutyCycle = dutyCycle;
     this.written = this.arrived = 0;
   }
 
-  private hurry(): void {
-    this.hurryUntil = performance.now() + HURRY_MS;
+  private bypass(): void {
+    this.bypassUntil = performance.now() + BYPASS_MS;
   }
 
-  /** Begins `write` when the turn before it is over. Settles as `write` does; the rest belongs to the turn. */
-  async inTurn(write: () => Promise<void>): Promise<void> {
+  /** Starts `write` when the previous turn is over. Settles as `write` does; the pause belongs to the turn. */
+  async runThrottled(write: () => Promise<void>): Promise<void> {
     const before = this.lastTurn;
     let endTurn: () => void = () => undefined;
     this.lastTurn = new Promise((resolve) => (endTurn = resolve));
-    await withTimeout(before, LONGEST_WAIT_MS, () => new Error('blocked')).catch(() => undefined);
+    await withTimeout(before, MAX_WAIT_MS, () => new Error('blocked')).catch(() => undefined);
     const startedAt = performance.now();
-    const limit = setTimeout(endTurn, LONGEST_TURN_MS);
+    const limit = setTimeout(endTurn, MAX_TURN_MS);
     try {
       await write();
     } finally {
       clearTimeout(limit);
-      const restMs = (1 / this.share - 1) * (performance.now() - startedAt);
-      setTimeout(endTurn, Math.min(restMs, LONGEST_REST_MS)).unref();
+      const pauseMs = (1 / this.dutyCycle - 1) * (performance.now() - startedAt);
+      setTimeout(endTurn, Math.min(pauseMs, MAX_PAUSE_MS)).unref();
     }
   }
 }

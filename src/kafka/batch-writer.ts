@@ -4,42 +4,47 @@ import { Backoff, pause } from '../runtime/backoff';
 import type { Liveness } from '../runtime/liveness';
 import type { Logger, Measurements, ReceivedRecord } from '../services/ports';
 import { headerText, REQUEST_ID_HEADER } from '../services/registration-record';
-import type { BacklogPace } from './backlog-throttle';
+import type { BacklogThrottle } from './backlog-throttle';
 
 const BATCH_RECORDS = 500;
-// So few that a request waits for one turn of a backlog no longer than for other requests.
-const YIELDING_RECORDS = 100;
-// So few at a time take long with a slow server: behind this, what is left of a fetch is written as without requests.
-const LONGEST_YIELD_MS = 3000;
+// So few that a request waits for one write no longer than for other requests.
+const THROTTLED_BATCH_RECORDS = 100;
+// So few at a time take long with a slow server: after this the rest of a fetch is written without throttling.
+const MAX_THROTTLE_MS = 3000;
 const HEARTBEAT_MS = 1000;
-const LONGEST_WRITE_MS = 30_000;
+const MAX_WRITE_MS = 30_000;
 
 export interface BatchWriterDeps {
   readonly writer: { write(records: readonly ReceivedRecord[]): Promise<void> };
-  readonly pace: Pick<BacklogPace, 'mustYield' | 'inTurn'>;
+  readonly throttle: Pick<BacklogThrottle, 'shouldThrottle' | 'runThrottled'>;
   readonly liveness: Liveness;
   readonly measurements: Pick<Measurements, 'wrote'>;
   readonly log: Logger;
 }
 
-/** Hands fetched records to the writer, some hundreds at a time, and commits the offset behind each part. */
+/** Hands fetched records to the writer, some hundreds at a time, and commits the offset after each part. */
 export class BatchWriter {
-  /** By partition: when the oldest record of its batch was sent, epoch milliseconds. */
-  private readonly inHand = new Map<number, number>();
+  /** By partition: when the oldest unwritten record of its batch was sent, epoch milliseconds. */
+  private readonly inFlight = new Map<number, number>();
+  /** The partitions whose last write failed. */
+  private readonly retrying = new Set<number>();
 
   constructor(
     private readonly deps: BatchWriterDeps,
     private readonly stopping: AbortSignal,
   ) {}
 
-  /** Whether a batch is being written, or waits to be. */
-  get isWriting(): boolean {
-    return this.inHand.size > 0;
+  /**
+   * Whether the partition has to wait: its own batch is in flight, or another one is being retried, and kafkajs fetches
+   * from a broker only when all batches of its last fetch are done. Another one's write that hangs is no reason.
+   */
+  isWaiting(partition: number): boolean {
+    return this.inFlight.has(partition) || this.retrying.size > 0;
   }
 
-  /** When the oldest record that is not written yet was sent; undefined when there is none. */
-  get oldestInHandAt(): number | undefined {
-    return this.isWriting ? Math.min(...this.inHand.values()) : undefined;
+  /** When the oldest record that is fetched and not written was sent, epoch milliseconds; undefined without one. */
+  get oldestInFlightAt(): number | undefined {
+    return this.inFlight.size > 0 ? Math.min(...this.inFlight.values()) : undefined;
   }
 
   /** Returns early, with the rest uncommitted, when the consumer ends or the partition is no longer ours. */
@@ -48,53 +53,57 @@ export class BatchWriter {
     try {
       await this.writeParts(payload);
     } finally {
-      this.inHand.delete(partition);
+      this.inFlight.delete(partition);
+      this.retrying.delete(partition);
     }
   }
 
   private async writeParts(payload: EachBatchPayload): Promise<void> {
     const { topic, partition, messages } = payload.batch;
-    const yieldUntil = this.deps.pace.mustYield(payload.batch) ? performance.now() + LONGEST_YIELD_MS : 0;
+    const isThrottled = this.deps.throttle.shouldThrottle(payload.batch);
+    const throttleUntil = isThrottled ? performance.now() + MAX_THROTTLE_MS : 0;
     let start = 0;
     while (start < messages.length) {
-      const mustYield = performance.now() < yieldUntil;
-      const part = messages.slice(start, start + (mustYield ? YIELDING_RECORDS : BATCH_RECORDS));
+      const throttled = performance.now() < throttleUntil;
+      const part = messages.slice(start, start + (throttled ? THROTTLED_BATCH_RECORDS : BATCH_RECORDS));
       start += part.length;
-      this.inHand.set(partition, Number(part[0]?.timestamp));
+      this.inFlight.set(partition, Number(part[0]?.timestamp));
       const records = part.map((message) => toRecord(topic, partition, message));
-      if (!(await this.writeUntilDone(records, payload, mustYield))) return;
-      // A consumer that was given up may stand on a topic that is gone. A stop, though, leaves nothing to do again.
+      if (!(await this.writeUntilDone(records, payload, throttled))) return;
+      // A consumer that was replaced may be at an offset of a deleted topic. After a stop the offset is right.
       if (!payload.isRunning() && !this.stopping.aborted) return;
       const last = part.at(-1) as KafkaMessage; // A part holds at least one message.
       await this.commit(last.offset, payload);
     }
   }
 
-  /** False when the consumer ends first. Nothing is skipped: what cannot be written now is tried again, for ever. */
+  /** False when the consumer ends first. Nothing is skipped: what cannot be written now is retried for ever. */
   private async writeUntilDone(
     records: readonly ReceivedRecord[],
     payload: EachBatchPayload,
-    mustYield: boolean,
+    throttled: boolean,
   ): Promise<boolean> {
-    const { writer, pace, liveness, measurements, log } = this.deps;
+    const { writer, throttle, liveness, measurements, log } = this.deps;
     const { topic, partition } = payload.batch;
     const write = (): Promise<void> => writer.write(records);
     const backoff = new Backoff({ minMs: 100, maxMs: 3000 });
     while (!this.stopping.aborted && payload.isRunning() && !payload.isStale()) {
-      const writing = (mustYield ? pace.inTurn(write) : write()).then(
+      const writing = (throttled ? throttle.runThrottled(write) : write()).then(
         () => undefined,
         (error: unknown) => ({ error }),
       );
       await keepSession(writing, payload);
       const failure = await writing;
       if (failure === undefined) {
+        this.retrying.delete(partition);
         measurements.wrote(records.length);
         return true;
       }
-      // An outage is a warning; anything else is a bug that holds the partition until someone looks.
+      this.retrying.add(partition);
+      // An outage is a warning; anything else is a bug that holds the partition. The first record is the one to look at
+      // then: its request's log lines say more.
       const level = failure.error instanceof UnavailableError ? 'warn' : 'error';
-      // The first record is the one to look at when a bug holds the partition: its request's log lines say more.
-      log[level]('batch not written yet', { topic, partition, ...idsOf(records[0]), ...failure });
+      log[level]('batch write failed, retrying', { topic, partition, ...idsOf(records[0]), ...failure });
       liveness.tick();
       await backoff.wait(this.stopping);
       await payload.heartbeat();
@@ -112,13 +121,13 @@ export class BatchWriter {
 }
 
 /**
- * Sends heartbeats while `work`, which never rejects, goes on; but not for ever: work that hangs has to be found out.
- * Throws, once the work is over, when the group has gone on without this consumer.
+ * Sends heartbeats until `work`, which never rejects, is done, for MAX_WRITE_MS at most: work that hangs must not seem
+ * alive. Throws, once the work is done, when the group has removed this consumer.
  */
 async function keepSession(work: Promise<unknown>, payload: EachBatchPayload): Promise<void> {
   const over = new AbortController();
   const end = work.then(() => over.abort());
-  const giveUpAt = performance.now() + LONGEST_WRITE_MS;
+  const giveUpAt = performance.now() + MAX_WRITE_MS;
   try {
     while (performance.now() < giveUpAt) {
       await pause(HEARTBEAT_MS, over.signal);

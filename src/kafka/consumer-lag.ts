@@ -1,69 +1,84 @@
-import { Backoff, pause } from '../runtime/backoff';
+import type { Kafka } from 'kafkajs';
+import type { Config } from '../config/config';
+import { pause } from '../runtime/backoff';
 import type { Logger } from '../services/ports';
-import type { PartitionProgress } from './group-progress';
+import { withAdmin } from './with-admin';
 
 const FIRST_READING_MS = 1000;
-// Longer than the ten seconds after which the watchdog of a consumer asks: while it does, nobody else has to.
-const READING_MS = 15_000;
-const MAX_BACKOFF_MS = 60_000;
-// What was true so long ago is not known any more. Saying nothing is noticed, an old figure would not be.
+const READING_INTERVAL_MS = 10_000;
+// Drop stale values: a missing series is noticed, an old one is not.
 const MAX_AGE_MS = 60_000;
 
-export interface GroupProgressMonitorDeps {
-  /** Asks Kafka; ends by itself when there is no answer. */
-  readonly ask: () => Promise<readonly PartitionProgress[]>;
+/** How far the consumer group is in one partition; offsets as Kafka counts them. */
+export interface PartitionLag {
+  readonly partition: number;
+  /** Offset of the next record to write: the committed one, or the partition's first one before any commit. */
+  readonly committed: bigint;
+  /** Offset after the last record. */
+  readonly logEnd: bigint;
+}
+
+export interface ConsumerLagDeps {
+  /** Asks Kafka once; has a time limit of its own. */
+  readonly read: () => Promise<readonly PartitionLag[]>;
   readonly log: Logger;
 }
 
-/** Knows how far the consumer group is, whether this process has a consumer or not, and whether that one works. */
-export class GroupProgressMonitor {
-  readonly name = 'group progress';
+/** Reads the lag of the whole consumer group every 10 s, whether or not this process has a consumer. */
+export class ConsumerLag {
+  readonly name = 'consumer lag';
   readonly stopTimeoutMs = 1000;
   private readonly stopping = new AbortController();
-  private reading: readonly PartitionProgress[] = [];
+  private reading: readonly PartitionLag[] = [];
   private readAt = -Infinity;
-  private dueAt = Infinity;
 
-  constructor(private readonly deps: GroupProgressMonitorDeps) {}
+  constructor(private readonly deps: ConsumerLagDeps) {}
 
   start(): void {
-    this.dueAt = performance.now() + FIRST_READING_MS;
-    void this.watch();
+    void this.poll();
   }
 
-  /** A question that is under way ends by itself. */
+  /** A reading in flight ends by itself. */
   stop(): void {
     this.stopping.abort();
   }
 
-  /** The last reading; empty when there is none of the last minute. */
-  get latest(): readonly PartitionProgress[] {
+  /** The last reading, the same array until the next one; empty when the last minute brought none. */
+  get latest(): readonly PartitionLag[] {
     return performance.now() - this.readAt < MAX_AGE_MS ? this.reading : [];
   }
 
-  /** Asks Kafka now. Rejects while Kafka is away, or the topic is missing. */
-  async read(): Promise<readonly PartitionProgress[]> {
-    const reading = await this.deps.ask();
-    this.reading = reading;
-    this.readAt = performance.now();
-    this.dueAt = this.readAt + READING_MS;
-    return reading;
-  }
-
-  private async watch(): Promise<void> {
+  private async poll(): Promise<void> {
     const { signal } = this.stopping;
-    const backoff = new Backoff({ minMs: READING_MS, maxMs: MAX_BACKOFF_MS });
-    for (;;) {
-      await pause(this.dueAt - performance.now(), signal);
-      if (signal.aborted) return;
-      if (this.dueAt > performance.now()) continue; // Somebody else has asked meanwhile.
-      try {
-        await this.read();
-        backoff.reset();
-      } catch (error) {
-        this.deps.log.debug('lag not known', { error });
-        await backoff.wait(signal);
-      }
+    await pause(FIRST_READING_MS, signal);
+    while (!signal.aborted) {
+      await this.read();
+      await pause(READING_INTERVAL_MS, signal);
     }
   }
+
+  private async read(): Promise<void> {
+    try {
+      this.reading = await this.deps.read();
+      this.readAt = performance.now();
+    } catch (error) {
+      this.deps.log.debug('could not read consumer lag', { error });
+    }
+  }
+}
+
+/** Asks Kafka for the group's lag, by partition. Rejects while Kafka is unavailable or the topic is missing. */
+export async function readConsumerLag(
+  kafka: Kafka,
+  { groupId, topic }: Pick<Config['kafka'], 'groupId' | 'topic'>,
+): Promise<PartitionLag[]> {
+  return withAdmin(kafka, async (admin) => {
+    // Committed offsets first: records written in between then show as lag, never as a negative one.
+    const [group] = await admin.fetchOffsets({ groupId, topics: [topic] });
+    const offsets = new Map(group?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));
+    return (await admin.fetchTopicOffsets(topic)).map(({ partition, low, high }) => {
+      const offset = offsets.get(partition) ?? -1n;
+      return { partition, committed: offset < 0n ? BigInt(low) : offset, logEnd: BigInt(high) };
+    });
+  });
 }

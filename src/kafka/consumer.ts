@@ -2,32 +2,32 @@ import type { Consumer, Kafka } from 'kafkajs';
 import type { Config } from '../config/config';
 import { Backoff, pause } from '../runtime/backoff';
 import { withTimeout } from '../runtime/timeout';
-import type { BacklogPace } from './backlog-throttle';
+import type { BacklogThrottle } from './backlog-throttle';
 import { BatchWriter, type BatchWriterDeps } from './batch-writer';
-import type { StallWatchdog, WatchedConsumer } from './stall-detector';
+import type { StallDetector, WatchedConsumer } from './stall-detector';
 
-// How long the group waits for a member that died with its broker: only then its partitions are given away.
+// How long the group waits for a member that died with its broker before it reassigns its partitions.
 const SESSION_TIMEOUT_MS = 8000;
 const HEARTBEAT_MS = 2000;
 const REBALANCE_TIMEOUT_MS = 20_000;
-// Under load a fetch waits for some bytes, without it for some time: fuller batches, hence fewer INSERTs and commits.
+// A fetch waits for this much, or this long: fuller batches under load, hence fewer INSERTs and commits.
 const FETCH_BYTES = 64 * 1024;
 const FETCH_WAIT_MS = 100;
-// kafkajs decodes a fetch in one go, in which no request gets on: of a backlog it may bring so much of each partition. A
-// record batch that is larger comes whole when its partition stands first in a fetch: kafkajs shuffles them each time.
+// Per partition: kafkajs decodes a fetch in one go, which blocks requests. A larger record batch still comes, whole, when
+// its partition is first in a fetch: kafkajs shuffles them each time.
 const MAX_FETCH_BYTES = 128 * 1024;
-const BEFORE_KAFKA_MS = 50;
+const KAFKA_WAIT_POLL_MS = 50;
 const DISCONNECT_TIMEOUT_MS = 4000;
-// What only a working consumer does. One that connects and joins, but may not read the topic, must not seem alive.
-const TICKS = ['FETCH', 'HEARTBEAT', 'END_BATCH_PROCESS'] as const;
+// What only a working consumer does: one that joins the group but may not read the topic must not seem alive.
+const LIVENESS_EVENTS = ['FETCH', 'HEARTBEAT', 'END_BATCH_PROCESS'] as const;
 
 export interface RegistrationConsumerDeps extends BatchWriterDeps {
   readonly kafka: Kafka;
   readonly config: Config['kafka'];
-  /** Nothing is consumed before Kafka was reached and the topics are there. */
+  /** Nothing is consumed before Kafka was reached and the topics exist. */
   readonly kafkaStatus: { readonly wasReached: boolean; readonly isAway: boolean };
-  readonly watchdog: Pick<StallWatchdog, 'watch'>;
-  readonly pace: Pick<BacklogPace, 'mustYield' | 'inTurn' | 'forget'>;
+  readonly stallDetector: Pick<StallDetector, 'watch'>;
+  readonly throttle: Pick<BacklogThrottle, 'shouldThrottle' | 'runThrottled' | 'reset'>;
 }
 
 /** Feeds the topic to the writer, from the beginning, and commits an offset only when all before it is written. */
@@ -35,7 +35,7 @@ export class RegistrationConsumer {
   readonly name = 'kafka consumer';
   readonly stopTimeoutMs = 6000;
   private readonly stopping = new AbortController();
-  private endConsumer: (error: Error) => void = () => undefined;
+  private failConsumer: (error: Error) => void = () => undefined;
   private running: Promise<void> | undefined;
   private batches: BatchWriter | undefined;
 
@@ -51,39 +51,40 @@ export class RegistrationConsumer {
     await this.running;
   }
 
-  /** When the oldest record that was fetched and is not written yet was sent, epoch milliseconds. */
-  get oldestInHandAt(): number | undefined {
-    return this.batches?.oldestInHandAt;
+  /** When the oldest record that is fetched and not written was sent, epoch milliseconds; undefined without one. */
+  get oldestInFlightAt(): number | undefined {
+    return this.batches?.oldestInFlightAt;
   }
 
-  /** Ends the present consumer as a crash would; the next one starts where the group's offsets stand. */
+  /** Ends the present consumer as a crash would; the next one starts at the group's committed offsets. */
   rebuild(reason: string): void {
-    this.endConsumer(new Error(reason));
+    this.failConsumer(new Error(reason));
   }
 
-  // kafkajs gives up for good on some errors while everything else goes on: each end is followed by a new consumer.
+  // kafkajs stops for good on some errors while the process goes on: each consumer that ends is followed by a new one.
   private async supervise(): Promise<void> {
     const { liveness, log, kafkaStatus: kafka } = this.deps;
     const backoff = new Backoff({ minMs: 200, maxMs: 5000 });
     while (!this.stopping.signal.aborted) {
       if (!kafka.wasReached) {
         liveness.tick();
-        await pause(BEFORE_KAFKA_MS, this.stopping.signal);
+        await pause(KAFKA_WAIT_POLL_MS, this.stopping.signal);
         continue;
       }
       try {
         await this.runUntilEnd(() => backoff.reset());
       } catch (error) {
-        log.warn('consumer ended and will be rebuilt', { error });
-        // Waiting for Kafka is a sign of life. A consumer that fails for another reason must not hide behind it.
+        log.warn('consumer stopped, restarting', { error });
+        // Waiting for Kafka is a sign of life; a consumer that fails for another reason is not waiting.
         if (kafka.isAway || isRetriable(error)) liveness.tick();
       }
       await backoff.wait(this.stopping.signal);
     }
   }
 
-  private async runUntilEnd(onFetched: () => void): Promise<void> {
-    const { kafka, config, liveness, watchdog, pace } = this.deps;
+  // A fetch alone is no work done: a consumer that has lost its offset fetches, too.
+  private async runUntilEnd(onBatchDone: () => void): Promise<void> {
+    const { kafka, config, liveness, stallDetector, throttle } = this.deps;
     const consumer = kafka.consumer({
       groupId: config.groupId,
       sessionTimeout: SESSION_TIMEOUT_MS,
@@ -96,21 +97,21 @@ export class RegistrationConsumer {
     });
     const batches = new BatchWriter(this.deps, this.stopping.signal);
     this.batches = batches;
-    const life = new AbortController();
-    const ended = this.endOf(consumer, life.signal);
-    for (const event of TICKS) consumer.on(consumer.events[event], () => liveness.tick());
-    consumer.on(consumer.events.FETCH, onFetched);
-    consumer.on(consumer.events.GROUP_JOIN, () => pace.forget());
-    const watching = watchdog.watch(
+    const consumerAbort = new AbortController();
+    const ended = this.endOf(consumer, consumerAbort.signal);
+    for (const event of LIVENESS_EVENTS) consumer.on(consumer.events[event], () => liveness.tick());
+    consumer.on(consumer.events.END_BATCH_PROCESS, onBatchDone);
+    consumer.on(consumer.events.GROUP_JOIN, () => throttle.reset());
+    const watching = stallDetector.watch(
       watched(consumer, batches, config.topic),
       (reason) => this.rebuild(reason),
-      life.signal,
+      consumerAbort.signal,
     );
     try {
       // A stop must not wait for a join, which the broker may hold back until the group has settled.
       await Promise.race([this.connectAndRun(consumer, batches).then(() => ended), ended]);
     } finally {
-      life.abort();
+      consumerAbort.abort();
       await this.leave(Promise.all([consumer.disconnect(), watching]));
     }
   }
@@ -130,20 +131,17 @@ export class RegistrationConsumer {
   private async leave(leaving: Promise<unknown>): Promise<void> {
     const timeout = (): Error => new Error('not disconnected in time');
     await withTimeout(leaving, DISCONNECT_TIMEOUT_MS, timeout).catch((error: unknown) =>
-      this.deps.log.debug('consumer left behind', { error }),
+      this.deps.log.debug('consumer did not disconnect in time', { error }),
     );
   }
 
-  /** Resolves when the process stops, rejects when kafkajs gives up or the consumer has to be rebuilt. */
-  private endOf(consumer: Consumer, life: AbortSignal): Promise<void> {
-    const ended = new Promise<void>((resolve, reject) => {
-      this.stopping.signal.addEventListener('abort', () => resolve(), { signal: life });
+  /** Resolves when the process stops, rejects when kafkajs stops for good or the consumer has to be rebuilt. */
+  private endOf(consumer: Consumer, signal: AbortSignal): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      this.stopping.signal.addEventListener('abort', () => resolve(), { signal });
       consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
-      this.endConsumer = reject;
+      this.failConsumer = reject;
     });
-    // Awaited only once the consumer runs; a crash before that must not count as unhandled.
-    ended.catch(() => undefined);
-    return ended;
   }
 }
 
@@ -156,9 +154,7 @@ function watched(consumer: Consumer, batches: BatchWriter, topic: string): Watch
     get partitions() {
       return partitions;
     },
-    get isWriting() {
-      return batches.isWriting;
-    },
+    isWaiting: (partition) => batches.isWaiting(partition),
   };
 }
 

@@ -7,24 +7,25 @@ import {
   SOURCE_TOPIC_HEADER,
 } from '../services/dead-letter-headers';
 import type { DeadLetter, DeadLetters } from '../services/ports';
-import type { RecordSender } from './producer';
+import type { KafkaProducer } from './producer';
 
-export interface KafkaDeadLettersDeps {
+export interface KafkaDeadLetterTopicDeps {
   readonly topic: string;
-  readonly sender: Pick<RecordSender, 'send'>;
+  readonly producer: Pick<KafkaProducer, 'send'>;
 }
 
-/** Dead letters keep the record's key, value and headers as they were, and say where it stood and what was wrong. */
-export class KafkaDeadLetters implements DeadLetters {
-  constructor(private readonly deps: KafkaDeadLettersDeps) {}
+/** Dead letters keep the record's key, value and headers, and add where it was and what was wrong. */
+export class KafkaDeadLetterTopic implements DeadLetters {
+  constructor(private readonly deps: KafkaDeadLetterTopicDeps) {}
 
-  async publish(letters: readonly DeadLetter[]): Promise<void> {
-    const messages = letters.map((letter) => ({
-      key: letter.record.key,
-      value: letter.record.value,
-      headers: headersOf(letter),
+  async publish(deadLetters: readonly DeadLetter[]): Promise<void> {
+    const { topic, producer } = this.deps;
+    const messages = deadLetters.map((deadLetter) => ({
+      key: deadLetter.record.key,
+      value: deadLetter.record.value,
+      headers: headersOf(deadLetter),
     }));
-    await this.deps.sender.send(this.deps.topic, messages);
+    await producer.send(topic, messages);
   }
 }
 

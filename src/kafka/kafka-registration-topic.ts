@@ -1,14 +1,14 @@
 import type { IHeaders, Message } from 'kafkajs';
 import type { RegistrationEvent } from '../services/ports';
 import type { OutgoingRecord, RegistrationTopic } from '../services/tool-ports';
-import type { RecordSender } from './producer';
+import type { KafkaProducer } from './producer';
 import { toMessage } from './registration-message';
 
 const SEND_BYTES = 512 * 1024;
 
 export interface KafkaRegistrationTopicDeps {
   readonly topic: string;
-  readonly sender: Pick<RecordSender, 'send'>;
+  readonly sender: Pick<KafkaProducer, 'send'>;
 }
 
 /** Puts records in front of the writer, in sends that no broker refuses for their size. */

@@ -1,18 +1,16 @@
 import { CompressionTypes, Partitioners, type Kafka, type Message, type Producer } from './kafkajs';
 import { UnavailableError } from '../domain/errors';
 import type { Logger } from '../services/ports';
+import { NO_RETRY } from './kafkajs-patches';
 
 const ALL_IN_SYNC_REPLICAS = -1;
 const BROKER_TIMEOUT_MS = 4000;
-// When kafkajs 2.2.4 repeats a send whose partition has moved to a broker that already confirmed others, it leaves that
-// partition out and reports success: an acknowledged record would be lost. The send queue repeats whole sends instead.
-const NO_RETRY = { retries: 0 };
 
 /**
  * Sends records and resolves when all in-sync replicas hold them. Not idempotent on purpose: kafkajs 2.2.4 reuses a
  * sequence number after a lost acknowledgement, and the broker then drops an acknowledged batch as a duplicate.
  */
-export class RecordSender {
+export class KafkaProducer {
   readonly name = 'kafka producer';
   readonly stopTimeoutMs = 2000;
   private producer: Promise<Producer> | undefined;
@@ -61,11 +59,11 @@ export class RecordSender {
     return producer;
   }
 
-  // A connection that failed may be half-open: the next send makes a new one instead of waiting on it.
+  // A connection that failed may be half-open: the next send opens a new one instead of waiting for it.
   private discard(connecting: Promise<Producer>): void {
     if (this.producer === connecting) this.producer = undefined;
     connecting
       .then((producer) => producer.disconnect())
-      .catch((error: unknown) => this.log.debug('discarded Kafka producer', { error }));
+      .catch((error: unknown) => this.log.debug('could not close discarded Kafka producer', { error }));
   }
 }

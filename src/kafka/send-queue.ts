@@ -11,7 +11,7 @@ import type {
   Span,
   Tracing,
 } from '../services/ports';
-import type { RecordSender } from './producer';
+import type { KafkaProducer } from './producer';
 import { toMessage } from './registration-message';
 
 export interface SendQueueLimits {
@@ -23,7 +23,7 @@ export interface SendQueueLimits {
 
 export interface SendQueueDeps {
   readonly topic: string;
-  readonly sender: Pick<RecordSender, 'send'>;
+  readonly producer: Pick<KafkaProducer, 'send'>;
   readonly limits: SendQueueLimits;
   readonly measurements: Pick<Measurements, 'sent'>;
   readonly tracing?: Pick<Tracing, 'send'> | undefined;
@@ -40,7 +40,7 @@ interface Entry {
 
 /**
  * Holds records until Kafka has confirmed them, in order. All records that wait leave in one send, one send at a time;
- * a failed send is repeated until it is confirmed, whether or not anyone still waits.
+ * a failed send is repeated until it is confirmed, whether or not its request still waits.
  */
 export class SendQueue implements RegistrationQueue {
   readonly name = 'send queue';
@@ -109,7 +109,7 @@ export class SendQueue implements RegistrationQueue {
 
   private async sendAll(): Promise<void> {
     const backoff = new Backoff({ minMs: 50, maxMs: 1000 });
-    // Everything that this turn of the event loop brings goes into the first batch.
+    // Records of this turn of the event loop all go into the first batch.
     await new Promise<void>((resolve) => setImmediate(resolve));
     while (this.entries.length > 0 && !this.stopping.signal.aborted) {
       const batch = this.nextBatch();
@@ -118,7 +118,7 @@ export class SendQueue implements RegistrationQueue {
         this.confirm(batch);
         backoff.reset();
       } catch (error) {
-        this.deps.log.warn('send failed, will be repeated', { records: this.entries.length, error });
+        this.deps.log.warn('produce failed, retrying', { records: this.entries.length, error });
         await backoff.wait(this.stopping.signal);
       }
     }
@@ -126,11 +126,11 @@ export class SendQueue implements RegistrationQueue {
   }
 
   private async send(batch: readonly Entry[]): Promise<void> {
-    const { sender, topic, measurements } = this.deps;
+    const { producer, topic, measurements } = this.deps;
     const startedAt = performance.now();
     let isConfirmed = false;
     try {
-      await sender.send(
+      await producer.send(
         topic,
         batch.map(({ message }) => message),
       );

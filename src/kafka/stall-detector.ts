@@ -1,88 +1,84 @@
 import { pause } from '../runtime/backoff';
 import type { Liveness } from '../runtime/liveness';
-import type { Logger } from '../services/ports';
-import type { PartitionProgress } from './group-progress';
-import { StuckPartitions } from './stuck-partitions';
+import type { PartitionLag } from './consumer-lag';
 
-// Longer than any honest silence (a join waits for the rebalance timeout), and half of what /live allows: the new
+// Longer than any expected silence (a join waits for the rebalance timeout), and half of what /live allows: the next
 // consumer has as long again to show a sign of life.
-const STALL_MS = 30_000;
-const TICK_CHECK_MS = 1000;
-const LAG_CHECK_MS = 10_000;
-const FIRST_PATIENCE = 3;
-const LAST_PATIENCE = 192;
+const MAX_SILENCE_MS = 30_000;
+const CHECK_INTERVAL_MS = 1000;
+const STALLED_READINGS = 3;
 
-export interface StallWatchdogDeps {
+export interface StallDetectorDeps {
   readonly liveness: Pick<Liveness, 'silenceMs'>;
-  /** Asked every ten seconds. */
-  readonly readProgress: () => Promise<readonly PartitionProgress[]>;
-  readonly log: Logger;
+  readonly lag: { readonly latest: readonly PartitionLag[] };
 }
 
 /** What is watched of one consumer. */
 export interface WatchedConsumer {
-  /** The partitions it was given when it last joined the group: a new list with each join. */
+  /** The partitions it was assigned when it last joined the group: a new array with each join. */
   readonly partitions: readonly number[];
-  /** Whether it has a batch in hand, be it in back-off: then its other partitions may have to wait. */
-  readonly isWriting: boolean;
+  /** Whether there is a reason for this partition not to advance now. */
+  isWaiting(partition: number): boolean;
 }
 
-/** Finds a consumer that stands still without an error: silent, or busy fetching and yet not getting on. */
-export class StallWatchdog {
-  private patience = FIRST_PATIENCE;
+/** Detects a consumer that stalls without an error: it is silent, or it fetches and a partition does not advance. */
+export class StallDetector {
+  constructor(private readonly deps: StallDetectorDeps) {}
 
-  constructor(private readonly deps: StallWatchdogDeps) {}
-
-  /** Calls `onStall` at most once for each way of standing still. Resolves soon after `signal` aborts. */
+  /** Calls `onStall` once at most. Resolves after that, or soon after `signal` aborts. */
   async watch(
     consumer: WatchedConsumer,
     onStall: (reason: string) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    await Promise.all([this.watchSilence(onStall, signal), this.watchLag(consumer, onStall, signal)]);
-  }
-
-  private async watchSilence(onStall: (reason: string) => void, signal: AbortSignal): Promise<void> {
+    const { liveness, lag } = this.deps;
     const builtAt = performance.now();
-    const silenceMs = (): number => Math.min(this.deps.liveness.silenceMs, performance.now() - builtAt);
-    while (!signal.aborted && silenceMs() < STALL_MS) await pause(TICK_CHECK_MS, signal);
-    if (!signal.aborted) onStall(`no sign of life for ${STALL_MS} ms`);
-  }
-
-  private async watchLag(
-    consumer: WatchedConsumer,
-    onStall: (reason: string) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const isWriting = (): boolean => consumer.isWriting;
-    let { partitions } = consumer;
-    let stuck = new StuckPartitions(this.patience);
+    const stalledPartitions = new StalledPartitions(consumer);
     for (;;) {
-      await pause(LAG_CHECK_MS, signal);
-      const wasWriting = isWriting();
-      const reading = await this.read();
+      await pause(CHECK_INTERVAL_MS, signal);
       if (signal.aborted) return;
-      if (reading === undefined || wasWriting || isWriting()) continue;
-      if (consumer.partitions !== partitions) stuck = new StuckPartitions(this.patience);
-      partitions = consumer.partitions;
-      const own = reading.filter(({ partition }) => partitions.includes(partition));
-      const reason = stuck.observe(own);
+      const isSilent = Math.min(liveness.silenceMs, performance.now() - builtAt) >= MAX_SILENCE_MS;
+      const reason = isSilent
+        ? `no sign of life for ${MAX_SILENCE_MS} ms`
+        : stalledPartitions.observe(lag.latest);
       if (reason !== undefined) {
-        // Should a new consumer not help, it is given twice the time: nothing is rebuilt in a tight loop.
-        this.patience = Math.min(this.patience * 2, LAST_PATIENCE);
         onStall(reason);
         return;
       }
-      if (own.every(({ position, end }) => position >= end)) this.patience = FIRST_PATIENCE;
     }
   }
+}
 
-  private async read(): Promise<readonly PartitionProgress[] | undefined> {
-    try {
-      return await this.deps.readProgress();
-    } catch (error) {
-      this.deps.log.debug('lag not known', { error });
-      return undefined;
+/** Compares readings of the lag since the consumer last joined the group. */
+class StalledPartitions {
+  private partitions: readonly number[] = [];
+  private latest: readonly PartitionLag[] = [];
+  private readonly seen = new Map<number, { readonly committed: bigint; readonly stalledTimes: number }>();
+
+  constructor(private readonly consumer: WatchedConsumer) {}
+
+  /** Takes in a reading, each once. Returns what is wrong, if anything is. */
+  observe(reading: readonly PartitionLag[]): string | undefined {
+    if (reading === this.latest) return undefined;
+    this.latest = reading;
+    if (this.partitions !== this.consumer.partitions) this.seen.clear();
+    this.partitions = this.consumer.partitions;
+    return reading
+      .filter(({ partition }) => this.partitions.includes(partition) && !this.consumer.isWaiting(partition))
+      .map((lag) => this.observePartition(lag))
+      .find((reason) => reason !== undefined);
+  }
+
+  private observePartition({ partition, committed, logEnd }: PartitionLag): string | undefined {
+    const before = this.seen.get(partition);
+    const stalledTimes = before?.committed === committed ? before.stalledTimes + 1 : 1;
+    this.seen.set(partition, { committed, stalledTimes: committed < logEnd ? stalledTimes : 0 });
+    // Kafka forgets the group's offsets when the topic is deleted: the consumer's own offset is of the old topic.
+    if (before !== undefined && committed < before.committed) {
+      return `offset of partition ${partition} is lost`;
     }
+    return committed < logEnd && stalledTimes >= STALLED_READINGS
+      ? `partition ${partition} has lag and is not advancing`
+      : undefined;
   }
 }

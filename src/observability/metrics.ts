@@ -11,18 +11,18 @@ import {
 const PREFIX = 'registration_';
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS']);
 
-interface Progress {
+interface PartitionLag {
   readonly partition: number;
-  readonly position: bigint;
-  readonly end: bigint;
+  readonly committed: bigint;
+  readonly logEnd: bigint;
 }
 
 /** What is read at each scrape: from memory, never from a dependency. */
 export interface Sources {
   readonly sendQueue: { readonly depth: number; readonly oldestAgeMs: number };
-  readonly consumer: { readonly oldestInHandAt: number | undefined };
+  readonly consumer: { readonly oldestInFlightAt: number | undefined };
   /** Nothing when it is not known. */
-  readonly groupProgress: { readonly latest: readonly Progress[] };
+  readonly consumerLag: { readonly latest: readonly PartitionLag[] };
   readonly liveness: { readonly silenceMs: number };
   readonly health: { isReady(): boolean };
   readonly dependencies: readonly { readonly name: string; readonly isHealthy: boolean }[];
@@ -88,7 +88,7 @@ export class Metrics implements Measurements {
   }
 
   /** Adds what is read at each scrape. */
-  watch({ sendQueue, consumer, groupProgress, liveness, health, dependencies, pool }: Sources): void {
+  watch({ sendQueue, consumer, consumerLag, liveness, health, dependencies, pool }: Sources): void {
     this.value('send_queue_records', 'Records that wait for Kafka’s confirmation', () => sendQueue.depth);
     this.value(
       'send_queue_oldest_age_seconds',
@@ -98,9 +98,9 @@ export class Metrics implements Measurements {
     this.value(
       'oldest_unstored_age_seconds',
       'Age of the oldest record that this process has fetched and not written yet; 0 without one',
-      () => (consumer.oldestInHandAt === undefined ? 0 : (Date.now() - consumer.oldestInHandAt) / 1000),
+      () => (consumer.oldestInFlightAt === undefined ? 0 : (Date.now() - consumer.oldestInFlightAt) / 1000),
     );
-    this.watchGroup(groupProgress);
+    this.watchLag(consumerLag);
     this.value(
       'consumer_silence_seconds',
       'Time since the consumer’s last sign of life; back-off counts as one; 0 without a consumer',
@@ -150,21 +150,21 @@ export class Metrics implements Measurements {
     this.deadLetters.inc({ reason });
   }
 
-  private watchGroup(groupProgress: Sources['groupProgress']): void {
-    const byPartition = (name: string, help: string, read: (progress: Progress) => bigint): void =>
+  private watchLag(consumerLag: Sources['consumerLag']): void {
+    const byPartition = (name: string, help: string, read: (lag: PartitionLag) => bigint): void =>
       this.gauge(name, `${help}, by partition; absent while it is not known`, ['partition'], (gauge) => {
         gauge.reset();
-        for (const each of groupProgress.latest) gauge.set({ partition: each.partition }, Number(read(each)));
+        for (const each of consumerLag.latest) gauge.set({ partition: each.partition }, Number(read(each)));
       });
     byPartition(
       'consumer_lag_records',
       'Records that the whole consumer group has still to write',
-      ({ position, end }) => end - position,
+      ({ committed, logEnd }) => logEnd - committed,
     );
     byPartition(
       'consumer_offset',
       'Offset of the next record that the group has to write',
-      ({ position }) => position,
+      ({ committed }) => committed,
     );
   }
 

@@ -40,8 +40,8 @@ function knownSeries(): Set<string> {
   const metrics = new Metrics('');
   metrics.watch({
     sendQueue: { depth: 0, oldestAgeMs: 0 },
-    consumer: { oldestInHandAt: undefined },
-    groupProgress: { latest: [] },
+    consumer: { oldestInFlightAt: undefined },
+    consumerLag: { latest: [] },
     liveness: { silenceMs: 0 },
     health: { isReady: () => true },
     dependencies: [],

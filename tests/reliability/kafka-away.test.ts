@@ -58,7 +58,7 @@ describe('Kafka killed and restarted', () => {
     // kafkajs gives its consumer up for good here; what is answered below is written by another one.
     await eventually(() =>
       expect(service.log.lines).toContainEqual(
-        expect.objectContaining({ level: 'warn', message: 'consumer ended and will be rebuilt' }),
+        expect.objectContaining({ level: 'warn', message: 'consumer stopped, restarting' }),
       ),
     );
     await kafka().restart();

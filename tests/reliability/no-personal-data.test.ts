@@ -232,7 +232,7 @@ async function withPostgresAway(email: string): Promise<void> {
   await get(503, `/api/users/${email}`);
   await get(503, `/api/users/unknown-${email}/status`);
   expect((await get(200, `/api/users/${waiting.email}/status`)).body).toContain('"pending"');
-  await logged('batch not written yet');
+  await logged('batch write failed, retrying');
   await sql(env, 'ALTER TABLE users_away RENAME TO users');
   await drained();
 }
@@ -291,7 +291,7 @@ describe.each(['production', 'development'])('in %s, at LOG_LEVEL=debug, traced'
   }, 60_000);
 
   it('the log holds nothing that was submitted', () => {
-    for (const line of ['request', 'kafkajs:', 'dead letter', 'batch not written yet', 'stopped']) {
+    for (const line of ['request', 'kafkajs:', 'dead letter', 'batch write failed, retrying', 'stopped']) {
       expect(service.output).toContain(line);
     }
     for (const reason of ['conflict', 'invalid', 'unstorable']) expect(service.output).toContain(reason);

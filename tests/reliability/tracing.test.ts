@@ -116,7 +116,7 @@ describe('registrations that wait for PostgreSQL', () => {
   const tableAway = () => sql(env, 'ALTER TABLE users RENAME TO users_away');
   const tableBack = () => sql(env, 'ALTER TABLE users_away RENAME TO users');
   const waiting = (service: ServiceProcess) =>
-    eventually(() => expect(service.output).toContain('batch not written yet'));
+    eventually(() => expect(service.output).toContain('batch write failed, retrying'));
 
   it('keep their traces apart in one batch', async () => {
     const service = await start();

@@ -1,18 +1,18 @@
-import { ConfigResourceTypes, Kafka, logLevel, type Admin } from 'kafkajs';
 import { loadConfig } from '../../../src/config/config';
 import { UnavailableError } from '../../../src/domain/errors';
-import { readGroupProgress, type PartitionProgress } from '../../../src/kafka/group-progress';
 import { createKafka } from '../../../src/kafka/client';
-import { KafkaDeadLetters } from '../../../src/kafka/dead-letter-topic';
+import { readConsumerLag, type PartitionLag } from '../../../src/kafka/consumer-lag';
+import { KafkaDeadLetterTopic } from '../../../src/kafka/dead-letter-topic';
+import { ConfigResourceTypes, Kafka, logLevel, type Admin } from '../../../src/kafka/kafkajs';
+import { KafkaProducer } from '../../../src/kafka/producer';
 import { KafkaTopics } from '../../../src/kafka/topics';
-import { RecordSender } from '../../../src/kafka/producer';
 import { buildRecord } from '../../support/builders';
 import { eventually } from '../../support/eventually';
 import { createTopics, produce, readAll, withAdmin } from '../../support/kafka-tools';
 import { RecordingLogger } from '../../support/recording-logger';
 import { isolatedServers, type Env } from '../../support/test-servers';
 
-const NOBODY = '127.0.0.1:1';
+const NO_BROKER = '127.0.0.1:1';
 
 const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -26,12 +26,12 @@ async function setUp(variables: Env = {}) {
   const kafka = createKafka(config, log);
   let timesMissing = 0;
   const topics = new KafkaTopics({ kafka, config, log, onMissing: () => (timesMissing += 1) });
-  const sender = new RecordSender(kafka, log);
+  const producer = new KafkaProducer(kafka, log);
   ends.push(
     () => topics.stop(),
-    () => sender.stop(),
+    () => producer.stop(),
   );
-  return { env, config, kafka, topics, sender, log, timesMissing: () => timesMissing };
+  return { env, config, kafka, topics, producer, log, timesMissing: () => timesMissing };
 }
 
 const partitionsOf = async (admin: Admin, topic: string): Promise<number | undefined> =>
@@ -101,7 +101,7 @@ describe('KafkaTopics', () => {
   );
 
   it('fails while Kafka is away or cannot hold that many replicas', async () => {
-    const away = await setUp({ KAFKA_BROKERS: NOBODY });
+    const away = await setUp({ KAFKA_BROKERS: NO_BROKER });
     const tooMany = await setUp({ KAFKA_REPLICATION_FACTOR: '3' });
 
     await expect(away.topics.check()).rejects.toThrow(/ECONNREFUSED|Connection/);
@@ -118,38 +118,38 @@ describe('KafkaTopics', () => {
   });
 });
 
-describe('readGroupProgress', () => {
-  it('tells each partition’s position and end: the beginning before the first commit, the commit afterwards', async () => {
+describe('readConsumerLag', () => {
+  it('tells each partition’s committed offset and end: the beginning before the first commit', async () => {
     const { env, config, kafka, topics } = await setUp();
     await topics.check();
     await produce(env, [{ value: '1' }, { value: '2' }]);
-    const early = await readGroupProgress(kafka, config);
+    const early = await readConsumerLag(kafka, config);
 
     const partitions = [{ partition: 0, offset: '2' }];
     await withAdmin(env, (admin) =>
       admin.setOffsets({ groupId: config.groupId, topic: config.topic, partitions }),
     );
-    const late = await readGroupProgress(kafka, config);
+    const late = await readConsumerLag(kafka, config);
 
-    const ofPartition0 = (progress: PartitionProgress[]) => progress.find(({ partition }) => partition === 0);
+    const ofPartition0 = (lag: PartitionLag[]) => lag.find(({ partition }) => partition === 0);
     expect(early).toHaveLength(3);
-    expect(ofPartition0(early)).toEqual({ partition: 0, position: 0n, end: 2n });
-    expect(ofPartition0(late)).toEqual({ partition: 0, position: 2n, end: 2n });
+    expect(ofPartition0(early)).toEqual({ partition: 0, committed: 0n, logEnd: 2n });
+    expect(ofPartition0(late)).toEqual({ partition: 0, committed: 2n, logEnd: 2n });
   });
 
   it('fails while Kafka is away', async () => {
-    const { config, kafka } = await setUp({ KAFKA_BROKERS: NOBODY });
+    const { config, kafka } = await setUp({ KAFKA_BROKERS: NO_BROKER });
 
-    await expect(readGroupProgress(kafka, config)).rejects.toThrow(/ECONNREFUSED|Connection/);
+    await expect(readConsumerLag(kafka, config)).rejects.toThrow(/ECONNREFUSED|Connection/);
   });
 });
 
-describe('RecordSender', () => {
+describe('KafkaProducer', () => {
   it('resolves when the records are in the topic', async () => {
-    const { env, config, topics, sender } = await setUp();
+    const { env, config, topics, producer } = await setUp();
     await topics.check();
 
-    await sender.send(config.topic, [{ key: 'a', value: '1', headers: { 'event-id': 'x' } }]);
+    await producer.send(config.topic, [{ key: 'a', value: '1', headers: { 'event-id': 'x' } }]);
 
     expect(await readAll(env, config.topic)).toEqual([
       { key: 'a', value: '1', headers: { 'event-id': 'x' } },
@@ -157,16 +157,16 @@ describe('RecordSender', () => {
   });
 
   it('is unavailable while Kafka is away or the topic is missing, and works again afterwards', async () => {
-    const away = await setUp({ KAFKA_BROKERS: NOBODY });
-    const { config, topics, sender } = await setUp();
+    const away = await setUp({ KAFKA_BROKERS: NO_BROKER });
+    const { config, topics, producer } = await setUp();
 
-    const sends = await Promise.allSettled([1, 2].map(() => away.sender.send('any', [{ value: '1' }])));
+    const sends = await Promise.allSettled([1, 2].map(() => away.producer.send('any', [{ value: '1' }])));
     expect(
       sends.map((send) => send.status === 'rejected' && send.reason instanceof UnavailableError),
     ).toEqual([true, true]);
-    await expect(sender.send(config.topic, [{ value: '1' }])).rejects.toThrow(UnavailableError);
+    await expect(producer.send(config.topic, [{ value: '1' }])).rejects.toThrow(UnavailableError);
     await topics.check();
-    await eventually(() => sender.send(config.topic, [{ value: '1' }]));
+    await eventually(() => producer.send(config.topic, [{ value: '1' }]));
   });
 
   it('speaks TLS and SASL when told to, and is unavailable to a broker that speaks neither', async () => {
@@ -178,7 +178,7 @@ describe('RecordSender', () => {
     });
 
     const sends = await Promise.allSettled(
-      [tls, sasl].map(({ sender }) => sender.send('any', [{ value: '1' }])),
+      [tls, sasl].map(({ producer }) => producer.send('any', [{ value: '1' }])),
     );
 
     const causes = sends.map((send) => String((send as { reason?: { cause?: unknown } }).reason?.cause));
@@ -186,19 +186,19 @@ describe('RecordSender', () => {
   });
 
   it('stops without ever having sent, and twice', async () => {
-    const { sender, topics } = await setUp();
+    const { producer, topics } = await setUp();
 
-    await sender.stop();
-    await sender.stop();
+    await producer.stop();
+    await producer.stop();
     await topics.stop();
   });
 });
 
-describe('KafkaDeadLetters', () => {
+describe('KafkaDeadLetterTopic', () => {
   it('keep key, value and headers as they were, even none, and add where and why', async () => {
-    const { env, config, topics, sender } = await setUp();
+    const { env, config, topics, producer } = await setUp();
     await topics.check();
-    const deadLetters = new KafkaDeadLetters({ topic: config.deadLetterTopic, sender });
+    const deadLetters = new KafkaDeadLetterTopic({ topic: config.deadLetterTopic, producer });
     const record = buildRecord({
       value: null,
       key: null,
@@ -241,26 +241,26 @@ describe('an idle kafkajs connection', () => {
     expect(armed).toBeLessThan(10);
   });
 
-  it('costs a fraction of the CPU that unmended kafkajs burns', async () => {
+  it('costs a fraction of the CPU that kafkajs takes without the patch', async () => {
     const { env } = await setUp();
-    const unmended = unmendedKafka();
-    const spent = { mended: 0, unmended: 0 };
+    const unpatched = unpatchedKafka();
+    const spent = { patched: 0, unpatched: 0 };
 
     // In turns, so that what else the machine does meets both alike.
     for (let round = 0; round < 3; round += 1) {
-      spent.mended += await idleCpu(env, Kafka);
-      spent.unmended += await idleCpu(env, unmended);
+      spent.patched += await idleCpu(env, Kafka);
+      spent.unpatched += await idleCpu(env, unpatched);
     }
 
-    expect(spent.mended).toBeLessThan(spent.unmended / 2);
+    expect(spent.patched).toBeLessThan(spent.unpatched / 2);
   });
 });
 
 const IDLE_CONNECTIONS = 10;
 const IDLE_MS = 400;
 
-/** A second copy of kafkajs, which nobody has mended. */
-function unmendedKafka(): typeof Kafka {
+/** A second copy of kafkajs, without the patches. */
+function unpatchedKafka(): typeof Kafka {
   let copy = Kafka;
   jest.isolateModules(() => {
     copy = jest.requireActual<{ Kafka: typeof Kafka }>('kafkajs').Kafka;

@@ -1,12 +1,12 @@
 import type { KafkaMessage } from 'kafkajs';
 import { UnavailableError } from '../../../src/domain/errors';
-import { BacklogPace } from '../../../src/kafka/backlog-throttle';
+import { BacklogThrottle } from '../../../src/kafka/backlog-throttle';
 
-const LATELY_MS = 1000;
-const HURRY_MS = 5000;
+const RECENT_REQUEST_MS = 1000;
+const BYPASS_MS = 5000;
 const TOOK_MS = 150;
-const LONGEST_REST_MS = 50;
-const LONGEST_TURN_MS = 500;
+const MAX_PAUSE_MS = 50;
+const MAX_TURN_MS = 500;
 
 /** A fetch of partition 0, with records from `first` up to `last`, when the partition's end was `end`. */
 const fetched = (first: number, last: number, end: number, partition = 0) => ({
@@ -16,188 +16,188 @@ const fetched = (first: number, last: number, end: number, partition = 0) => ({
 });
 
 /** A partition with a backlog, of which each fetch comes when so many records were written and arrived since the one before. */
-function backlog(pace: BacklogPace, partition = 0) {
+function backlog(throttle: BacklogThrottle, partition = 0) {
   let [first, end] = [0, 1_000_000];
   const fetch = ({ written, arrived }: { written: number; arrived: number }): boolean => {
     first += written;
     end += arrived;
-    return pace.mustYield(fetched(first, first + 899, end, partition));
+    return throttle.shouldThrottle(fetched(first, first + 899, end, partition));
   };
   fetch({ written: 0, arrived: 0 });
   return fetch;
 }
 
-describe('BacklogPace', () => {
+describe('BacklogThrottle', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
 
-  describe('says that a fetch must yield', () => {
-    const requested = (): BacklogPace => {
-      const pace = new BacklogPace();
-      pace.requested();
-      return pace;
+  describe('throttles a fetch', () => {
+    const requested = (): BacklogThrottle => {
+      const throttle = new BacklogThrottle();
+      throttle.requested();
+      return throttle;
     };
 
-    it('when it left a backlog behind and requests come in', () => {
-      expect(requested().mustYield(fetched(0, 899, 901))).toBe(true);
+    it('when it left a backlog and requests come in', () => {
+      expect(requested().shouldThrottle(fetched(0, 899, 901))).toBe(true);
     });
 
     it('not when it brought all there was', () => {
-      expect(requested().mustYield(fetched(0, 899, 900))).toBe(false);
+      expect(requested().shouldThrottle(fetched(0, 899, 900))).toBe(false);
     });
 
     it('not when no request came in the last second', () => {
-      const pace = requested();
+      const throttle = requested();
 
-      jest.advanceTimersByTime(LATELY_MS - 1);
-      expect(pace.mustYield(fetched(0, 899, 9000))).toBe(true);
+      jest.advanceTimersByTime(RECENT_REQUEST_MS - 1);
+      expect(throttle.shouldThrottle(fetched(0, 899, 9000))).toBe(true);
       jest.advanceTimersByTime(1);
-      expect(pace.mustYield(fetched(900, 1799, 9000))).toBe(false);
-      expect(new BacklogPace().mustYield(fetched(0, 899, 9000))).toBe(false);
+      expect(throttle.shouldThrottle(fetched(900, 1799, 9000))).toBe(false);
+      expect(new BacklogThrottle().shouldThrottle(fetched(0, 899, 9000))).toBe(false);
     });
 
-    it('not, in no partition, for five seconds after the backlog hardly shrank without a rest', () => {
-      const pace = requested();
-      const fetch = backlog(pace);
+    it('not, in no partition, for five seconds after the backlog hardly shrank without pauses', () => {
+      const throttle = requested();
+      const fetch = backlog(throttle);
 
       expect(fetch({ written: 4000, arrived: 10_000 })).toBe(true);
       expect(fetch({ written: 8000, arrived: 6400 })).toBe(true);
       expect(fetch({ written: 8000, arrived: 6401 })).toBe(false);
-      jest.advanceTimersByTime(HURRY_MS - 1);
-      pace.requested();
-      expect(pace.mustYield(fetched(0, 899, 9000, 1))).toBe(false);
+      jest.advanceTimersByTime(BYPASS_MS - 1);
+      throttle.requested();
+      expect(throttle.shouldThrottle(fetched(0, 899, 9000, 1))).toBe(false);
       jest.advanceTimersByTime(1);
-      expect(pace.mustYield(fetched(900, 1799, 9000, 1))).toBe(true);
+      expect(throttle.shouldThrottle(fetched(900, 1799, 9000, 1))).toBe(true);
     });
 
-    it('not for five seconds after the last request that was refused', () => {
-      const pace = requested();
-      pace.refused();
-      jest.advanceTimersByTime(HURRY_MS - 1);
-      pace.refused();
+    it('not for five seconds after the last request that was shed', () => {
+      const throttle = requested();
+      throttle.refused();
+      jest.advanceTimersByTime(BYPASS_MS - 1);
+      throttle.refused();
 
-      jest.advanceTimersByTime(HURRY_MS - 1);
-      pace.requested();
-      expect(pace.mustYield(fetched(0, 899, 9000))).toBe(false);
+      jest.advanceTimersByTime(BYPASS_MS - 1);
+      throttle.requested();
+      expect(throttle.shouldThrottle(fetched(0, 899, 9000))).toBe(false);
       jest.advanceTimersByTime(1);
-      expect(pace.mustYield(fetched(900, 1799, 9000))).toBe(true);
+      expect(throttle.shouldThrottle(fetched(900, 1799, 9000))).toBe(true);
     });
   });
 
-  describe('rests after a write', () => {
+  describe('pauses after a write', () => {
     /** How long the next write waits after one that took 10 ms. */
-    async function restOf(pace: BacklogPace): Promise<number> {
+    async function pauseAfter(throttle: BacklogThrottle): Promise<number> {
       const begun: number[] = [];
       const write = (): Promise<void> => {
         begun.push(performance.now());
         return new Promise((resolve) => setTimeout(resolve, 10));
       };
-      void pace.inTurn(write);
-      void pace.inTurn(write);
+      void throttle.runThrottled(write);
+      void throttle.runThrottled(write);
       await jest.advanceTimersByTimeAsync(1000);
       return Number(begun[1]) - Number(begun[0]) - 10;
     }
 
     function setUp() {
-      const pace = new BacklogPace();
-      pace.requested();
-      return { pace, fetch: backlog(pace), fetchOther: backlog(pace, 1) };
+      const throttle = new BacklogThrottle();
+      throttle.requested();
+      return { throttle, fetch: backlog(throttle), fetchOther: backlog(throttle, 1) };
     }
 
     it('for twice the time it took while the backlog shrinks by a fifth of what is written at least', async () => {
-      const { pace, fetch } = setUp();
-      expect(await restOf(pace)).toBe(20);
+      const { throttle, fetch } = setUp();
+      expect(await pauseAfter(throttle)).toBe(20);
 
-      pace.requested();
+      throttle.requested();
       fetch({ written: 10_000, arrived: 8000 });
-      expect(await restOf(pace)).toBe(20);
-      pace.requested();
+      expect(await pauseAfter(throttle)).toBe(20);
+      throttle.requested();
       fetch({ written: 10_000, arrived: 0 });
 
-      expect(await restOf(pace)).toBe(20);
+      expect(await pauseAfter(throttle)).toBe(20);
     });
 
     it('for as much less as it shrinks less, over all partitions', async () => {
-      const { pace, fetch, fetchOther } = setUp();
+      const { throttle, fetch, fetchOther } = setUp();
 
       fetch({ written: 1000, arrived: 4000 });
       fetchOther({ written: 4000, arrived: 1000 });
 
       // 1.25 times as many in a third of the time: five twelfths of it.
-      expect(await restOf(pace)).toBeCloseTo(14, 0);
+      expect(await pauseAfter(throttle)).toBeCloseTo(14, 0);
     });
 
     it('not when even all the time is not enough, and for longer again when more than enough', async () => {
-      const { pace, fetch } = setUp();
+      const { throttle, fetch } = setUp();
 
       fetch({ written: 4000, arrived: 10_000 });
-      expect(await restOf(pace)).toBeLessThanOrEqual(1);
-      pace.requested();
+      expect(await pauseAfter(throttle)).toBeLessThanOrEqual(1);
+      throttle.requested();
       fetch({ written: 8000, arrived: 3200 });
 
-      expect(await restOf(pace)).toBeCloseTo(10, 0);
+      expect(await pauseAfter(throttle)).toBeCloseTo(10, 0);
     });
 
-    it('as before, whatever arrived since a fetch that was not written in turns', async () => {
-      const [outage, silence] = [new BacklogPace(), new BacklogPace()];
-      outage.mustYield(fetched(0, 9, 10));
-      silence.mustYield(fetched(0, 899, 9000));
+    it('as before, whatever arrived since a fetch that was not throttled', async () => {
+      const [outage, silence] = [new BacklogThrottle(), new BacklogThrottle()];
+      outage.shouldThrottle(fetched(0, 9, 10));
+      silence.shouldThrottle(fetched(0, 899, 9000));
 
-      for (const pace of [outage, silence]) {
-        pace.requested();
-        pace.mustYield(fetched(10, 909, 100_000));
-        expect(await restOf(pace)).toBe(20);
+      for (const throttle of [outage, silence]) {
+        throttle.requested();
+        throttle.shouldThrottle(fetched(10, 909, 100_000));
+        expect(await pauseAfter(throttle)).toBe(20);
       }
     });
 
-    it('as before, when a topic was made anew meanwhile: its offsets begin again', async () => {
-      const { pace, fetch } = setUp();
+    it('as before, when a topic was created again meanwhile: its offsets start again', async () => {
+      const { throttle, fetch } = setUp();
 
       fetch({ written: -900_000, arrived: -900_000 });
-      pace.requested();
+      throttle.requested();
       fetch({ written: 5000, arrived: 5000 });
 
-      expect(await restOf(pace)).toBeCloseTo(14, 0);
+      expect(await pauseAfter(throttle)).toBeCloseTo(14, 0);
     });
 
     it('as at first, once no partition has a backlog any more', async () => {
-      const { pace, fetch } = setUp();
+      const { throttle, fetch } = setUp();
       fetch({ written: 4000, arrived: 10_000 });
 
-      pace.mustYield(fetched(0, 9, 10, 1));
-      expect(await restOf(pace)).toBeLessThanOrEqual(1);
-      pace.mustYield(fetched(2_000_000, 2_000_899, 2_000_900));
+      throttle.shouldThrottle(fetched(0, 9, 10, 1));
+      expect(await pauseAfter(throttle)).toBeLessThanOrEqual(1);
+      throttle.shouldThrottle(fetched(2_000_000, 2_000_899, 2_000_900));
 
-      expect(await restOf(pace)).toBe(20);
+      expect(await pauseAfter(throttle)).toBe(20);
     });
 
-    it('as at first, when it has to forget', async () => {
-      const { pace, fetch } = setUp();
+    it('as at first, after a reset', async () => {
+      const { throttle, fetch } = setUp();
       fetch({ written: 4000, arrived: 10_000 });
 
-      pace.forget();
+      throttle.reset();
 
-      expect(await restOf(pace)).toBe(20);
+      expect(await pauseAfter(throttle)).toBe(20);
     });
 
     it('as before, whatever another member wrote of a partition that comes back', async () => {
-      const { pace, fetch } = setUp();
+      const { throttle, fetch } = setUp();
 
-      pace.forget();
+      throttle.reset();
       fetch({ written: 500_000, arrived: 900_000 });
 
-      expect(await restOf(pace)).toBe(20);
+      expect(await pauseAfter(throttle)).toBe(20);
     });
 
     it('as before until 10,000 records, written or arrived, tell', async () => {
-      const { pace, fetch } = setUp();
+      const { throttle, fetch } = setUp();
 
       fetch({ written: 1, arrived: 9998 });
-      expect(await restOf(pace)).toBe(20);
-      pace.requested();
+      expect(await pauseAfter(throttle)).toBe(20);
+      throttle.requested();
       fetch({ written: 0, arrived: 1 });
 
-      expect(await restOf(pace)).toBeLessThanOrEqual(1);
+      expect(await pauseAfter(throttle)).toBeLessThanOrEqual(1);
     });
   });
 
@@ -211,18 +211,18 @@ describe('BacklogPace', () => {
 
     /** What a consumer with so many partitions makes of a backlog when so many records arrive a second. */
     async function consume(partitions: number, perSecond: number) {
-      const pace = new BacklogPace();
+      const throttle = new BacklogThrottle();
       const startedAt = performance.now();
-      let [written, hasHurried, isOver] = [0, false, false];
+      let [written, wasBypassed, isOver] = [0, false, false];
       const arrived = (): number => (perSecond * (performance.now() - startedAt)) / 1000;
       const consumePartition = async (partition: number): Promise<void> => {
         for (let first = 0; !isOver; first += FETCH) {
-          pace.requested();
+          throttle.requested();
           const end = Math.floor((BACKLOG + arrived()) / partitions);
-          const mustYield = pace.mustYield(fetched(first, first + FETCH - 1, end, partition));
-          hasHurried ||= !mustYield;
+          const shouldThrottle = throttle.shouldThrottle(fetched(first, first + FETCH - 1, end, partition));
+          wasBypassed ||= !shouldThrottle;
           for (let part = 0; part < FETCH; part += 100) {
-            if (mustYield) await pace.inTurn(() => pass(10));
+            if (shouldThrottle) await throttle.runThrottled(() => pass(10));
             else await pass((100 * 1000 * partitions) / AT_ONCE_PER_SECOND);
             written += 100;
           }
@@ -233,7 +233,7 @@ describe('BacklogPace', () => {
       const [writtenBefore, arrivedBefore] = [written, arrived()];
       await jest.advanceTimersByTimeAsync((SECONDS * 1000) / 2);
       const result = {
-        hasHurried,
+        wasBypassed,
         writtenPerArrived: (written - writtenBefore) / (arrived() - arrivedBefore),
       };
       isOver = true;
@@ -243,28 +243,28 @@ describe('BacklogPace', () => {
     }
 
     it.each([1, 3, 12])(
-      'keeps its rests where a third of the time is enough, with %i partitions',
+      'keeps its pauses where a third of the time is enough, with %i partitions',
       async (partitions) => {
-        const { hasHurried, writtenPerArrived } = await consume(partitions, 2000);
+        const { wasBypassed, writtenPerArrived } = await consume(partitions, 2000);
 
-        expect(hasHurried).toBe(false);
+        expect(wasBypassed).toBe(false);
         expect(writtenPerArrived).toBeGreaterThan(1.4);
         expect(writtenPerArrived).toBeLessThan(1.8);
       },
     );
 
     it.each([1, 3, 12])('shortens them as far as need be, with %i partitions', async (partitions) => {
-      const { hasHurried, writtenPerArrived } = await consume(partitions, 5000);
+      const { wasBypassed, writtenPerArrived } = await consume(partitions, 5000);
 
-      expect(hasHurried).toBe(false);
+      expect(wasBypassed).toBe(false);
       expect(writtenPerArrived).toBeGreaterThan(1.1);
       expect(writtenPerArrived).toBeLessThan(1.4);
     });
 
-    it.each([3, 12])('gives them up where no turn is enough, with %i partitions', async (partitions) => {
-      const { hasHurried, writtenPerArrived } = await consume(partitions, 11_000);
+    it.each([3, 12])('bypasses them where no turn is enough, with %i partitions', async (partitions) => {
+      const { wasBypassed, writtenPerArrived } = await consume(partitions, 11_000);
 
-      expect(hasHurried).toBe(true);
+      expect(wasBypassed).toBe(true);
       expect(writtenPerArrived).toBeGreaterThan(1.1);
     });
   });
@@ -273,9 +273,9 @@ describe('BacklogPace', () => {
     /** Writes that end when they are told to, each begun in a turn. */
     function setUp(count: number) {
       const begun: { nth: number; end: (error?: Error) => void }[] = [];
-      const pace = new BacklogPace();
+      const throttle = new BacklogThrottle();
       const results = Array.from({ length: count }, (_, nth) =>
-        pace.inTurn(
+        throttle.runThrottled(
           () =>
             new Promise<void>((resolve, reject) => {
               begun.push({ nth, end: (error) => (error ? reject(error) : resolve()) });
@@ -285,7 +285,7 @@ describe('BacklogPace', () => {
       return { results, begun, begunSoFar: () => begun.map(({ nth }) => nth) };
     }
 
-    it('one at a time, with a rest of 50 ms at most between them, however many wait', async () => {
+    it('one at a time, with a pause of 50 ms at most between them, however many wait', async () => {
       const { results, begun, begunSoFar } = setUp(5);
 
       for (let nth = 0; nth < 5; nth += 1) {
@@ -293,14 +293,14 @@ describe('BacklogPace', () => {
         expect(begunSoFar()).toEqual([0, 1, 2, 3, 4].slice(0, nth + 1));
         begun[nth]?.end();
         await results[nth];
-        await jest.advanceTimersByTimeAsync(LONGEST_REST_MS - 1);
+        await jest.advanceTimersByTimeAsync(MAX_PAUSE_MS - 1);
         expect(begunSoFar()).toHaveLength(nth + 1);
         await jest.advanceTimersByTimeAsync(1);
         expect(begunSoFar()).toHaveLength(Math.min(nth + 2, 5));
       }
     });
 
-    it('with a rest of twice the time that the write took', async () => {
+    it('with a pause of twice the time that the write took', async () => {
       const { begun, begunSoFar } = setUp(2);
 
       await jest.advanceTimersByTimeAsync(20);
@@ -315,15 +315,15 @@ describe('BacklogPace', () => {
     it('to the next one after half a second, when a write is blocked', async () => {
       const { begunSoFar } = setUp(3);
 
-      await jest.advanceTimersByTimeAsync(LONGEST_TURN_MS - 1);
+      await jest.advanceTimersByTimeAsync(MAX_TURN_MS - 1);
       expect(begunSoFar()).toEqual([0]);
       await jest.advanceTimersByTimeAsync(1);
       expect(begunSoFar()).toEqual([0, 1]);
-      await jest.advanceTimersByTimeAsync(LONGEST_TURN_MS);
+      await jest.advanceTimersByTimeAsync(MAX_TURN_MS);
       expect(begunSoFar()).toEqual([0, 1, 2]);
     });
 
-    it('to nobody later than after two seconds', async () => {
+    it('to every write after two seconds at most', async () => {
       const { begunSoFar } = setUp(8);
 
       await jest.advanceTimersByTimeAsync(2000);
@@ -331,12 +331,12 @@ describe('BacklogPace', () => {
       expect(begunSoFar()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
     });
 
-    it('also behind a failure, which its caller hears of at once', async () => {
+    it('also after a failure, which its caller gets at once', async () => {
       const { results, begun, begunSoFar } = setUp(2);
 
       await jest.advanceTimersByTimeAsync(20);
-      begun[0]?.end(new UnavailableError('away'));
-      await expect(results[0]).rejects.toThrow('away');
+      begun[0]?.end(new UnavailableError('down'));
+      await expect(results[0]).rejects.toThrow('down');
       await jest.advanceTimersByTimeAsync(40);
 
       expect(begunSoFar()).toEqual([0, 1]);

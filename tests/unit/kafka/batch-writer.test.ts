@@ -48,17 +48,29 @@ function setUp(count = 1) {
     },
   } as unknown as EachBatchPayload;
   const measurements = new RecordingMeasurements();
-  const pace = {
-    isYielding: false,
-    mustYield: () => pace.isYielding,
-    inTurn: (write: () => Promise<void>) => {
-      events.push('turn');
+  const throttle = {
+    isNeeded: false,
+    shouldThrottle: () => throttle.isNeeded,
+    runThrottled: (write: () => Promise<void>) => {
+      events.push('throttled');
       return write();
     },
   };
-  const deps = { writer: { write }, pace, liveness, measurements, log };
+  const deps = { writer: { write }, throttle, liveness, measurements, log };
   const batches = new BatchWriter(deps, stopping.signal);
-  return { pace, measurements, events, written, stopping, liveness, log, kafka, writer, payload, batches };
+  return {
+    throttle,
+    measurements,
+    events,
+    written,
+    stopping,
+    liveness,
+    log,
+    kafka,
+    writer,
+    payload,
+    batches,
+  };
 }
 
 const commitOf = (offset: string): string =>
@@ -70,7 +82,7 @@ describe('BatchWriter', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
 
-  it('commits the offset behind the last record, after the write', async () => {
+  it('commits the offset after the last record, after the write', async () => {
     const { batches, payload, events } = setUp(3);
 
     await batches.write(payload);
@@ -78,35 +90,35 @@ describe('BatchWriter', () => {
     expect(events).toEqual(['write 3 from 100', 'resolve 102', commitOf('103'), 'heartbeat']);
   });
 
-  it('writes a backlog in turns of 100 records, when it has to', async () => {
-    const { batches, pace, payload, events } = setUp(201);
-    pace.isYielding = true;
+  it('throttles a backlog, 100 records at a time, when it has to', async () => {
+    const { batches, throttle, payload, events } = setUp(201);
+    throttle.isNeeded = true;
 
     await batches.write(payload);
 
-    expect(events.filter((event) => /^(turn|write)/.test(event))).toEqual([
-      'turn',
+    expect(events.filter((event) => /^(throttled|write)/.test(event))).toEqual([
+      'throttled',
       'write 100 from 100',
-      'turn',
+      'throttled',
       'write 100 from 200',
-      'turn',
+      'throttled',
       'write 1 from 300',
     ]);
   });
 
-  it('writes a backlog in turns for three seconds, and what is left then as ever', async () => {
-    const { batches, pace, payload, writer, events } = setUp(801);
-    pace.isYielding = true;
+  it('throttles a backlog for three seconds, and not the rest of the fetch', async () => {
+    const { batches, throttle, payload, writer, events } = setUp(801);
+    throttle.isNeeded = true;
     writer.outcome = () => new Promise((resolve) => setTimeout(resolve, 1500));
 
     const done = batches.write(payload);
     await jest.advanceTimersByTimeAsync(10_000);
     await done;
 
-    expect(events.filter((event) => /^(turn|write)/.test(event))).toEqual([
-      'turn',
+    expect(events.filter((event) => /^(throttled|write)/.test(event))).toEqual([
+      'throttled',
       'write 100 from 100',
-      'turn',
+      'throttled',
       'write 100 from 200',
       'write 500 from 300',
       'write 101 from 800',
@@ -131,7 +143,7 @@ describe('BatchWriter', () => {
     ]);
   });
 
-  it('hands the records on with where they stood, and without headers as with none', async () => {
+  it('hands the records on with their place, and without headers as with none', async () => {
     const { batches, payload, written } = setUp();
     delete payload.batch.messages[0]?.headers;
 
@@ -145,7 +157,7 @@ describe('BatchWriter', () => {
     ['an outage', 'warn', away],
     ['a bug', 'error', () => Promise.reject(new TypeError('bug'))],
   ])(
-    'through %s: commits nothing, tries again with heartbeats and signs of life until it is written',
+    'through %s: commits nothing, retries with heartbeats and signs of life until it is written; all partitions wait',
     async (_what, level, outcome) => {
       const { batches, payload, writer, events, liveness, log } = setUp();
       writer.outcome = outcome;
@@ -159,7 +171,7 @@ describe('BatchWriter', () => {
       expect(beats).toBe((tries ?? 0) - 1);
       expect(events.filter(isCommit)).toEqual([]);
       expect(liveness.silenceMs).toBeLessThan(3100);
-      expect(batches.isWriting).toBe(true);
+      expect([batches.isWaiting(2), batches.isWaiting(0)]).toEqual([true, true]);
       writer.outcome = () => Promise.resolve();
       await jest.advanceTimersByTimeAsync(3000);
       await done;
@@ -167,12 +179,12 @@ describe('BatchWriter', () => {
       expect(events.filter(isCommit)).toEqual(['resolve 100', commitOf('101')]);
       expect(log.lines[0]).toMatchObject({
         level,
-        message: 'batch not written yet',
+        message: 'batch write failed, retrying',
         partition: 2,
         offset: '100',
         requestId: 'request-0',
       });
-      expect(batches.isWriting).toBe(false);
+      expect([batches.isWaiting(2), batches.isWaiting(0)]).toEqual([false, false]);
     },
   );
 
@@ -243,10 +255,10 @@ describe('BatchWriter', () => {
     await done;
 
     expect(events.filter(isCommit)).toEqual([]);
-    expect(batches.isWriting).toBe(false);
+    expect([batches.isWaiting(2), batches.isWaiting(0)]).toEqual([false, false]);
   });
 
-  it('sends heartbeats during a slow write, but not for ever during one that hangs', async () => {
+  it('sends heartbeats during a slow write, but not for ever during one that hangs; only its partition waits', async () => {
     const { batches, payload, writer, events } = setUp();
     writer.outcome = never;
     void batches.write(payload);
@@ -256,5 +268,6 @@ describe('BatchWriter', () => {
     await jest.advanceTimersByTimeAsync(300_000);
 
     expect(events.filter((event) => event === 'heartbeat')).toHaveLength(30);
+    expect([batches.isWaiting(2), batches.isWaiting(0)]).toEqual([true, false]);
   });
 });

@@ -1,19 +1,19 @@
-import type { PartitionProgress } from '../../../src/kafka/group-progress';
-import { GroupProgressMonitor } from '../../../src/kafka/consumer-lag';
+import { ConsumerLag, type PartitionLag } from '../../../src/kafka/consumer-lag';
 import { RecordingLogger } from '../../support/recording-logger';
 
-const READING: readonly PartitionProgress[] = [{ partition: 0, position: 5n, end: 7n }];
+const LAG: PartitionLag = { partition: 0, committed: 5n, logEnd: 7n };
 
 function setUp() {
-  const kafka = { isAway: false, questions: 0 };
-  const monitor = new GroupProgressMonitor({
-    ask: () => {
-      kafka.questions += 1;
-      return kafka.isAway ? Promise.reject(new Error('refused')) : Promise.resolve(READING);
+  const kafka = { isAvailable: true, requests: 0 };
+  const log = new RecordingLogger();
+  const lag = new ConsumerLag({
+    read: () => {
+      kafka.requests += 1;
+      return kafka.isAvailable ? Promise.resolve([LAG]) : Promise.reject(new Error('ECONNREFUSED'));
     },
-    log: new RecordingLogger(),
+    log,
   });
-  return { kafka, monitor };
+  return { kafka, lag, log };
 }
 
 const pass = (seconds: number): Promise<void> => jest.advanceTimersByTimeAsync(seconds * 1000);
@@ -21,62 +21,48 @@ const pass = (seconds: number): Promise<void> => jest.advanceTimersByTimeAsync(s
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());
 
-describe('GroupProgressMonitor', () => {
-  it('asks soon after the start, then every 15 s', async () => {
-    const { kafka, monitor } = setUp();
-    expect(monitor.latest).toEqual([]);
+describe('ConsumerLag', () => {
+  it('is read soon after the start, then every 10 s, and stays the same array in between', async () => {
+    const { kafka, lag } = setUp();
+    expect(lag.latest).toEqual([]);
 
-    monitor.start();
+    lag.start();
     await pass(1);
+    const first = lag.latest;
+    await pass(9);
+    const between = lag.latest;
+    await pass(50);
 
-    expect(monitor.latest).toEqual(READING);
-    await pass(60);
-    expect(kafka.questions).toBe(5);
+    expect(first).toEqual([LAG]);
+    expect(between).toBe(first);
+    expect(lag.latest).not.toBe(first);
+    expect(kafka.requests).toBe(6);
   });
 
-  it('leaves the asking to the watchdog of a consumer for as long as it does so', async () => {
-    const { kafka, monitor } = setUp();
-    monitor.start();
+  it('is unknown after a minute without a reading, which only the debug log mentions, and known again', async () => {
+    const { kafka, lag, log } = setUp();
+    lag.start();
     await pass(1);
 
-    for (let times = 0; times < 6; times += 1) {
-      await pass(10);
-      await monitor.read();
-    }
-    expect(kafka.questions).toBe(1 + 6);
-
-    await pass(15);
-    expect(kafka.questions).toBe(1 + 6 + 1);
-  });
-
-  it('knows nothing any more after a minute without an answer, asks ever less often, and recovers', async () => {
-    const { kafka, monitor } = setUp();
-    monitor.start();
-    await pass(1);
-
-    kafka.isAway = true;
+    kafka.isAvailable = false;
     await pass(59);
-    expect(monitor.latest).toEqual(READING);
+    expect(lag.latest).toEqual([LAG]);
     await pass(2);
-    expect(monitor.latest).toEqual([]);
+    expect(lag.latest).toEqual([]);
+    expect(new Set(log.lines.map(({ level }) => level))).toEqual(new Set(['debug']));
 
-    kafka.questions = 0;
-    await pass(600);
-    expect(kafka.questions).toBeGreaterThanOrEqual(9);
-    expect(kafka.questions).toBeLessThanOrEqual(20);
-
-    kafka.isAway = false;
-    await pass(61);
-    expect(monitor.latest).toEqual(READING);
+    kafka.isAvailable = true;
+    await pass(10);
+    expect(lag.latest).toEqual([LAG]);
   });
 
-  it('asks no more once it is stopped', async () => {
-    const { kafka, monitor } = setUp();
-    monitor.start();
+  it('is not read any more after a stop', async () => {
+    const { kafka, lag } = setUp();
+    lag.start();
 
-    monitor.stop();
+    lag.stop();
     await pass(300);
 
-    expect(kafka.questions).toBe(0);
+    expect(kafka.requests).toBe(0);
   });
 });

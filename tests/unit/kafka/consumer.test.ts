@@ -31,7 +31,7 @@ function setUp() {
   const kafkaStatus = { wasReached: true, isAway: false };
   const liveness = new Liveness(true);
   const log = new RecordingLogger();
-  const forget = jest.fn();
+  const reset = jest.fn();
   const consumer = new RegistrationConsumer({
     kafka,
     config: loadConfig({ KAFKA_TOPIC: 'topic' }).kafka,
@@ -39,16 +39,16 @@ function setUp() {
     liveness,
     measurements: new RecordingMeasurements(),
     log,
-    watchdog: {
+    stallDetector: {
       watch: (each, onStall, life) => {
         watched.push({ consumer: each, onStall, life });
         return Promise.resolve();
       },
     },
     writer: { write: () => Promise.resolve() },
-    pace: { mustYield: () => false, inTurn: (write) => write(), forget },
+    throttle: { shouldThrottle: () => false, runThrottled: (write) => write(), reset },
   });
-  return { consumer, consumers, watched, kafkaStatus, liveness, log, forget };
+  return { consumer, consumers, watched, kafkaStatus, liveness, log, reset };
 }
 
 const later = (ms = 10_000): Promise<void> => jest.advanceTimersByTimeAsync(ms);
@@ -68,32 +68,32 @@ describe('RegistrationConsumer', () => {
     expect(consumers.map(({ isConnected }) => isConnected)).toEqual([false, true]);
     expect(watched.map(({ life }) => life.aborted)).toEqual([true, false]);
     expect(log.lines).toEqual([
-      expect.objectContaining({ level: 'warn', message: 'consumer ended and will be rebuilt' }),
+      expect.objectContaining({ level: 'warn', message: 'consumer stopped, restarting' }),
     ]);
     await consumer.stop();
   });
 
-  it('tells the watchdog which partitions it was given', async () => {
+  it('tells the stall detector which partitions it was assigned', async () => {
     const { consumer, consumers, watched } = setUp();
     consumer.start();
     await later();
-    expect(watched[0]?.consumer).toMatchObject({ partitions: [], isWriting: false });
+    expect(watched[0]?.consumer.partitions).toEqual([]);
 
     consumers[0]?.emit('GROUP_JOIN', { payload: { memberAssignment: { topic: [1, 2] } } });
 
-    expect(watched[0]?.consumer).toMatchObject({ partitions: [1, 2] });
+    expect(watched[0]?.consumer.partitions).toEqual([1, 2]);
     await consumer.stop();
   });
 
-  it('lets the pace of backlogs forget at each change of partitions', async () => {
-    const { consumer, consumers, forget } = setUp();
+  it('resets the throttle at each change of partitions', async () => {
+    const { consumer, consumers, reset } = setUp();
     consumer.start();
     await later();
-    expect(forget).not.toHaveBeenCalled();
+    expect(reset).not.toHaveBeenCalled();
 
     consumers[0]?.emit('GROUP_JOIN', { payload: { memberAssignment: {} } });
 
-    expect(forget).toHaveBeenCalledTimes(1);
+    expect(reset).toHaveBeenCalledTimes(1);
     await consumer.stop();
   });
 
@@ -163,11 +163,11 @@ describe('RegistrationConsumer', () => {
     await setting.consumer.stop();
   });
 
-  it('is rebuilt ever later while it only joins, and soon again once it has fetched', async () => {
+  it('is rebuilt ever later while it gets nothing done, and soon again once it has done a batch', async () => {
     const { consumer, consumers } = setUp();
     consumer.start();
     await later();
-    /** How long it takes, in ms, until there is another one after this one crashed behind `event`. */
+    /** How long it takes, in ms, until there is another one after this one crashed after `event`. */
     async function untilNext(event: string): Promise<number> {
       const before = consumers.length;
       consumers.at(-1)?.emit(event, { payload: { memberAssignment: { topic: [0] } } });
@@ -179,8 +179,8 @@ describe('RegistrationConsumer', () => {
 
     for (let nth = 0; nth < 6; nth += 1) await untilNext('GROUP_JOIN');
 
-    expect(await untilNext('GROUP_JOIN')).toBeGreaterThanOrEqual(2500);
-    expect(await untilNext('FETCH')).toBeLessThan(300);
+    expect(await untilNext('FETCH')).toBeGreaterThanOrEqual(2500);
+    expect(await untilNext('END_BATCH_PROCESS')).toBeLessThan(300);
     await consumer.stop();
   });
 

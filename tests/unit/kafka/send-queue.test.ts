@@ -7,8 +7,8 @@ import { eventually } from '../../support/eventually';
 import { RecordingMeasurements } from '../../support/fakes';
 import { RecordingLogger } from '../../support/recording-logger';
 
-/** A sender whose every send waits to be confirmed or failed by the test. */
-class ScriptedSender {
+/** A producer whose every send waits to be confirmed or failed by the test. */
+class ScriptedProducer {
   readonly sends: { topic: string; keys: unknown[]; confirm: () => void; fail: () => void }[] = [];
 
   send(topic: string, messages: Message[]): Promise<void> {
@@ -20,12 +20,12 @@ class ScriptedSender {
 }
 
 function setUp(limits: Partial<SendQueueLimits> = {}) {
-  const sender = new ScriptedSender();
+  const producer = new ScriptedProducer();
   const log = new RecordingLogger();
   const measurements = new RecordingMeasurements();
   const queue = new SendQueue({
     topic: 'registrations',
-    sender,
+    producer,
     measurements,
     log,
     limits: { maxRecords: 10, maxBytes: 10_000, batchRecords: 5, batchBytes: 5000, ...limits },
@@ -34,11 +34,11 @@ function setUp(limits: Partial<SendQueueLimits> = {}) {
     queue.claim().publish(event, 'req-1');
   const nthSend = (n: number) =>
     eventually(() => {
-      const send = sender.sends[n - 1];
+      const send = producer.sends[n - 1];
       if (send === undefined) throw new Error(`no send ${n} yet`);
       return send;
     });
-  return { sender, log, measurements, queue, publish, nthSend };
+  return { producer, log, measurements, queue, publish, nthSend };
 }
 
 const keyOf = (event: RegistrationEvent): string => event.registration.email;
@@ -74,11 +74,11 @@ describe('SendQueue', () => {
   });
 
   it('keeps one send in flight; what comes meanwhile leaves together afterwards', async () => {
-    const { publish, nthSend, sender } = setUp();
+    const { publish, nthSend, producer } = setUp();
     const first = publish();
     const inFlight = await nthSend(1);
     const later = [publish(), publish()];
-    expect(sender.sends).toHaveLength(1);
+    expect(producer.sends).toHaveLength(1);
 
     inFlight.confirm();
     await first;
@@ -167,8 +167,8 @@ describe('SendQueue', () => {
     afterEach(() => jest.useRealTimers());
 
     it('gives up at its stop timeout and says how many records it lost', async () => {
-      const { queue, publish, sender } = setUp();
-      sender.send = () => Promise.reject(new UnavailableError('away'));
+      const { queue, publish, producer } = setUp();
+      producer.send = () => Promise.reject(new UnavailableError('away'));
       void publish();
 
       const stopped = expect(queue.stop()).rejects.toThrow('1 unconfirmed records were given up');

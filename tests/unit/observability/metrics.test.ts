@@ -3,11 +3,11 @@ import { Metrics, type Sources } from '../../../src/observability/metrics';
 
 const sources = {
   sendQueue: { depth: 7, oldestAgeMs: 1500 },
-  consumer: { oldestInHandAt: undefined as number | undefined },
-  groupProgress: {
+  consumer: { oldestInFlightAt: undefined as number | undefined },
+  consumerLag: {
     latest: [
-      { partition: 0, position: 10n, end: 10n },
-      { partition: 1, position: 10n, end: 42n },
+      { partition: 0, committed: 10n, logEnd: 10n },
+      { partition: 1, committed: 10n, logEnd: 42n },
     ],
   },
   liveness: { silenceMs: 250 },
@@ -74,7 +74,7 @@ describe('Metrics', () => {
 
   it('give the age of the oldest record that is not stored', async () => {
     const metrics = new Metrics('c0ffee');
-    metrics.watch({ ...sources, consumer: { oldestInHandAt: Date.now() - 60_000 } });
+    metrics.watch({ ...sources, consumer: { oldestInFlightAt: Date.now() - 60_000 } });
 
     const [line = ''] = await linesOf(metrics, 'registration_oldest_unstored_age_seconds');
 
@@ -97,12 +97,12 @@ describe('Metrics', () => {
   });
 
   it('give the lag and the offset by partition, and neither when they are not known', async () => {
-    const groupProgress = { latest: sources.groupProgress.latest };
+    const consumerLag = { latest: sources.consumerLag.latest };
     const metrics = new Metrics('c0ffee');
-    metrics.watch({ ...sources, groupProgress });
+    metrics.watch({ ...sources, consumerLag });
 
     const known = await linesOf(metrics, 'registration_consumer_');
-    groupProgress.latest = [];
+    consumerLag.latest = [];
     const unknown = await linesOf(metrics, 'registration_consumer_');
 
     const silence = 'registration_consumer_silence_seconds 0.25';
