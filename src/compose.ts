@@ -22,7 +22,6 @@ import { RedisPendingRegistrations } from './redis/redis-pending-registrations';
 import { createRedisRateLimitStore } from './redis/rate-limit-store';
 import { createApp } from './routes/app';
 import type { HttpLimits } from './http/limits';
-import type { RecordRequest } from './http/middleware/request-log';
 import { MetricsServer } from './http/metrics-server';
 import { HttpServer } from './http/server';
 import { Lifecycle } from './runtime/lifecycle';
@@ -142,7 +141,8 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
 
   const consumerLag = new ConsumerLag({ read: () => readConsumerLag(kafka, config.kafka), log });
   const liveness = new Liveness(config.consumerEnabled);
-  const throttle = new BacklogThrottle();
+  const shedder = new LoadShedder(log);
+  const throttle = new BacklogThrottle(shedder);
   const consumer = new RegistrationConsumer({
     kafka,
     config: config.kafka,
@@ -181,12 +181,7 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
 
   const lifecycle = new Lifecycle(log);
   const health = new HealthService({ dependencies: Object.values(status), lifecycle, liveness });
-  const shedder = new LoadShedder(log);
-  const recordRequest: RecordRequest = (method, route, status, seconds) => {
-    metrics.answered(method, route, status, seconds);
-    if (!route.startsWith('/api/health')) throttle.requested();
-    if (route === 'shed') throttle.refused();
-  };
+  const { recordRequest } = metrics;
   const app = createApp({
     config: config.http,
     health,

@@ -18,6 +18,12 @@ const MAX_PAUSE_MS = 50;
 const MAX_TURN_MS = 500;
 const MAX_WAIT_MS = 2000;
 
+/** When requests came last, health checks apart (performance.now()). */
+export interface RequestActivity {
+  readonly lastRequestAt: number;
+  readonly lastShedAt: number;
+}
+
 /** What one fetch found in a partition. */
 interface Fetched {
   /** The offset of the first record that it brought. */
@@ -39,7 +45,6 @@ interface Fetched {
  */
 export class BacklogThrottle {
   private readonly fetched = new Map<number, Fetched>();
-  private requestedAt = -Infinity;
   private bypassUntil = -Infinity;
   /** The share of the time in which throttled writes run; more where MAX_PAUSE_MS cuts the pause. */
   private dutyCycle = MIN_DUTY_CYCLE;
@@ -47,15 +52,7 @@ export class BacklogThrottle {
   private arrived = 0;
   private lastTurn: Promise<void> = Promise.resolve();
 
-  /** A request was answered; health checks do not count. */
-  requested(): void {
-    this.requestedAt = performance.now();
-  }
-
-  /** A request was shed. Accepted records go first: if they waited, more would be accepted than is written. */
-  refused(): void {
-    this.bypass();
-  }
+  constructor(private readonly requests: RequestActivity) {}
 
   /** Takes in what a fetch brought of one partition. Returns whether its writes have to be throttled. */
   shouldThrottle({
@@ -70,7 +67,8 @@ export class BacklogThrottle {
     if (before !== undefined) this.updateDutyCycle(before, first, end);
 
     const isBacklog = Number(messages.at(-1)?.offset) + 1 < end;
-    const isThrottled = isBacklog && at >= this.bypassUntil && at - this.requestedAt < RECENT_REQUEST_MS;
+    const isThrottled =
+      isBacklog && !this.isBypassed(at) && at - this.requests.lastRequestAt < RECENT_REQUEST_MS;
     this.fetched.set(partition, {
       first,
       end,
@@ -106,6 +104,11 @@ export class BacklogThrottle {
 
   private bypass(): void {
     this.bypassUntil = performance.now() + BYPASS_MS;
+  }
+
+  // While requests are shed, accepted records go first: if they waited, more would be accepted than is written.
+  private isBypassed(at: number): boolean {
+    return at < this.bypassUntil || at - this.requests.lastShedAt < BYPASS_MS;
   }
 
   /** Starts `write` when the previous turn is over. Settles as `write` does; the pause belongs to the turn. */

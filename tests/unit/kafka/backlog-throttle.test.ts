@@ -16,7 +16,7 @@ const fetched = (first: number, last: number, end: number, partition = 0) => ({
 });
 
 /** A partition with a backlog, of which each fetch comes when so many records were written and arrived since the one before. */
-function backlog(throttle: BacklogThrottle, partition = 0) {
+function backlog(throttle: TestedThrottle, partition = 0) {
   let [first, end] = [0, 1_000_000];
   const fetch = ({ written, arrived }: { written: number; arrived: number }): boolean => {
     first += written;
@@ -27,13 +27,28 @@ function backlog(throttle: BacklogThrottle, partition = 0) {
   return fetch;
 }
 
+/** A throttle that the test tells of requests. */
+class TestedThrottle extends BacklogThrottle {
+  constructor(private readonly activity = { lastRequestAt: -Infinity, lastShedAt: -Infinity }) {
+    super(activity);
+  }
+
+  requested(): void {
+    this.activity.lastRequestAt = performance.now();
+  }
+
+  shed(): void {
+    this.activity.lastShedAt = performance.now();
+  }
+}
+
 describe('BacklogThrottle', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
 
   describe('throttles a fetch', () => {
-    const requested = (): BacklogThrottle => {
-      const throttle = new BacklogThrottle();
+    const requested = (): TestedThrottle => {
+      const throttle = new TestedThrottle();
       throttle.requested();
       return throttle;
     };
@@ -53,7 +68,7 @@ describe('BacklogThrottle', () => {
       expect(throttle.shouldThrottle(fetched(0, 899, 9000))).toBe(true);
       jest.advanceTimersByTime(1);
       expect(throttle.shouldThrottle(fetched(900, 1799, 9000))).toBe(false);
-      expect(new BacklogThrottle().shouldThrottle(fetched(0, 899, 9000))).toBe(false);
+      expect(new TestedThrottle().shouldThrottle(fetched(0, 899, 9000))).toBe(false);
     });
 
     it('not, in no partition, for five seconds after the backlog hardly shrank without pauses', () => {
@@ -72,9 +87,9 @@ describe('BacklogThrottle', () => {
 
     it('not for five seconds after the last request that was shed', () => {
       const throttle = requested();
-      throttle.refused();
+      throttle.shed();
       jest.advanceTimersByTime(BYPASS_MS - 1);
-      throttle.refused();
+      throttle.shed();
 
       jest.advanceTimersByTime(BYPASS_MS - 1);
       throttle.requested();
@@ -86,7 +101,7 @@ describe('BacklogThrottle', () => {
 
   describe('pauses after a write', () => {
     /** How long the next write waits after one that took 10 ms. */
-    async function pauseAfter(throttle: BacklogThrottle): Promise<number> {
+    async function pauseAfter(throttle: TestedThrottle): Promise<number> {
       const begun: number[] = [];
       const write = (): Promise<void> => {
         begun.push(performance.now());
@@ -99,7 +114,7 @@ describe('BacklogThrottle', () => {
     }
 
     function setUp() {
-      const throttle = new BacklogThrottle();
+      const throttle = new TestedThrottle();
       throttle.requested();
       return { throttle, fetch: backlog(throttle), fetchOther: backlog(throttle, 1) };
     }
@@ -139,7 +154,7 @@ describe('BacklogThrottle', () => {
     });
 
     it('as before, whatever arrived since a fetch that was not throttled', async () => {
-      const [outage, silence] = [new BacklogThrottle(), new BacklogThrottle()];
+      const [outage, silence] = [new TestedThrottle(), new TestedThrottle()];
       outage.shouldThrottle(fetched(0, 9, 10));
       silence.shouldThrottle(fetched(0, 899, 9000));
 
@@ -211,7 +226,7 @@ describe('BacklogThrottle', () => {
 
     /** What a consumer with so many partitions makes of a backlog when so many records arrive a second. */
     async function consume(partitions: number, perSecond: number) {
-      const throttle = new BacklogThrottle();
+      const throttle = new TestedThrottle();
       const startedAt = performance.now();
       let [written, wasBypassed, isOver] = [0, false, false];
       const arrived = (): number => (perSecond * (performance.now() - startedAt)) / 1000;
@@ -273,7 +288,7 @@ describe('BacklogThrottle', () => {
     /** Writes that end when they are told to, each begun in a turn. */
     function setUp(count: number) {
       const begun: { nth: number; end: (error?: Error) => void }[] = [];
-      const throttle = new BacklogThrottle();
+      const throttle = new TestedThrottle();
       const results = Array.from({ length: count }, (_, nth) =>
         throttle.runThrottled(
           () =>

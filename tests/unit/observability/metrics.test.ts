@@ -84,10 +84,10 @@ describe('Metrics', () => {
   it('count requests by method, route and status, and bound the methods', async () => {
     const metrics = setUp();
 
-    metrics.answered('POST', '/api/users', 201, 0.02);
-    metrics.answered('PROPFIND', 'unmatched', 404, 0.001);
-    metrics.answered('BREW', 'unmatched', 404, 0.001);
-    metrics.answered('GET', '/api/users', 'aborted', 3);
+    metrics.recordRequest('POST', '/api/users', 201, 0.02);
+    metrics.recordRequest('PROPFIND', 'unmatched', 404, 0.001);
+    metrics.recordRequest('BREW', 'unmatched', 404, 0.001);
+    metrics.recordRequest('GET', '/api/users', 'aborted', 3);
 
     expect(await linesOf(metrics, 'http_request_duration_seconds_count')).toEqual([
       'http_request_duration_seconds_count{method="POST",route="/api/users",status="201"} 1',
