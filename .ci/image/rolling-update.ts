@@ -2,10 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Balancer } from '../../dev/faults/balancer';
 import { eventually } from '../../dev/faults/eventually';
 import { ask } from '../../dev/faults/http-client';
-import { inspected, readDeadLetters, readPendingEmails, readRows } from '../../dev/faults/inspect';
+import { inspected, readDeadLetters, readRows } from '../../dev/faults/inspect';
 import { findViolations } from '../../dev/faults/invariants';
 import { Journal } from '../../dev/faults/journal';
 import { Random } from '../../dev/faults/random';
+import { askAboutRows } from '../../dev/faults/stored-emails';
 import { Traffic } from '../../dev/faults/traffic';
 import { chooseFreePort } from '../../dev/local-stack/ports';
 import { lag } from '../../tests/support/kafka-tools';
@@ -56,7 +57,7 @@ export async function rollingUpdate(image: string, env: Env): Promise<Update> {
     }
     await sleep(steadySeconds * 1000);
     await traffic.pause(patienceSeconds * 1000);
-    problems.push(...(await judge(journal, env)));
+    problems.push(...(await judge(journal, env, pods)));
   } finally {
     balancer.stop();
     await Promise.all(all.map((pod) => pod.remove()));
@@ -86,17 +87,18 @@ async function takeAway(pod: Pod, pods: Pod[]): Promise<string[]> {
   return code === 0 ? [] : [`${pod.name} ended with ${code}: ${await pod.logs()}`];
 }
 
-async function judge(journal: Journal, env: Env): Promise<string[]> {
+async function judge(journal: Journal, env: Env, pods: readonly Pod[]): Promise<string[]> {
   const servers = inspected(env);
   await eventually('lag is 0', patienceSeconds, async () => (await lag(servers)) === 0);
+  const rows = await readRows(servers);
   const violations = findViolations({
     tolerates: [],
     isWithoutFault: false,
     journal,
     planted: { deadLetters: [], registrations: [] },
-    rows: await readRows(servers),
+    rows,
     deadLetters: await readDeadLetters(servers),
-    pendingEmails: await readPendingEmails(servers),
+    storedEmails: await askAboutRows(rows, pods),
     livenessFailures: [],
     recoveryFailures: journal.count(503) > 0 ? [`${journal.count(503)} requests were turned away`] : [],
   });

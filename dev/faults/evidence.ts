@@ -1,6 +1,7 @@
 import type { Registration } from '../../src/domain/registration';
 import type { Journal } from './journal';
 import type { Planted, Tolerance } from './scenario';
+import type { StoredEmail } from './stored-emails';
 
 export interface DeadLetterSeen {
   readonly email: string;
@@ -8,7 +9,7 @@ export interface DeadLetterSeen {
   readonly reason: string;
 }
 
-/** What a run left behind, collected when the pipeline had drained. */
+/** What is left after a run, collected when the pipeline had drained. */
 export interface Evidence {
   readonly tolerates: readonly Tolerance[];
   readonly isWithoutFault: boolean;
@@ -16,9 +17,9 @@ export interface Evidence {
   readonly planted: Planted;
   readonly rows: readonly (Registration & { readonly id: number })[];
   readonly deadLetters: readonly DeadLetterSeen[];
-  /** Reservations left in Redis. */
-  readonly pendingEmails: readonly string[];
-  /** One line for each probe of a running process that did not answer 200. */
+  /** What the service says about stored emails, with every server well. */
+  readonly storedEmails: readonly StoredEmail[];
+  /** One line for each liveness probe of a running process that failed. */
   readonly livenessFailures: readonly string[];
   /** One line for each promise about the recovery that was not kept: not ready again, not drained, memory. */
   readonly recoveryFailures: readonly string[];

@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http';
 
-/** What came back. Status 0: the connection was refused or cut, or the time was over; `error` says which. */
-export interface Answer {
+/** Status 0: the connection was refused or cut, or the time was over; `body` says which. */
+export interface HttpResponse {
   readonly status: number;
   readonly retryAfter: string | undefined;
   readonly body: string;
@@ -11,7 +11,7 @@ export interface Answer {
 const agent = new Agent({ keepAlive: true, maxSockets: Infinity });
 
 /** Sends one request and never rejects. */
-export function ask(url: string, timeoutMs: number, body?: unknown): Promise<Answer> {
+export function ask(url: string, timeoutMs: number, body?: unknown): Promise<HttpResponse> {
   const startedAt = performance.now();
   const json = body === undefined ? undefined : JSON.stringify(body);
   return new Promise((resolve) => {
@@ -23,12 +23,12 @@ export function ask(url: string, timeoutMs: number, body?: unknown): Promise<Ans
       headers: json === undefined ? {} : { 'Content-Type': 'application/json' },
       signal: AbortSignal.timeout(timeoutMs),
     };
-    const sent = request(url, options, (answer) => {
+    const sent = request(url, options, (response) => {
       let text = '';
-      answer.setEncoding('utf8');
-      answer.on('data', (part: string) => (text += part));
-      answer.on('end', () => end(answer.statusCode ?? 0, text, answer.headers['retry-after']));
-      answer.on('error', (error) => end(0, error.message));
+      response.setEncoding('utf8');
+      response.on('data', (part: string) => (text += part));
+      response.on('end', () => end(response.statusCode ?? 0, text, response.headers['retry-after']));
+      response.on('error', (error) => end(0, error.message));
     });
     sent.on('error', (error) => end(0, error.message));
     sent.end(json);

@@ -1,6 +1,7 @@
 import { isSameRegistration, type Registration } from '../../src/domain/registration';
 import type { Evidence } from './evidence';
 import type { Attempt } from './journal';
+import type { StatusAndBody } from './stored-emails';
 
 const longestAnswerMs = 10_000;
 const finalStatuses = [0, 201, 409, 503];
@@ -26,12 +27,13 @@ const checks: Readonly<Record<string, Check>> = {
   'no e-mail has two rows': doubledRows,
   'no row without a request': unaskedRows,
   'at most one payload of an e-mail gets 201': acceptedTwice,
-  'an e-mail that is "already registered" has a row': refusedButNotStored,
+  'an e-mail that is "already registered" has a row': rejectedButNotStored,
   'the only answers are 201, 409 and 503': otherAnswers,
   'each 503 has Retry-After': withoutRetryAfter,
   'connections are cut only when a process ends': cutConnections,
   'no answer is later than 10 s': lateAnswers,
-  'no reservation is left of an e-mail that has a row': leftReservations,
+  'a stored e-mail answers 409 "already registered" to every POST': storedButNotRejected,
+  'the status of a stored e-mail is "completed"': storedButNotCompleted,
   'the dead letters are exactly the bad records and the conflicts': otherDeadLetters,
   'liveness is 200 throughout': ({ livenessFailures }) => livenessFailures.map((detail) => ({ detail })),
   'all is well again after healing': ({ recoveryFailures }) => recoveryFailures.map((detail) => ({ detail })),
@@ -95,11 +97,11 @@ function* acceptedTwice(evidence: Evidence): Iterable<Finding> {
   }
 }
 
-function* refusedButNotStored({ journal, rows }: Evidence): Iterable<Finding> {
+function* rejectedButNotStored({ journal, rows }: Evidence): Iterable<Finding> {
   const stored = new Set(rows.map(({ email }) => email));
   for (const attempt of journal) {
     const { email } = attempt.registration;
-    if (attempt.error.includes('User already registered') && !stored.has(email)) yield found(attempt);
+    if (saysRegistered(attempt.error) && !stored.has(email)) yield found(attempt);
   }
 }
 
@@ -121,9 +123,18 @@ function* lateAnswers({ journal, tolerates }: Evidence): Iterable<Finding> {
   for (const attempt of journal) if (attempt.durationMs > longestAnswerMs) yield found(attempt);
 }
 
-function* leftReservations({ pendingEmails, rows }: Evidence): Iterable<Finding> {
-  const stored = new Set(rows.map(({ email }) => email));
-  for (const email of pendingEmails) if (stored.has(email)) yield { email, detail: 'stored and reserved' };
+function* storedButNotRejected({ storedEmails }: Evidence): Iterable<Finding> {
+  for (const { email, posts } of storedEmails) {
+    const wrong = posts.find((response) => response.status !== 409 || !saysRegistered(response.body));
+    if (wrong !== undefined) yield { email, detail: describe(wrong) };
+  }
+}
+
+function* storedButNotCompleted({ storedEmails }: Evidence): Iterable<Finding> {
+  for (const { email, status } of storedEmails) {
+    const isCompleted = status.status === 200 && status.body.includes('"status":"completed"');
+    if (!isCompleted) yield { email, detail: describe(status) };
+  }
 }
 
 function* otherDeadLetters({ deadLetters, planted, tolerates }: Evidence): Iterable<Finding> {
@@ -145,6 +156,14 @@ function* skippedIds({ isWithoutFault, rows }: Evidence): Iterable<Finding> {
     yield { detail: `id ${id} follows ${ids[index - 1] ?? 0}` };
     return;
   }
+}
+
+function saysRegistered(body: string): boolean {
+  return body.includes('User already registered');
+}
+
+function describe({ status, body }: StatusAndBody): string {
+  return `${status}: ${body}`;
 }
 
 function found({ registration, status, error, durationMs, sentAt }: Attempt): Finding {

@@ -43,6 +43,11 @@ export class Journal {
     return this.byEmail.get(email) ?? [];
   }
 
+  emailsSentBetween(from: Date, to: Date): Set<string> {
+    const sent = [...this].filter(({ sentAt }) => sentAt >= from && sentAt <= to);
+    return new Set(sent.map(({ registration }) => registration.email));
+  }
+
   *[Symbol.iterator](): IterableIterator<Attempt> {
     for (const attempts of this.byEmail.values()) yield* attempts;
   }

@@ -15,6 +15,7 @@ const columns = [
   'drainedMs',
   'rows',
   'deadLetters',
+  'asked',
 ];
 
 /** Where a scenario leaves its logs and its findings. */

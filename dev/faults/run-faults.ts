@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { LocalStackError } from '../local-stack/local-stack-error';
 import { onStopSignals } from '../stop-signals';
-import { runScenario } from './fault-run';
+import { runScenario } from './run-scenario';
 import { randomScenario } from './random-scenario';
 import type { Outcome } from './outcome';
 import { formatOutcome, formatTable, keepResults, keepViolations, showProgress } from './report';

@@ -31,6 +31,8 @@ export interface Stage {
   readonly untilWell: () => Promise<void>;
 }
 
+const defaultLimitSeconds = 180;
+
 /** One fault: how it is made, how it is healed, and what may come of it. */
 export interface Scenario extends BedNeeds {
   /** One line: what happens. */
@@ -42,4 +44,9 @@ export interface Scenario extends BedNeeds {
   readonly limitSeconds?: number;
   /** --random may choose it: it needs nothing special and leaves all as it was. */
   readonly isRepeatable?: boolean;
+}
+
+/** How long the fault of a scenario may last, in seconds. */
+export function faultLimitSeconds({ limitSeconds = defaultLimitSeconds }: Scenario): number {
+  return limitSeconds;
 }

@@ -1,6 +1,7 @@
 import type { Evidence } from '../../../dev/faults/evidence';
 import { findViolations } from '../../../dev/faults/invariants';
 import { Journal, type Attempt } from '../../../dev/faults/journal';
+import type { StoredEmail } from '../../../dev/faults/stored-emails';
 import type { Registration } from '../../../src/domain/registration';
 import { buildRegistration } from '../../support/builders';
 
@@ -20,6 +21,13 @@ function attempt(overrides: Partial<Attempt> = {}): Attempt {
   };
 }
 
+const registered = { status: 409, body: '{"success":false,"error":"User already registered"}' };
+const completed = { status: 200, body: '{"success":true,"data":{"email":"…","status":"completed"}}' };
+
+function storedEmail(overrides: Partial<StoredEmail> = {}): StoredEmail {
+  return { email: registration.email, posts: [registered, registered], status: completed, ...overrides };
+}
+
 /** A run in which one registration was accepted and stored; the overrides are what went differently. */
 function evidence(attempts: readonly Attempt[], overrides: Partial<Evidence> = {}): Evidence {
   const journal = new Journal();
@@ -31,7 +39,7 @@ function evidence(attempts: readonly Attempt[], overrides: Partial<Evidence> = {
     planted: { deadLetters: [], registrations: [] },
     rows: [{ ...registration, id: 1 }],
     deadLetters: [],
-    pendingEmails: [],
+    storedEmails: [storedEmail()],
     livenessFailures: [],
     recoveryFailures: [],
     ...overrides,
@@ -65,10 +73,28 @@ describe('findViolations', () => {
     ['each 503 has Retry-After', evidence([attempt(), attempt({ status: 503, hasRetryAfter: false })])],
     ['connections are cut only when a process ends', evidence([attempt(), attempt({ status: 0 })])],
     ['no answer is later than 10 s', evidence([attempt({ durationMs: 10_001 })])],
-    [
-      'no reservation is left of an e-mail that has a row',
-      evidence([attempt()], { pendingEmails: [registration.email] }),
-    ],
+    ...[
+      { status: 201, body: '{"success":true}' },
+      { status: 409, body: '{"success":false,"error":"Registration already in progress"}' },
+      { status: 503, body: '' },
+      { status: 0, body: 'connect ECONNREFUSED' },
+    ].flatMap((wrong): [string, Evidence][] =>
+      [
+        [wrong, registered],
+        [registered, wrong],
+      ].map((posts) => [
+        'a stored e-mail answers 409 "already registered" to every POST',
+        evidence([attempt()], { storedEmails: [storedEmail({ posts })] }),
+      ]),
+    ),
+    ...[
+      { status: 200, body: '{"success":true,"data":{"email":"…","status":"pending"}}' },
+      { status: 404, body: '{"success":false,"error":"User not found"}' },
+      { status: 503, body: '' },
+    ].map((status): [string, Evidence] => [
+      'the status of a stored e-mail is "completed"',
+      evidence([attempt()], { storedEmails: [storedEmail({ status })] }),
+    ]),
     [
       'the dead letters are exactly the bad records and the conflicts',
       evidence([attempt()], { deadLetters: [conflict] }),
