@@ -1,6 +1,6 @@
 import type { DevSettings } from './dev-settings';
 
-/** What `npm run dev` says when all runs: where everything is, and what to do next. */
+/** The last lines of `npm run dev`: the addresses, and what to do next. */
 export function announcement({ port, metricsPort }: Pick<DevSettings, 'port' | 'metricsPort'>): string {
   const api = `http://localhost:${port}/api`;
   return [

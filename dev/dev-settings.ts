@@ -6,12 +6,12 @@ import { LocalStackError } from './local-stack/local-stack-error';
 import { DataClaim } from './local-stack/data-claim';
 import { checkoutDir, localDir } from './local-stack/paths';
 
-/** What the environment and `.env` say about a run on this machine. */
+/** The settings of `npm run dev`, from the environment and `.env`. */
 export interface DevSettings {
   readonly port: number;
   readonly metricsPort: number;
   readonly database: string;
-  /** The servers of which neither says where they are. */
+  /** The servers without an address in either. */
   readonly missing: readonly ServiceName[];
 }
 
@@ -36,8 +36,8 @@ export function loadDevSettings(environment: NodeJS.ProcessEnv): DevSettings {
 }
 
 /**
- * The variables by which a program finds the servers that work on `dataDir` at the moment, as far as `env` does not say
- * what to use. None while there is no such run.
+ * The variables by which a program finds the servers that now run on `dataDir`, except those that `env` sets. None while
+ * there are no such servers.
  */
 export async function findDevServers(
   env: NodeJS.ProcessEnv,

@@ -9,9 +9,9 @@ import { startWatchedService, waitUntilReady } from './watched-service';
 
 const serviceStopTimeoutMs = 30_000;
 
-/** `npm run dev`: the servers that are not configured, and the service on them, until Ctrl-C. */
+/** `npm run dev`: starts the servers that are not configured, and the service on them, until Ctrl-C. */
 async function runDev(): Promise<void> {
-  // Until everything runs, the reaper is what stops the part that does.
+  // Until everything runs, the reaper stops what has been started.
   let stop = (): void => process.exit(0);
   let kill = (): void => process.exit(1);
   onStopSignals(
@@ -20,8 +20,8 @@ async function runDev(): Promise<void> {
   );
 
   const settings = loadDevSettings(process.env);
-  await refuseTakenPort('PORT', settings.port);
-  await refuseTakenPort('METRICS_PORT', settings.metricsPort);
+  await assertPortFree('PORT', settings.port);
+  await assertPortFree('METRICS_PORT', settings.metricsPort);
   const stack = await startServers(settings);
   const service = await startWatchedService({ ...process.env, ...stack.env });
   const stopping = new AbortController();
@@ -38,7 +38,7 @@ async function runDev(): Promise<void> {
   process.exit(stopping.signal.aborted ? 0 : code);
 }
 
-async function refuseTakenPort(variable: string, port: number): Promise<void> {
+async function assertPortFree(variable: string, port: number): Promise<void> {
   if (await isPortFree(port)) return;
   const otherPort = `${variable}=${port + 1} npm run dev`;
   throw new LocalStackError(

@@ -1,4 +1,4 @@
-/** One Ctrl-C can arrive several times at once: from the terminal, and again passed on by npm. */
+/** One Ctrl-C can arrive twice: from the terminal, and passed on by npm. */
 const sameKeystrokeMs = 500;
 
 /** Calls `first` at the first SIGINT or SIGTERM and `second` at the next one after it. */

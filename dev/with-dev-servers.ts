@@ -4,8 +4,8 @@ import { devDataDir, findDevServers } from './dev-settings';
 import { checkoutDir } from './local-stack/paths';
 
 /**
- * `tsx dev/with-dev-servers.ts <entry point> [arguments]`: runs a tool, which finds the servers of this checkout's
- * `npm run dev` in its environment as far as neither that nor `.env` names others.
+ * `tsx dev/with-dev-servers.ts <entry point> [arguments]`: runs a tool on the servers of this checkout's `npm run dev`,
+ * unless the environment or `.env` names others.
  */
 async function runWithDevServers(): Promise<void> {
   dotenv.config({ path: join(checkoutDir, '.env'), quiet: true });

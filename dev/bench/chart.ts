@@ -10,8 +10,8 @@ export interface Medians {
 const measures = [
   'POST requests/s',
   'rows/s, until the last one is stored',
-  'GET by e-mail, requests/s',
-  'GET by e-mail, not cached, requests/s',
+  'GET by email, requests/s',
+  'GET by email, not cached, requests/s',
   'GET list of 100, requests/s',
   'drain, rows/s',
 ];

@@ -5,7 +5,7 @@ import { sql, withRedis, type Env } from '../../tests/support/test-servers';
 import { checkoutDir } from '../local-stack/paths';
 import { findWrk } from './run-wrk';
 
-/** When, on what and with what it was measured. */
+/** Date, machine and versions of a run. */
 export async function describeCircumstances(servers: Env): Promise<Record<string, string | number>> {
   const [postgres] = await sql(servers, 'SHOW server_version');
   const redis = await withRedis(servers, (client) => client.info('server'));

@@ -40,7 +40,7 @@ export class Contender {
       DB_POOL_MAX: '20',
       NODE_ENV: 'production',
       RATE_LIMIT_MAX: '1000000000',
-      // As behind a proxy: one address may open any number of connections.
+      // As with a proxy in front: one address may open any number of connections.
       TRUST_PROXY: '1',
       METRICS_PORT: '0',
       PORT: port,
@@ -119,7 +119,7 @@ async function startProcess(
 ): Promise<{ running: OwnedProcess; seconds: number }> {
   const args = [...productionOptions, recipe.program];
   const command = { file: process.execPath, args, cwd: checkoutDir, env: { ...process.env, ...env } };
-  // Its log goes where production's goes: to a reader, here the one that forgets.
+  // The log goes to /dev/null: a pipe would need a reader, which takes CPU.
   const startedAt = performance.now();
   const running = await OwnedProcess.start(command, ['ignore', 'ignore', 'inherit']);
   await eventually(`${recipe.name} is ready`, startLimitSeconds, async () => {

@@ -1,4 +1,4 @@
-/** What is measured side by side. All have the same validation, headers, log line and limiter, and a pool of 20. */
+/** What is measured side by side. All have the same validation, headers, log line, limiter and a pool of 20. */
 export interface ContenderRecipe {
   readonly name: string;
   readonly title: string;

@@ -4,17 +4,17 @@ import { sampleRegistration } from './sample-registration';
 import { quantile } from './statistics';
 
 const tickMs = 1;
-/** Its own code is compiled meanwhile; cold, it would be most of the p99. */
+/** The sender's own code is compiled in this time; cold, it would be most of the p99. */
 const warmUpMs = 2000;
-const answerLimitMs = 10_000;
+const responseLimitMs = 10_000;
 
 /**
- * Sends request n at start + n / rate, and counts its time from then on: neither a slow answer nor a sender that is late
- * itself makes the load smaller or the times shorter.
+ * Sends request n at start + n / rate and measures from then on, so that neither a slow response nor a late sender makes
+ * the load smaller or the times shorter (no coordinated omission).
  */
 export async function sendPaced(options: PacedOptions): Promise<PacedResult> {
   const { url, seconds, connections, rate, emailPrefix } = options;
-  // In turn, so that none is idle for so long that the server closes it.
+  // In turn, so that no connection is idle until the server closes it.
   const sockets = { maxSockets: connections, maxFreeSockets: connections, scheduling: 'fifo' } as const;
   const agent = new Agent({ keepAlive: true, ...sockets });
   await openAll(agent, url, connections);
@@ -50,7 +50,7 @@ export async function sendPaced(options: PacedOptions): Promise<PacedResult> {
   return { accepted, ...toResult(goodMs, badMs) };
 }
 
-/** Connecting is no part of an answer. */
+/** Connecting is no part of a response time. */
 async function openAll(agent: Agent, url: string, connections: number): Promise<void> {
   const health = new URL('/api/health/ready', url).href;
   await Promise.all(Array.from({ length: connections }, () => ask(agent, health, 'GET')));
@@ -60,16 +60,16 @@ function post(agent: Agent, url: string, body: object): Promise<number> {
   return ask(agent, url, 'POST', JSON.stringify(body));
 }
 
-/** Resolves to the status when the whole answer is there; 0: the connection was refused or cut, or the time was over. */
+/** Resolves to the status of the whole response; 0: the connection was refused or cut, or the time was over. */
 function ask(agent: Agent, url: string, method: string, body?: string): Promise<number> {
   const headers = body !== undefined && {
     headers: { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
   };
   return new Promise((resolve) => {
-    const sent = request(url, { agent, method, timeout: answerLimitMs, ...headers }, (answer) => {
-      answer.resume();
-      answer.once('end', () => resolve(answer.statusCode ?? 0));
-      answer.once('error', () => resolve(0));
+    const sent = request(url, { agent, method, timeout: responseLimitMs, ...headers }, (response) => {
+      response.resume();
+      response.once('end', () => resolve(response.statusCode ?? 0));
+      response.once('error', () => resolve(0));
     });
     sent.once('timeout', () => sent.destroy());
     sent.on('error', () => resolve(0));
@@ -84,7 +84,6 @@ function toResult(goodMs: readonly number[], badMs: readonly number[]): Omit<Pac
     bad: badMs.length,
     p50Ms: quantile(allMs, 0.5),
     p99Ms: quantile(allMs, 0.99),
-    goodP50Ms: quantile(goodMs, 0.5),
     goodP99Ms: quantile(goodMs, 0.99),
   };
 }

@@ -5,7 +5,7 @@ import { drawChart } from './chart';
 import { contenders } from './contenders';
 import { median, spread } from './statistics';
 
-/** By measure: one value, or one of each round. */
+/** By measure: one value, or the values of several rounds. */
 export type Measured = Readonly<Record<string, number | number[]>>;
 
 /** Every value that was measured, by measure and contender. */
@@ -24,7 +24,7 @@ export class Results {
     return median(this.values.get(measure)?.get(contender) ?? []);
   }
 
-  /** A Markdown table of medians, with half the range of the rounds behind each. */
+  /** A Markdown table of medians, each with half the range of its rounds. */
   get table(): string {
     const head = ['measure', ...contenders.map(({ title }) => title)];
     const rows = [...this.values].map(([measure, byContender]) => [

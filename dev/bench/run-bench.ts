@@ -7,9 +7,9 @@ import { measureAll } from './measure-all';
 import { readPlan, UsageError } from './plan';
 import { Results } from './report';
 
-// As production would run it, not as tests do: room, and the JIT's last stage.
+// As in production, unlike in tests: heap, and the JIT's last stage.
 const kafkaJvm = ['-Xms512m', '-Xmx512m'];
-// Its documentation's advice is a quarter of the memory; the default, 128 MB, is less than one index of 5,000,000 rows.
+// PostgreSQL's documentation advises a quarter of the memory; the default, 128 MB, is less than one index of 5,000,000 rows.
 const postgresSettings = ['shared_buffers=1GB'];
 
 /** `npm run bench`. */
@@ -47,7 +47,7 @@ async function runBench(): Promise<void> {
 }
 
 runBench().catch((error: unknown) => {
-  const isForeseen = error instanceof UsageError || error instanceof LocalStackError;
-  console.error(isForeseen ? error.message : error);
+  const isExpected = error instanceof UsageError || error instanceof LocalStackError;
+  console.error(isExpected ? error.message : error);
   process.exit(error instanceof UsageError ? 2 : 1);
 });

@@ -3,23 +3,26 @@ import { promisify } from 'node:util';
 import type { LoadOptions, LoadResult, PacedOptions, PacedResult } from './load-options';
 import { findWrk, runWrk } from './run-wrk';
 
-/** Of all loads but that of too many clients. */
+/** Of every load but the flood. */
 export const connections = 64;
 
-/** Sends as much as is answered from a process of its own: wrk's if it is on the PATH, which takes less of the CPU, else autocannon's. */
+/** Sends as fast as responses come, from a process of its own: wrk's if it is on the PATH (it takes less CPU), else autocannon's. */
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const hasWrk = (await findWrk()) !== undefined;
   const result = await (hasWrk ? runWrk(options) : runScript<LoadResult>('autocannon-load.ts', options));
-  return answered(options, result);
+  return checked(options, result);
 }
 
 /** Sends POSTs at a rate, from a process of its own: neither wrk nor autocannon spreads requests over a second. */
 export async function runPacedLoad(options: PacedOptions): Promise<PacedResult> {
-  return answered(options, await runScript<PacedResult>('paced-load.ts', options));
+  return checked(options, await runScript<PacedResult>('paced-load.ts', options));
 }
 
-function answered<T extends { good: number }>(options: object, result: T): T {
-  if (result.good === 0) throw new Error(`nothing was answered: ${JSON.stringify({ options, result })}`);
+/** Says how many requests failed: the figures of such a round are not those of the others. */
+function checked<T extends { good: number; bad: number }>(options: object, result: T): T {
+  const { good, bad } = result;
+  if (good === 0) throw new Error(`no request got a 2xx: ${JSON.stringify({ options, result })}`);
+  if (bad > 0) console.log(`  ${bad} of ${good + bad} requests got no 2xx`);
   return result;
 }
 

@@ -11,7 +11,7 @@ const placeholder = '@@';
 /** The version of the wrk on the PATH; undefined when there is none. */
 export async function findWrk(): Promise<string | undefined> {
   try {
-    // It says its version, and what it wants, when it is asked wrongly.
+    // Exits with 1, after the version and its usage.
     await run('wrk', ['--version']);
     return 'wrk';
   } catch (error) {
@@ -20,7 +20,7 @@ export async function findWrk(): Promise<string | undefined> {
   }
 }
 
-/** Sends as many requests as are answered. wrk knows no rate. */
+/** Sends as fast as responses come: wrk knows no rate. */
 export async function runWrk(options: LoadOptions): Promise<LoadResult> {
   const { url, seconds, connections } = options;
   const flags = ['--threads', '1', '--connections', String(connections), '--duration', `${seconds}s`];
@@ -29,30 +29,30 @@ export async function runWrk(options: LoadOptions): Promise<LoadResult> {
   const report = stdout.trimEnd().split('\n').at(-1) ?? '';
   const {
     seconds: lasted,
-    answers,
-    refused,
-    lost,
+    responses,
+    non2xx,
+    failed,
     p50Ms,
     p99Ms,
   } = JSON.parse(report) as Record<string, number>;
   return {
-    requestsPerSecond: Number(answers) / Number(lasted),
+    requestsPerSecond: Number(responses) / Number(lasted),
     p50Ms: Number(p50Ms),
     p99Ms: Number(p99Ms),
-    good: Number(answers) - Number(refused),
-    bad: Number(refused) + Number(lost),
+    good: Number(responses) - Number(non2xx),
+    bad: Number(non2xx) + Number(failed),
   };
 }
 
 /**
- * What to send, then what stands before and behind the number of a request, then how many numbers there are and how to
- * go through them; or else the paths.
+ * The kind of requests, then the text before and after the number of a request, then how many numbers there are and how
+ * to go through them; or else the paths.
  */
 function scriptArguments({ url, emailPrefix, emails, paths }: LoadOptions): string[] {
   if (emailPrefix !== undefined) {
     const body = JSON.stringify(sampleRegistration(`${emailPrefix}-${placeholder}@example.com`));
-    const [before = '', behind = ''] = body.split(placeholder);
-    return ['post', before, behind];
+    const [before = '', after = ''] = body.split(placeholder);
+    return ['post', before, after];
   }
   if (emails !== undefined) {
     const numbers = [emails.count, randomInt(emails.count), stride].map(String);

@@ -1,6 +1,6 @@
 import type { Registration } from '../../src/domain/registration';
 
-/** What every measure registers; only the e-mail differs. */
+/** What every measure registers; only the email differs. */
 export function sampleRegistration(email: string): Registration {
   return {
     firstName: 'John',

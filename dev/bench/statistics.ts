@@ -1,4 +1,4 @@
-/** The middle one; the mean of the two in the middle of an even number. NaN when there is none, or one of them is. */
+/** The mean of the two in the middle for an even number of values. NaN without a value, or if one of them is NaN. */
 export function median(values: readonly number[]): number {
   if (values.some(Number.isNaN)) return NaN;
   const sorted = [...values].sort((a, b) => a - b);
@@ -12,7 +12,7 @@ export function spread(values: readonly number[]): number {
   return (Math.max(...values) - Math.min(...values)) / 2 / median(values);
 }
 
-/** How much y grows with each x: the slope of the line of least squares. NaN below two points. */
+/** Of the least-squares line. NaN below two points. */
 export function slope(points: readonly (readonly [x: number, y: number])[]): number {
   const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const meanX = mean(points.map(([x]) => x));

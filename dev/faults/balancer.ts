@@ -9,7 +9,7 @@ export interface Target {
   readonly url: string;
 }
 
-/** Sends each request to the next replica that says it is ready, as a load balancer would. */
+/** Chooses the next ready replica for each request, as a load balancer would. */
 export class Balancer {
   private readonly ready = new Set<Target>();
   private readonly drained = new Set<Target>();
@@ -27,7 +27,7 @@ export class Balancer {
     this.running = false;
   }
 
-  /** The next replica. While none is ready any of them has to do: clients do not stop asking. */
+  /** The next ready replica; while none is ready, any: clients do not stop sending. */
   next(): Target {
     const inRotation = this.replicas.filter((each) => this.ready.has(each) && !this.drained.has(each));
     const choice = inRotation.length > 0 ? inRotation : this.replicas;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const pollIntervalMs = 200;
 
-/** Resolves to the milliseconds it took until `isSo`; rejects, saying `what`, when `limitSeconds` are over. */
+/** Resolves to the milliseconds until `isSo`; rejects with `what` after `limitSeconds`. */
 export async function eventually(
   what: string,
   limitSeconds: number,

@@ -1,13 +1,13 @@
 import type { LocalServer } from '../local-stack/local-server';
 import type { TcpProxy } from './tcp-proxy';
 
-/** A real server with the proxies that lead to it: it can fail as a process, and its network can. */
+/** A real server with its proxies: the process can fail, and so can the network. */
 export class FaultyServer {
   readonly proxies: TcpProxy[] = [];
 
   constructor(readonly process: LocalServer) {}
 
-  /** A proxy whose network faults are those of this server from now on. */
+  /** From now on the network faults of this server are those of the proxy, too. */
   add(proxy: TcpProxy): void {
     this.proxies.push(proxy);
   }
@@ -24,11 +24,11 @@ export class FaultyServer {
     for (const proxy of this.proxies) proxy.halfOpen();
   }
 
-  dropAnswers(): void {
-    for (const proxy of this.proxies) proxy.dropAnswers();
+  dropResponses(): void {
+    for (const proxy of this.proxies) proxy.dropResponses();
   }
 
-  /** The network is as it should be again. */
+  /** Ends every network fault. */
   async heal(): Promise<void> {
     await Promise.all(this.proxies.map((proxy) => proxy.heal()));
   }

@@ -5,16 +5,16 @@ import { readAll } from '../../tests/support/kafka-tools';
 import { sql, type Env } from '../../tests/support/test-servers';
 import type { DeadLetterSeen } from './evidence';
 
-/** The service's names by default. */
+/** The service's defaults. */
 export const topic = 'user-registration';
 export const consumerGroup = 'user-registration-consumer';
 
-/** The servers' addresses with the names that the service uses by default. */
+/** The servers' addresses, with the service's default topic and group. */
 export function inspected(env: Env): Env {
   return { ...env, KAFKA_TOPIC: topic, KAFKA_GROUP_ID: consumerGroup };
 }
 
-/** Every row, as the registration that it stores. */
+/** Every row as a registration. */
 export async function readRows(env: Env): Promise<(Registration & { readonly id: number })[]> {
   const columns = 'id, first_name AS "firstName", last_name AS "lastName", email, gender, sex, occupation';
   return (await sql(env, `SELECT ${columns} FROM users`)) as unknown as (Registration & { id: number })[];
@@ -29,7 +29,7 @@ export async function readDeadLetters(env: Env): Promise<DeadLetterSeen[]> {
   }));
 }
 
-/** The e-mails that are reserved. */
+/** Every email with a reservation. */
 export async function readPendingEmails(env: Env): Promise<string[]> {
   const redis = new Redis(env['REDIS_URL'] ?? '');
   try {

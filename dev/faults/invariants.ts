@@ -3,10 +3,10 @@ import type { Evidence } from './evidence';
 import type { Attempt } from './journal';
 import type { StatusAndBody } from './stored-emails';
 
-const longestAnswerMs = 10_000;
+const maxResponseMs = 10_000;
 const finalStatuses = [0, 201, 409, 503];
 
-/** A promise that was not kept, and for whom. */
+/** A broken promise, and the emails concerned. */
 export interface Violation {
   readonly invariant: string;
   readonly count: number;
@@ -21,22 +21,23 @@ interface Finding {
 
 type Check = (evidence: Evidence) => Iterable<Finding>;
 
-/** Every promise that a run is held to, by the sentence that is shown when it is broken. */
+/** The check of every promise, by the sentence that is shown when it is broken. */
 const checks: Readonly<Record<string, Check>> = {
   'each 201 is exactly one row with that payload': acceptedButNotStored,
-  'no e-mail has two rows': doubledRows,
-  'no row without a request': unaskedRows,
-  'at most one payload of an e-mail gets 201': acceptedTwice,
-  'an e-mail that is "already registered" has a row': rejectedButNotStored,
-  'the only answers are 201, 409 and 503': otherAnswers,
+  'no email has two rows': doubledRows,
+  'no row without a request': unrequestedRows,
+  'at most one payload of an email gets 201': acceptedTwice,
+  'an email that is "already registered" has a row': rejectedButNotStored,
+  'the only responses are 201, 409 and 503': otherResponses,
   'each 503 has Retry-After': withoutRetryAfter,
   'connections are cut only when a process ends': cutConnections,
-  'no answer is later than 10 s': lateAnswers,
-  'a stored e-mail answers 409 "already registered" to every POST': storedButNotRejected,
-  'the status of a stored e-mail is "completed"': storedButNotCompleted,
+  'no response takes longer than 10 s': lateResponses,
+  'every POST of a stored email gets 409 "already registered"': storedButNotRejected,
+  'the status of a stored email is "completed"': storedButNotCompleted,
   'the dead letters are exactly the bad records and the conflicts': otherDeadLetters,
   'liveness is 200 throughout': ({ livenessFailures }) => livenessFailures.map((detail) => ({ detail })),
-  'all is well again after healing': ({ recoveryFailures }) => recoveryFailures.map((detail) => ({ detail })),
+  'all is well again after the fault': ({ recoveryFailures }) =>
+    recoveryFailures.map((detail) => ({ detail })),
   'no id is skipped in a run without a fault': skippedIds,
 };
 
@@ -67,8 +68,8 @@ function* acceptedButNotStored(evidence: Evidence): Iterable<Finding> {
 }
 
 function accepted({ journal, planted }: Evidence): Registration[] {
-  const answered = [...journal].filter(({ status }) => status === 201);
-  return [...answered.map(({ registration }) => registration), ...planted.registrations];
+  const created = [...journal].filter(({ status }) => status === 201);
+  return [...created.map(({ registration }) => registration), ...planted.registrations];
 }
 
 function* doubledRows({ rows }: Evidence): Iterable<Finding> {
@@ -79,11 +80,13 @@ function* doubledRows({ rows }: Evidence): Iterable<Finding> {
   }
 }
 
-function* unaskedRows({ rows, journal, planted }: Evidence): Iterable<Finding> {
+function* unrequestedRows({ rows, journal, planted }: Evidence): Iterable<Finding> {
   for (const row of rows) {
-    const asked = journal.attemptsFor(row.email).map(({ registration }) => registration);
-    const isAsked = [...asked, ...planted.registrations].some((each) => isSameRegistration(each, row));
-    if (!isAsked) yield { email: row.email, detail: `row ${row.id}` };
+    const requested = journal.attemptsFor(row.email).map(({ registration }) => registration);
+    const isRequested = [...requested, ...planted.registrations].some((each) =>
+      isSameRegistration(each, row),
+    );
+    if (!isRequested) yield { email: row.email, detail: `row ${row.id}` };
   }
 }
 
@@ -105,7 +108,7 @@ function* rejectedButNotStored({ journal, rows }: Evidence): Iterable<Finding> {
   }
 }
 
-function* otherAnswers({ journal }: Evidence): Iterable<Finding> {
+function* otherResponses({ journal }: Evidence): Iterable<Finding> {
   for (const attempt of journal) if (!finalStatuses.includes(attempt.status)) yield found(attempt);
 }
 
@@ -118,9 +121,9 @@ function* cutConnections({ journal, tolerates }: Evidence): Iterable<Finding> {
   for (const attempt of journal) if (attempt.status === 0) yield found(attempt);
 }
 
-function* lateAnswers({ journal, tolerates }: Evidence): Iterable<Finding> {
+function* lateResponses({ journal, tolerates }: Evidence): Iterable<Finding> {
   if (tolerates.includes('slow')) return;
-  for (const attempt of journal) if (attempt.durationMs > longestAnswerMs) yield found(attempt);
+  for (const attempt of journal) if (attempt.durationMs > maxResponseMs) yield found(attempt);
 }
 
 function* storedButNotRejected({ storedEmails }: Evidence): Iterable<Finding> {

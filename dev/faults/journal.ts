@@ -1,9 +1,9 @@
 import type { Registration } from '../../src/domain/registration';
 
-/** One POST and what came of it. */
+/** One POST and its outcome. */
 export interface Attempt {
   readonly registration: Registration;
-  /** 0: the connection was refused or cut, or nothing came within the client's own limit. */
+  /** 0: the connection was refused or cut, or the client's own timeout ended the request. */
   readonly status: number;
   readonly hasRetryAfter: boolean;
   /** The error's sentence, or what happened to the connection. */
@@ -12,7 +12,7 @@ export interface Attempt {
   readonly sentAt: Date;
 }
 
-/** Everything that clients asked and were answered, by e-mail. */
+/** Every request of the clients with its outcome, by email. */
 export class Journal {
   private readonly byEmail = new Map<string, Attempt[]>();
   private readonly counts = new Map<number, number>();
@@ -20,9 +20,9 @@ export class Journal {
 
   add(attempt: Attempt): void {
     const { email } = attempt.registration;
-    const before = this.byEmail.get(email);
-    if (before === undefined) this.byEmail.set(email, [attempt]);
-    else before.push(attempt);
+    const earlier = this.byEmail.get(email);
+    if (earlier === undefined) this.byEmail.set(email, [attempt]);
+    else earlier.push(attempt);
     this.counts.set(attempt.status, this.count(attempt.status) + 1);
     this.worst = Math.max(this.worst, attempt.durationMs);
   }

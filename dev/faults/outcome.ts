@@ -1,6 +1,6 @@
 import type { Violation } from './invariants';
 
-/** What came of one scenario. */
+/** The result of one scenario. */
 export interface Outcome {
   readonly scenario: string;
   readonly violations: readonly Violation[];

@@ -4,7 +4,7 @@ import { scenarios } from './scenarios/all';
 
 const spareSeconds = 300;
 
-/** Fault after fault on the same servers for `minutes`; the same seed gives the same sequence. */
+/** Random faults on the same servers for `minutes`; the same seed gives the same sequence. */
 export function randomScenario(minutes: number, seed: number): Scenario {
   const faults = scenarios.filter(({ isRepeatable }) => isRepeatable);
   return {

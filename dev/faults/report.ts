@@ -18,17 +18,17 @@ const columns = [
   'asked',
 ];
 
-/** Where a scenario leaves its logs and its findings. */
+/** The folder for a scenario's logs and violations. */
 export function folderOf(scenario: string): string {
   return join(localDir, 'faults', scenario);
 }
 
-/** One line that is rewritten in a terminal; elsewhere progress would only fill the log. */
+/** One line that is rewritten in a terminal; elsewhere nothing, since progress would only fill the log. */
 export function showProgress(line: string): void {
   if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${line}`);
 }
 
-/** Keeps every finding with the e-mails concerned; resolves to the file's path, or undefined when all is well. */
+/** Writes every violation with its emails to a file; resolves to its path, or undefined without violations. */
 export async function keepViolations({ scenario, violations }: Outcome): Promise<string | undefined> {
   if (violations.length === 0) return undefined;
   const path = join(folderOf(scenario), 'violations.json');
@@ -37,16 +37,16 @@ export async function keepViolations({ scenario, violations }: Outcome): Promise
   return path;
 }
 
-/** Keeps all results so far as JSON, also of a run that is ended before its table. */
+/** Writes all results so far as JSON, for a run that is interrupted. */
 export async function keepResults(outcomes: readonly Outcome[]): Promise<void> {
   await writeFile(join(localDir, 'faults', 'results.json'), JSON.stringify(outcomes, undefined, 2));
 }
 
-/** What came of one scenario: one line, and the broken promises below it. */
+/** One line, followed by the violations. */
 export function formatOutcome({ scenario, violations }: Outcome, kept: string | undefined): string {
   const verdict = violations.length === 0 ? 'ok' : 'BROKEN';
   const lines = violations.flatMap(({ invariant, count, details }) => [
-    `    ${count} x not so: ${invariant}`,
+    `    broken ${count} times: ${invariant}`,
     ...details.slice(0, shownDetails).map((detail) => `        ${detail}`),
   ]);
   const start = process.stdout.isTTY ? '\r\x1b[K' : '';

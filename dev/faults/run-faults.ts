@@ -12,7 +12,7 @@ const usage = `Usage: npm run faults -- [options]
   --list                     the scenarios, one a line
   --scenario NAME[,NAME...]  only these
   --random --minutes N       a random sequence of faults on one set of servers (--seed repeats it)
-  --seed S                   of everything that is random (1)
+  --seed S                   of the random numbers (1)
   --seconds N                load in each scenario (60)
   --rate N                   registrations a second (200)
   --json                     the results as JSON instead of a table`;
@@ -27,9 +27,9 @@ interface Options {
   readonly isJson: boolean;
 }
 
-/** `npm run faults`: breaks the service and what it depends on, and checks that its promise holds. */
+/** `npm run faults`: injects faults into the service and its servers, and checks that its promises hold. */
 async function runFaults(): Promise<void> {
-  // What this process started ends with it.
+  // The child processes end with this one.
   onStopSignals(
     () => process.exit(130),
     () => process.exit(130),
@@ -111,7 +111,7 @@ function named(names: readonly string[]): Scenario[] {
 }
 
 runFaults().catch((error: unknown) => {
-  const isForeseen = error instanceof UsageError || error instanceof LocalStackError;
-  console.error(isForeseen ? error.message : error);
+  const isExpected = error instanceof UsageError || error instanceof LocalStackError;
+  console.error(isExpected ? error.message : error);
   process.exit(error instanceof UsageError ? 2 : 1);
 });

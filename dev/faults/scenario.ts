@@ -4,28 +4,28 @@ import type { BedNeeds, TestBed } from './test-bed';
 import type { Traffic } from './traffic';
 
 /**
- * What a scenario may lead to that is a broken promise in any other:
- * - conflicts: an accepted registration may become a `conflict` dead letter (Redis lost data, or PostgreSQL was away)
+ * What a scenario may cause that is a broken promise in any other:
+ * - conflicts: an accepted registration may become a `conflict` dead letter (Redis lost data, or PostgreSQL was unavailable)
  * - cuts: connections may be refused or cut (a process of the service ends)
- * - slow: answers may take longer than ten seconds (the process itself stands still)
+ * - slow: responses may take longer than ten seconds (the process itself is blocked)
  */
 export type Tolerance = 'conflicts' | 'cuts' | 'slow';
 
-/** Records that a scenario put into the topic by hand. */
+/** Records that a scenario put into the topic itself. */
 export interface Planted {
-  /** The values of those that have to become dead letters. */
+  /** Their values have to become dead letters. */
   readonly deadLetters: string[];
-  /** Those that have to become rows. */
+  /** They have to become rows. */
   readonly registrations: Registration[];
 }
 
-/** What a scenario has to play with. */
+/** What a scenario acts on. */
 export interface Stage {
   readonly bed: TestBed;
   readonly balancer: Balancer;
   readonly traffic: Traffic;
   readonly planted: Planted;
-  /** Shows what happens now. */
+  /** Shows the current step. */
   readonly announce: (what: string) => void;
   /** Resolves when every replica that runs is ready and healthy; rejects after 15 s. */
   readonly untilWell: () => Promise<void>;
@@ -33,16 +33,16 @@ export interface Stage {
 
 const defaultLimitSeconds = 180;
 
-/** One fault: how it is made, how it is healed, and what may come of it. */
+/** One fault: how it is injected and healed, and what it may cause. */
 export interface Scenario extends BedNeeds {
   /** One line: what happens. */
   readonly title: string;
   readonly tolerates: readonly Tolerance[];
-  /** Makes the fault under load, holds it and heals it; resolves when all is as it should be again. */
+  /** Injects the fault under load, holds it and heals it. */
   readonly run: (stage: Stage) => Promise<void>;
-  /** How long run() may take; three minutes unless it says so. */
+  /** Limit of run(): three minutes by default. */
   readonly limitSeconds?: number;
-  /** --random may choose it: it needs nothing special and leaves all as it was. */
+  /** --random may choose it: it has no special needs and undoes what it does. */
   readonly isRepeatable?: boolean;
 }
 

@@ -13,7 +13,7 @@ const liveTimeoutMs = 3000;
 const startTimeoutMs = 30_000;
 const stopTimeoutMs = 40_000;
 
-// What happens to it on demand: SIGUSR2 blocks its event loop for ten seconds, SIGWINCH collects its garbage.
+// On demand: SIGUSR2 blocks its event loop for ten seconds, SIGWINCH collects its garbage.
 const onSignals = `
   process.on('SIGUSR2', () => { const end = Date.now() + 10000; while (Date.now() < end); });
   process.on('SIGWINCH', () => gc());`;
@@ -23,17 +23,17 @@ export interface ReplicaOptions {
   readonly name: string;
   readonly port: number;
   readonly env: NodeJS.ProcessEnv;
-  /** Takes what the service prints. */
+  /** The file for the service's output. */
   readonly log: string;
   readonly nodeOptions: readonly string[];
-  /** In front of its servers, for it alone. */
+  /** Of this replica alone. */
   readonly postgres: TcpProxy;
   readonly redis: TcpProxy;
 }
 
-/** One process of the built service, whose liveness is watched from the outside while it is meant to run. */
+/** One process of the built service. Its liveness is probed from outside while it is supposed to run. */
 export class ServiceReplica {
-  /** When /live did not answer 200 although the process ran. */
+  /** Failed liveness probes of the running process. */
   readonly livenessFailures: string[] = [];
   private process: OwnedProcess | undefined;
   private isWatched = false;
@@ -65,7 +65,7 @@ export class ServiceReplica {
     return this.process?.pid;
   }
 
-  /** The exit code of the process that runs now. */
+  /** The exit code of the current process. */
   get exited(): Promise<number> {
     return this.process?.exited ?? Promise.resolve(0);
   }
@@ -107,7 +107,7 @@ export class ServiceReplica {
     if (this.pid !== undefined) process.kill(this.pid, 'SIGSTOP');
   }
 
-  /** Blocks the event loop for ten seconds; its liveness is not watched meanwhile. */
+  /** Blocks the event loop for ten seconds, without liveness probes. */
   async blockEventLoop(): Promise<void> {
     const { pid } = this;
     if (pid === undefined) return;
@@ -117,7 +117,7 @@ export class ServiceReplica {
     this.isWatched = true;
   }
 
-  /** Resident memory in bytes, after a garbage collection: how much is garbage at a moment says nothing. */
+  /** Resident memory in bytes after a garbage collection, since the amount of garbage varies. */
   async rssBytes(): Promise<number> {
     if (this.pid === undefined) return 0;
     process.kill(this.pid, 'SIGWINCH');

@@ -4,21 +4,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { resetSocket } from '../../src/http/connections';
 import { chooseFreePort } from '../local-stack/ports';
 
-/** Where bytes come from: the client asks, the server answers. */
-export type Direction = 'request' | 'answer';
+export type Direction = 'request' | 'response';
 
-/** Sees every packet on its way. False drops it; a connection that lost a packet is cut by heal(). */
+/** Called with every packet. False drops it; heal() cuts a connection that lost a packet. */
 export type Filter = (packet: Buffer, direction: Direction) => boolean;
 
 interface Link {
   readonly client: Socket;
   readonly server: Socket;
-  /** Nothing passes any more, in either direction, and neither side is told. */
+  /** No packet passes any more, in either direction, and the connection stays open. */
   silent: boolean;
   hasLost: boolean;
 }
 
-/** A TCP proxy in front of one server, which can do to the connections what networks do. */
+/** A TCP proxy in front of one server that can imitate the faults of a network. */
 export class TcpProxy {
   readonly host = '127.0.0.1';
   private readonly links = new Set<Link>();
@@ -41,7 +40,7 @@ export class TcpProxy {
     return proxy;
   }
 
-  /** Cuts every connection and refuses new ones. */
+  /** Resets every connection and refuses new ones. */
   async refuse(): Promise<void> {
     const { listener } = this;
     this.listener = undefined;
@@ -51,18 +50,18 @@ export class TcpProxy {
     await once(listener, 'close');
   }
 
-  /** Every packet is late by `delayMs`, in each direction. */
+  /** Delays every packet in both directions. */
   slow(delayMs: number): void {
     this.delayMs = delayMs;
   }
 
-  /** The connections of this moment carry nothing any more and stay open; new ones work. */
+  /** The present connections stay open and carry nothing any more; new ones work. */
   halfOpen(): void {
     for (const link of this.links) link.silent = true;
   }
 
-  /** Requests get through; answers do not. */
-  dropAnswers(): void {
+  /** Requests get through, responses are lost. */
+  dropResponses(): void {
     this.intercept((_packet, direction) => direction === 'request');
   }
 
@@ -70,7 +69,7 @@ export class TcpProxy {
     this.filter = filter;
   }
 
-  /** All passes again; connections that lost something are cut. */
+  /** Ends every fault; connections that lost a packet are reset. */
   async heal(): Promise<void> {
     this.delayMs = 0;
     this.filter = undefined;
@@ -94,18 +93,18 @@ export class TcpProxy {
     for (const socket of [client, server]) {
       socket.setNoDelay(true);
       socket.unref();
-      // Each end hears of the other's end: by 'close' below, which follows every error.
+      // 'close' below follows every error and ends the other side.
       socket.on('error', () => undefined);
     }
     this.carry(link, client, server, 'request');
-    this.carry(link, server, client, 'answer');
+    this.carry(link, server, client, 'response');
   }
 
   private carry(link: Link, from: Socket, to: Socket, direction: Direction): void {
-    let before = Promise.resolve();
+    let previous = Promise.resolve();
     const inOrder = (then: () => void): void => {
       const due = this.delayMs > 0 ? sleep(this.delayMs) : Promise.resolve();
-      before = before.then(() => due).then(then);
+      previous = previous.then(() => due).then(then);
     };
     from.on('data', (packet: Buffer) => {
       if (link.silent) return;

@@ -14,35 +14,35 @@ const serviceEnv = {
   NODE_ENV: 'production',
   METRICS_PORT: '0',
   RATE_LIMIT_MAX: '1000000000',
-  // As behind a proxy: one address may open any number of connections.
+  // As with a proxy in front: one address may open any number of connections.
   TRUST_PROXY: '1',
 } as const;
 
-/** What a scenario needs of the place that it plays in. */
+/** What a scenario needs of its test bed. */
 export interface BedNeeds {
   readonly name: string;
-  /** This server cannot be reached until the scenario heals it. */
+  /** This server is unreachable until the scenario heals it. */
   readonly startsWithout?: ServiceName;
-  /** Kafka is a cluster of three nodes, not one node behind a proxy. */
+  /** Kafka is a cluster of three nodes without proxies, not one node with a proxy. */
   readonly isOnCluster?: boolean;
-  /** Of the service. */
+  /** Variables of the service. */
   readonly env?: Readonly<Record<string, string>>;
   readonly nodeOptions?: readonly string[];
   /**
-   * Redis without its proxy. That stands in the process that sends the requests: many of them, and their retries, let it
-   * stand still for longer than a request waits for Redis (200 ms), which would count as Redis being away.
+   * Redis without its proxy. The proxy is part of the process that sends the requests: many of them, with their retries,
+   * block it for longer than a request waits for Redis, which would count as Redis being unavailable.
    */
   readonly reachesRedisDirectly?: boolean;
 }
 
-/** Where one scenario plays: real servers behind proxies, and replicas of the service on them. */
+/** Real servers with proxies in front of them, and replicas of the service, for one scenario. */
 export class TestBed {
   readonly replicas: ServiceReplica[] = [];
 
   private constructor(
     private readonly needs: BedNeeds,
     private readonly place: { readonly logs: string; readonly data: string },
-    /** The servers' own addresses, past the proxies. */
+    /** The servers' own addresses, without the proxies. */
     readonly env: Env,
     private readonly servers: Readonly<Partial<Record<ServiceName, FaultyServer>>>,
     readonly cluster: KafkaCluster | undefined,
@@ -106,18 +106,18 @@ export class TestBed {
       nodeOptions: this.needs.nodeOptions ?? [],
       postgres,
       redis,
-      env: this.envBehind(postgres, redis),
+      env: this.envWithProxies(postgres, redis),
     });
     this.replicas.push(replica);
     return replica;
   }
 
-  /** Lets time pass, in seconds. */
+  /** Waits. */
   async hold(seconds: number): Promise<void> {
     await sleep(seconds * 1000);
   }
 
-  /** Ends what a scenario that failed half-way has left of its fault. */
+  /** Ends every fault, also of a scenario that failed half-way. */
   async heal(): Promise<void> {
     for (const server of Object.values(this.servers)) {
       if (server.process.isRunning) await server.process.thaw();
@@ -150,7 +150,7 @@ export class TestBed {
     if (this.needs.startsWithout === name) await this.server(name).refuse();
   }
 
-  private envBehind(postgres: TcpProxy, redis: TcpProxy): NodeJS.ProcessEnv {
+  private envWithProxies(postgres: TcpProxy, redis: TcpProxy): NodeJS.ProcessEnv {
     const { PATH, HOME } = process.env;
     const kafka = this.servers.kafka?.proxies[0];
     return {

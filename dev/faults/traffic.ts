@@ -9,7 +9,7 @@ const tickMs = 10;
 const clientTimeoutMs = 20_000;
 const retryPauseMs = { min: 300, max: 5000 };
 
-// Of every 100 registrations: new e-mails, the same fields again, other fields for a known e-mail.
+// Of 100 registrations; the rest has other fields for a known email.
 const mix = { unique: 70, duplicate: 15 } as const;
 
 export interface TrafficDeps {
@@ -19,9 +19,9 @@ export interface TrafficDeps {
   readonly perSecond: number;
 }
 
-/** Front ends: register at a steady rate, repeat what was not answered for good, half of it with other fields. */
+/** Front ends that register at a steady rate and retry after 503 or a cut connection, half of the time with other fields. */
 export class Traffic {
-  /** Registrations that were begun, each with all its repeats counted once. */
+  /** Registrations so far; the retries of one do not count. */
   started = 0;
   private readonly known: Registration[] = [];
   private readonly open = new Set<Promise<void>>();
@@ -30,18 +30,18 @@ export class Traffic {
 
   constructor(private readonly deps: TrafficDeps) {}
 
-  /** Begins, or goes on after pause(). */
+  /** Starts, or resumes after pause(). */
   start(perSecond = this.deps.perSecond): void {
     clearInterval(this.timer);
     const startedAt = performance.now();
     let sent = 0;
     this.timer = setInterval(() => {
       const due = Math.floor(((performance.now() - startedAt) / 1000) * perSecond);
-      for (; sent < due; sent += 1) this.begin();
+      for (; sent < due; sent += 1) this.startOne();
     }, tickMs);
   }
 
-  /** Begins nothing new; resolves when all that was begun is answered, or given up after `patienceMs`. */
+  /** Starts no more registrations; resolves when all have a final response, or are given up after `patienceMs`. */
   async pause(patienceMs: number): Promise<void> {
     clearInterval(this.timer);
     this.givesUpAt = performance.now() + patienceMs;
@@ -53,9 +53,9 @@ export class Traffic {
     return this.open.size;
   }
 
-  private begin(): void {
+  private startOne(): void {
     this.started += 1;
-    const work = this.registerUntilAnswered(this.nextRegistration()).finally(() => this.open.delete(work));
+    const work = this.registerWithRetries(this.nextRegistration()).finally(() => this.open.delete(work));
     this.open.add(work);
   }
 
@@ -71,7 +71,7 @@ export class Traffic {
     return kind <= mix.unique + mix.duplicate ? known : withOtherFields(known, random);
   }
 
-  private async registerUntilAnswered(first: Registration): Promise<void> {
+  private async registerWithRetries(first: Registration): Promise<void> {
     const { random } = this.deps;
     let registration = first;
     let pauseMs = retryPauseMs.min;
@@ -88,16 +88,16 @@ export class Traffic {
   private async register(registration: Registration): Promise<number> {
     const { balancer, journal } = this.deps;
     const sentAt = new Date();
-    const answer = await ask(`${balancer.next().url}/api/users`, clientTimeoutMs, registration);
+    const response = await ask(`${balancer.next().url}/api/users`, clientTimeoutMs, registration);
     journal.add({
       registration,
-      status: answer.status,
-      hasRetryAfter: answer.retryAfter !== undefined,
-      error: answer.status === 201 ? '' : answer.body,
-      durationMs: answer.durationMs,
+      status: response.status,
+      hasRetryAfter: response.retryAfter !== undefined,
+      error: response.status === 201 ? '' : response.body,
+      durationMs: response.durationMs,
       sentAt,
     });
-    return answer.status;
+    return response.status;
   }
 }
 

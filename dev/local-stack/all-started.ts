@@ -1,6 +1,6 @@
 import type { LocalServer } from './local-server';
 
-/** Waits for servers that start side by side; if one fails, the others are killed and its error is the answer. */
+/** Waits for servers that start in parallel; if one fails, kills the others and rejects with its error. */
 export async function allStarted(starts: readonly Promise<LocalServer>[]): Promise<readonly LocalServer[]> {
   const results = await Promise.allSettled(starts);
   const started = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));

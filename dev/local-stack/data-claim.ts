@@ -6,7 +6,7 @@ import { commandOf, stopTree } from './process-tree';
 
 const stopTimeoutMs = 15_000;
 
-/** A server that works on a data folder. */
+/** A server that uses a data folder. */
 export interface ClaimedServer {
   readonly pid: number;
   /** The environment variables by which the service finds it. */
@@ -19,7 +19,7 @@ interface Claim {
   readonly servers: readonly ClaimedServer[];
 }
 
-/** Says in the data folder who uses it, so that two runs never share it and a crashed one's servers are found. */
+/** A lock file in the data folder: two runs never share it, and the servers of a crashed run are found. */
 export class DataClaim {
   readonly #servers: ClaimedServer[] = [];
 
@@ -28,7 +28,7 @@ export class DataClaim {
     private readonly ownerCommand: string,
   ) {}
 
-  /** Stops the servers that a crashed run left; rejects while another run goes on. */
+  /** Stops the servers that a crashed run left running; rejects while another run is active. */
   static async take(dataDir: string): Promise<DataClaim> {
     await mkdir(dataDir, { recursive: true });
     const path = pathIn(dataDir);
@@ -40,7 +40,7 @@ export class DataClaim {
     return claim;
   }
 
-  /** The servers of the run that goes on in the data folder; none when there is no run. */
+  /** The servers of the active run; none without one. */
   static async serversIn(dataDir: string): Promise<readonly ClaimedServer[]> {
     const claim = await readClaim(pathIn(dataDir));
     return claim !== undefined && (await isHeld(claim)) ? claim.servers : [];

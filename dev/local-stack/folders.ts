@@ -10,7 +10,7 @@ export interface ThrowAwayFolder {
   remove(): Promise<void>;
 }
 
-/** Makes an empty folder in the system's temporary folder; it goes with remove(), at the latest with this process. */
+/** Makes an empty temporary folder, which is removed by remove(), at the latest when this process ends. */
 export async function createThrowAwayFolder(
   prefix = join(tmpdir(), 'local-stack-'),
 ): Promise<ThrowAwayFolder> {
@@ -24,8 +24,8 @@ export async function createThrowAwayFolder(
 }
 
 /**
- * Fills a folder unless it exists. It appears under its name only when complete, so an interruption half-way leaves
- * nothing broken, and of several processes that fill it at once the first to finish wins.
+ * Fills a folder unless it exists. It gets its name only when complete, so an interruption half-way does no harm, and of
+ * several processes that fill it at once the first to finish wins.
  */
 export async function createFolderOnce(path: string, fill: (draft: string) => Promise<void>): Promise<void> {
   if (existsSync(path)) return;

@@ -8,7 +8,7 @@ type Guarded = `process ${number}` | `folder ${string}`;
 const guarded = new Set<Guarded>();
 let reaper: ChildProcess | undefined;
 
-/** From now on the process is stopped, or the folder removed, when this process ends in whatever way. */
+/** From now on the process is stopped, or the folder removed, however this process ends. */
 export function guard(item: Guarded): void {
   guarded.add(item);
   reaper ??= startReaper();
@@ -24,7 +24,7 @@ export function release(item: Guarded): void {
   reaper = undefined;
 }
 
-/** Detached, so that Ctrl-C and a killed process group miss it; unreferenced, so that it keeps nobody alive. */
+/** Detached, so that Ctrl-C and a killed process group miss it; unreferenced, so that it keeps no process alive. */
 function startReaper(): ChildProcess {
   const child = spawn(process.execPath, ['--require', 'tsx/cjs', join(__dirname, 'reaper.ts')], {
     cwd: checkoutDir,
@@ -33,6 +33,6 @@ function startReaper(): ChildProcess {
   });
   child.unref();
   if (child.stdin instanceof Socket) child.stdin.unref();
-  child.stdin.on('error', () => undefined); // Its reader was killed: there is nobody left to tell.
+  child.stdin.on('error', () => undefined); // The reaper was killed.
   return child;
 }

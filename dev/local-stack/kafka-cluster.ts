@@ -23,7 +23,7 @@ export interface KafkaCluster {
   kill(): Promise<void>;
 }
 
-/** Resolves when all nodes serve clients; if one fails, the others are killed and its error is the answer. */
+/** Resolves when all nodes serve clients; if one fails, kills the others and rejects with its error. */
 export async function startKafkaCluster(options: KafkaClusterOptions): Promise<KafkaCluster> {
   const nodes = await onFreePorts(options.nodes, (ports) => startNodes(ports, options));
   return {
@@ -38,7 +38,7 @@ export async function startKafkaCluster(options: KafkaClusterOptions): Promise<K
   };
 }
 
-/** Side by side: none of them serves before a majority has elected a controller. */
+/** In parallel: none of them serves before a majority has elected a controller. */
 function startNodes(
   clusterPorts: readonly number[],
   { durable = false, ...options }: KafkaClusterOptions,

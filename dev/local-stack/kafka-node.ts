@@ -16,16 +16,16 @@ const logging = ['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-Dlog4j2.Stat
 export interface KafkaNodeOptions {
   /** Holds a folder and a log of each node's name. */
   readonly dataDir: string;
-  /** False ends it without a goodbye, which saves two seconds; a restart finds the data all the same. */
+  /** False ends it by SIGKILL, which saves two seconds; a restart finds the data all the same. */
   readonly durable: boolean;
-  /** Instead of the default ones, which favour a quick start and little memory over throughput. */
+  /** In place of the defaults, which favour a quick start and little memory over throughput. */
   readonly jvmOptions?: readonly string[];
   /** Users that prove their password by SCRAM, such as `SCRAM-SHA-512=[name=app,password=secret]`. */
   readonly scramUsers?: readonly string[];
   readonly report: (line: string) => void;
 }
 
-/** Readies a node that is broker and controller for its start; the first time in a data folder it formats it. */
+/** Prepares the start of a node that is broker and controller; formats its data folder the first time. */
 export async function prepareKafkaNode(
   name: string,
   place: KafkaPlace,

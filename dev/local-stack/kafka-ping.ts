@@ -10,7 +10,7 @@ export async function pingKafka(port: number, nodeId: number): Promise<void> {
   const admin = new Kafka({
     clientId: 'local-stack',
     brokers: [`127.0.0.1:${port}`],
-    // To this very node, whatever addresses it advertises: a proxy's, or those of the other nodes.
+    // To this node itself, whatever addresses it advertises: a proxy's, or those of the other nodes.
     socketFactory: ({ onConnect }) => connect(port, '127.0.0.1', onConnect),
     retry: { retries: 0 },
     logLevel: logLevel.NOTHING,

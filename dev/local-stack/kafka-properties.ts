@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** What tells one Kafka node from another. */
+/** The identity and listeners of one Kafka node. */
 export interface KafkaPlace {
   /** Counted from 1. */
   readonly id: number;
@@ -9,10 +9,10 @@ export interface KafkaPlace {
   readonly clusterPorts?: readonly number[];
   /** Of a proxy on 127.0.0.1, to which clients are sent instead of to the node itself. */
   readonly advertisedPort?: number;
-  /** One more listener, for clients that encrypt and name themselves. */
+  /** One more listener, for clients with TLS and SASL. */
   readonly saslSsl?: {
     readonly port: number;
-    /** The certificate, the mechanisms and their users, in Kafka's own words. */
+    /** The certificate, the mechanisms and their users, as Kafka's properties. */
     readonly settings: Readonly<Record<string, string>>;
   };
 }
@@ -64,8 +64,8 @@ function replication(nodes: number): Record<string, number> {
 const quick = {
   'num.partitions': 1,
   'offsets.topic.num.partitions': 1, // 50 by default, each with files of its own.
-  'auto.create.topics.enable': false, // So that a forgotten creation shows.
-  'group.initial.rebalance.delay.ms': 0, // Waiting for more members pays only in large groups.
+  'auto.create.topics.enable': false, // So that a forgotten creation is noticed.
+  'group.initial.rebalance.delay.ms': 0, // Waiting for more members helps only large groups.
   // After a crash the controller takes the node back only when its old session has run out (9 s by default).
   'broker.session.timeout.ms': 2000,
   'broker.heartbeat.interval.ms': 500,

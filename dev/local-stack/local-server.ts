@@ -7,7 +7,7 @@ import { waitUntilServing } from './wait-until-serving';
 
 const stopTimeoutMs = 15_000;
 
-/** A real server on 127.0.0.1: a child process that can be broken on purpose, and that ends with this process. */
+/** A real server on 127.0.0.1: a child process that faults can be injected into, and that ends with this process. */
 export class LocalServer {
   readonly host = '127.0.0.1';
 
@@ -17,7 +17,7 @@ export class LocalServer {
     private process: OwnedProcess,
   ) {}
 
-  /** Resolves when the server serves clients; rejects with one line that says what kept it from that. */
+  /** Resolves when the server serves clients; rejects with one line that says why it does not. */
   static async start(recipe: ServerRecipe): Promise<LocalServer> {
     return onFreePorts(1, ([port]) => LocalServer.startOn(port, recipe));
   }

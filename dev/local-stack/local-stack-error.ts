@@ -1,4 +1,4 @@
-/** A foreseen failure: its message is one line that tells a person what to do, so no stack need be shown. */
+/** An expected failure: its message is one line that says what to do, so no stack is shown. */
 export class LocalStackError extends Error {
   override readonly name = 'LocalStackError';
 }

@@ -16,7 +16,7 @@ export interface LocalStackOptions {
   readonly services: readonly ServiceName[];
   /** Kept between runs, one run at a time; without it a folder that stop() removes. */
   readonly dataDir?: string;
-  /** Whether data survive a power failure and a Redis restart; by default, when they are kept. */
+  /** Whether data survive a power failure and a Redis restart; by default only in a kept folder. */
   readonly durable?: boolean;
   /** PostgreSQL's, `userdb` by default; made when missing. */
   readonly database?: string;
@@ -36,7 +36,7 @@ export interface LocalStack {
   kill(): Promise<void>;
 }
 
-/** Starts the wanted servers side by side; if one fails, the others are stopped and its error is the answer. */
+/** Starts the servers in parallel; if one fails, stops the others and rejects with its error. */
 export async function startLocalStack(options: LocalStackOptions): Promise<LocalStack> {
   const data = await openData(options.dataDir);
   const servers: Partial<Record<ServiceName, LocalServer>> = {};

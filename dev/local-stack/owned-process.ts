@@ -56,10 +56,10 @@ export class OwnedProcess {
     this.child.unref();
   }
 
-  /** Sends one signal and waits; whatever still runs after `timeoutMs` is killed. */
+  /** Sends one signal and waits; what still runs after `timeoutMs` is killed. */
   async stop(signal: NodeJS.Signals, timeoutMs: number): Promise<void> {
     if (!this.#running) return;
-    this.child.ref(); // Whoever waits for the end wants to see it.
+    this.child.ref(); // The caller waits for the end.
     await stopTree(this.pid, signal, timeoutMs);
     await this.exited;
   }
@@ -72,12 +72,12 @@ export class OwnedProcess {
     await this.exited;
   }
 
-  /** Stops the process and its descendants in the middle of whatever they do: connections stay open, nothing answers. */
+  /** SIGSTOP for the process and its descendants: connections stay open, without a response. */
   async freeze(): Promise<void> {
     if (this.#running) await freezeTree(this.pid);
   }
 
-  /** Lets a frozen process go on. */
+  /** Ends freeze(). */
   async thaw(): Promise<void> {
     if (this.#running) await thawTree(this.pid);
   }

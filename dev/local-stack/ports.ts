@@ -7,7 +7,7 @@ const lowest = 20_000;
 const highest = 32_000;
 const attempts = 3;
 
-// Free is also what was given to a server that does not listen yet.
+// A port that was given to a server that does not listen yet looks free, too.
 const given = new Set<number>();
 
 type Ports = readonly [number, ...number[]];
@@ -32,12 +32,12 @@ async function chooseFreePorts(count: number): Promise<Ports> {
 }
 
 /**
- * A port for a server, which this process gets once; the one above it is free too (Kafka needs two, and asks for the same
- * pair again).
+ * A free port, given once in this process; the one above it is free too (Kafka needs a pair, and the same one after a
+ * restart).
  */
 export async function chooseFreePort(): Promise<number> {
   for (;;) {
-    // All have had their turn: whether one is still in use is seen below.
+    // All were given once: whether one is still in use is checked below.
     if (given.size === (highest - lowest) / 2) given.clear();
     const port = 2 * randomInt(lowest / 2, highest / 2);
     if (given.has(port)) continue;

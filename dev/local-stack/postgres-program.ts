@@ -8,7 +8,7 @@ import type { Command } from './owned-process';
 import { checkoutDir } from './paths';
 import { runToEnd } from './run-to-end';
 
-const nobody = 65_534;
+const nobodyId = 65_534;
 
 /** Initialises PostgreSQL's data folder unless it exists. */
 export async function createPostgresFolder(
@@ -21,7 +21,7 @@ export async function createPostgresFolder(
   await createFolderOnce(folder, async (draft) => {
     const passwordFile = `${draft}.password`;
     const flags = ['-D', draft, '-U', user, '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '--no-sync'];
-    if (isRoot()) await chown(draft, nobody, nobody);
+    if (isRoot()) await chown(draft, nobodyId, nobodyId);
     try {
       await writeFile(passwordFile, password, { mode: 0o600 });
       await runToEnd('initdb', postgresCommand('initdb', [...flags, ...locale]), log);
@@ -31,7 +31,7 @@ export async function createPostgresFolder(
   });
 }
 
-/** How to run a program of the PostgreSQL that came with `npm ci`. It refuses to run as root: then as `nobody`. */
+/** How to run a program of the PostgreSQL that came with `npm ci`. It does not run as root: then as the user `nobody`. */
 export function postgresCommand(program: 'initdb' | 'postgres', args: readonly string[]): Command {
   const file = findProgram(program);
   if (!isRoot()) return { file, args };
@@ -43,10 +43,10 @@ export function postgresCommand(program: 'initdb' | 'postgres', args: readonly s
   return { file: 'setpriv', args: [...nobodyFlags, file, ...args] };
 }
 
-// The checkout and the data may lie in a folder that only root may enter, so `nobody` keeps the one capability
-// of ignoring file permissions; no_setuid_fixup makes access(2), which initdb asks, honour it as well.
+// The checkout and the data may be in a folder that only root may enter, so the user `nobody` keeps the one capability
+// of ignoring file permissions; no_setuid_fixup makes access(2), which initdb uses, honour it as well.
 const nobodyFlags = [
-  ...['--reuid', String(nobody), '--regid', String(nobody), '--clear-groups'],
+  ...['--reuid', String(nobodyId), '--regid', String(nobodyId), '--clear-groups'],
   ...['--inh-caps', '+dac_override', '--ambient-caps', '+dac_override', '--securebits', '+no_setuid_fixup'],
 ];
 

@@ -32,7 +32,7 @@ export async function killTree(pid: number): Promise<void> {
   await areGone(tree, killDeadlineMs);
 }
 
-/** Kills what an ended process left of its process group: a killed `tsx watch` would leave the service behind. */
+/** Kills what an ended process left of its process group: a killed `tsx watch` would leave the service running. */
 export function killRestOfGroup(leader: number): void {
   send(-leader, 'SIGKILL');
 }

@@ -5,7 +5,7 @@ import { stopTree } from './process-tree';
 const stopTimeoutMs = 10_000;
 
 /**
- * A process of its own that outlives its parent, however that ended, and tidies up after it. It reads lines of
+ * A process of its own that outlives its parent, however that ended, and cleans up after it. It reads lines of
  * `guard process PID`, `guard folder PATH` and `release …`; the end of its input means that the parent is gone.
  */
 async function reap(): Promise<void> {

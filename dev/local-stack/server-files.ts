@@ -7,7 +7,7 @@ import { findJava } from './java';
 import { runMaven } from './maven';
 import { checkoutDir, localDir } from './paths';
 
-/** Where the servers lie that npm does not bring. */
+/** Where the servers are that npm does not install. */
 export interface ServerFiles {
   readonly kafkaJars: string;
   readonly redisProgram: string;
@@ -17,7 +17,7 @@ let fetching: Promise<ServerFiles> | undefined;
 
 /** Fetches Kafka and Redis as dev/pom.xml says, once for a checkout; 40 MB, some ten seconds. */
 export function fetchServers(report: (line: string) => void): Promise<ServerFiles> {
-  // Kafka and Redis start at the same time and ask for the same files.
+  // Kafka and Redis start at the same time and need the same files.
   fetching ??= fetch(report).finally(() => (fetching = undefined));
   return fetching;
 }

@@ -10,7 +10,7 @@ export async function withLog<T>(path: string, use: (descriptor: number) => Prom
   }
 }
 
-/** The last line that says something, and where to read more; for the end of an error message. */
+/** The last line that is no stack frame, and the log's path; for the end of an error message. */
 export function lastWords(path: string): string {
   const isStackFrame = (line: string): boolean => /^\s+at |^\s*\.\.\. \d+ more/.test(line);
   const lines = readFileSync(path, 'utf8')

@@ -1,9 +1,9 @@
 import type { Command } from './owned-process';
 
-/** What differs from one kind of server to the next. */
+/** How to start and probe one kind of server. */
 export interface ServerRecipe {
   readonly name: string;
-  /** The file that takes what the server prints. */
+  /** The file for the server's output. */
   readonly log: string;
   readonly stopSignal: NodeJS.Signals;
   /** How to start it on this port of 127.0.0.1. */

@@ -16,13 +16,13 @@ export async function waitUntilServing(
   const { name, log } = recipe;
   const deadline = Date.now() + startTimeoutMs;
   while (Date.now() < deadline) {
-    const answers = await recipe.ping(port).then(
+    const isServing = await recipe.ping(port).then(
       () => true,
       () => false,
     );
-    // Asked after the ping: what answered may be another program, whose port this one could not get.
+    // Checked after the ping, whose response may be that of another program on this port.
     if (!child.running) throw new LocalStackError(`${name} ended during its start: ${lastWords(log)}`);
-    if (answers) return;
+    if (isServing) return;
     await sleep(pingIntervalMs);
   }
   throw new LocalStackError(`${name} did not answer within ${startTimeoutMs / 1000} s: ${lastWords(log)}`);

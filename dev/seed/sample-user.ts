@@ -6,7 +6,7 @@ import { faker as spanish } from '@faker-js/faker/locale/es';
 import { faker as polish } from '@faker-js/faker/locale/pl';
 import { parseRegistration, type Registration } from '../../src/domain/registration';
 
-// Accents, double names, other scripts and another direction: what a page has to cope with, next to what is common.
+// Accents, double names, other scripts and right-to-left text: what a page has to display, beside what is common.
 const languages = [english, english, english, german, spanish, polish, greek, arabic];
 
 const sexes = [
@@ -16,7 +16,7 @@ const sexes = [
 ] as const;
 const otherGenders = ['non-binary', 'prefer-not-to-say'] as const;
 
-/** The n-th made-up user: valid, always the same one, with an e-mail that no other one has and nobody receives. */
+/** The n-th made-up user: valid, always the same, with a unique email in a domain that receives no mail. */
 export function sampleUser(nth: number): Registration {
   const faker = languages[nth % languages.length] ?? english;
   faker.seed(nth);
@@ -28,7 +28,7 @@ export function sampleUser(nth: number): Registration {
   return parseRegistration({
     firstName,
     lastName,
-    email: `${[firstName, lastName].flatMap(latinLetters).join('.') || 'user'}.${nth}@example.com`,
+    email: `${[firstName, lastName].flatMap(latinCharacters).join('.') || 'user'}.${nth}@example.com`,
     gender: faker.datatype.boolean(0.95) ? usualGender : faker.helpers.arrayElement(otherGenders),
     sex,
     occupation: faker.person.jobTitle(),
@@ -36,7 +36,7 @@ export function sampleUser(nth: number): Registration {
 }
 
 /** At most 20 of them; none from a name in another script. */
-function latinLetters(name: string): string[] {
-  const letters = name.normalize('NFD').replace(/[^A-Za-z]/g, '');
-  return letters === '' ? [] : [letters.slice(0, 20)];
+function latinCharacters(name: string): string[] {
+  const latin = name.normalize('NFD').replace(/[^A-Za-z]/g, '');
+  return latin === '' ? [] : [latin.slice(0, 20)];
 }

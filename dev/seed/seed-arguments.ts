@@ -13,7 +13,7 @@ const MAX_USERS = 5_000_000;
 export const SEED_HELP = `Usage: npm run seed -- [--users <count>]
 
 Fills the database with made-up users. The same count gives the same users: a second run adds none, a larger count only
-what is missing, and whoever is there stays as they are.
+what is missing, and existing users stay as they are.
 
   --users <count>  how many, 1 to ${MAX_USERS} (${DEFAULT_USERS})
 

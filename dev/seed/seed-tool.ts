@@ -2,7 +2,7 @@ import type { Tool } from '../../src/cli/run-tool';
 import { parseSeedArguments, SEED_HELP, type SeedCommand } from './seed-arguments';
 import { seedUsers } from './seed-users';
 
-/** `npm run seed` with these variables. Without DB_HOST it fails: the default, localhost, may be anybody's database. */
+/** `npm run seed` with these variables. Without DB_HOST it fails: the default, localhost, may be any database. */
 export function createSeedTool(env: NodeJS.ProcessEnv): Tool<SeedCommand> {
   return {
     help: SEED_HELP,

@@ -10,11 +10,11 @@ import type { SeedCommand } from './seed-arguments';
 const BATCH_USERS = 1000;
 const BAR_CELLS = 30;
 
-/** Adds those of the first `users` sample users that are not there. What was added stays when it is interrupted. */
+/** Adds those of the first `users` sample users that are missing. An interruption keeps what was added. */
 export async function seedUsers({ users }: SeedCommand, config: Config, terminal: Terminal): Promise<void> {
   if (config.env === 'production')
-    throw new Error('NODE_ENV is production, where nobody wants made-up users');
-  // As the service does at its start, which may be at this moment or still to come.
+    throw new Error('NODE_ENV is production: made-up users do not belong there');
+  // As the service does at its start: it may be starting now, or not have run yet.
   const { postgres } = config;
   if (postgres.migrateOnStart)
     await reach(

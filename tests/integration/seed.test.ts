@@ -77,7 +77,7 @@ describe('seed', () => {
     });
     expect(await seed({ ...env, NODE_ENV: 'production' })).toMatchObject({
       code: 1,
-      stderr: 'Cannot seed: NODE_ENV is production, where nobody wants made-up users\n',
+      stderr: 'Cannot seed: NODE_ENV is production: made-up users do not belong there\n',
     });
     expect(await rows(env)).toEqual([]);
   });

@@ -21,7 +21,7 @@ export const columns = ({ firstName, lastName, email, gender, sex, occupation }:
 const insertColumns =
   '(first_name, last_name, email, gender, sex, occupation) VALUES ($1, $2, $3, $4, $5, $6)';
 
-/** First write wins: false when the e-mail has a row. */
+/** First write wins: false when the email has a row. */
 export async function insert(registration: Registration): Promise<boolean> {
   const text = `INSERT INTO users ${insertColumns} ON CONFLICT (email) DO NOTHING`;
   const { rowCount } = await pool.query({ name: 'insert', text, values: columns(registration) });
@@ -49,6 +49,6 @@ export const accepted = (email: string): object => ({
   message: 'User registration submitted successfully',
   data: { email },
 });
-export const refused = { success: false, error: 'User already registered' };
+export const alreadyRegistered = { success: false, error: 'User already registered' };
 /** Where a registered user is, as the service's 201 says. */
 export const locationOf = (email: string): string => `/api/users/${encodeURIComponent(email)}`;

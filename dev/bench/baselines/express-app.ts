@@ -5,7 +5,7 @@ import { rateLimit } from 'express-rate-limit';
 import helmet from 'helmet';
 import { config, list, log } from './common';
 
-/** Express with the middleware that the service has too, and the same headers in its answers. */
+/** Express with the service's middleware and response headers, plainly built. */
 export function createExpressApp(): Express {
   const app = express();
   app.disable('etag');

@@ -1,5 +1,5 @@
 import { parseRegistration } from '../../../src/domain/registration';
-import { accepted, config, find, insert, locationOf, notFound, refused } from './common';
+import { accepted, config, find, insert, locationOf, notFound, alreadyRegistered } from './common';
 import { createExpressApp } from './express-app';
 
 // Express that inserts in the handler.
@@ -8,7 +8,7 @@ app.post('/api/users', async (req, res) => {
   const registration = parseRegistration(req.body);
   if (await insert(registration)) {
     res.status(201).location(locationOf(registration.email)).json(accepted(registration.email));
-  } else res.status(409).json(refused);
+  } else res.status(409).json(alreadyRegistered);
 });
 app.get('/api/users/:email', async (req, res) => {
   const user = await find(req.params.email);

@@ -4,9 +4,9 @@ import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import fastify from 'fastify';
 import { parseRegistration } from '../../../src/domain/registration';
-import { accepted, config, find, insert, list, locationOf, log, notFound, refused } from './common';
+import { accepted, config, find, insert, list, locationOf, log, notFound, alreadyRegistered } from './common';
 
-// Fastify that inserts in the handler. Without response schemas: with them it answered no more.
+// Fastify that inserts in the handler. Without response schemas: with them it was no faster (docs/performance.md).
 async function start(): Promise<void> {
   const app = fastify({ bodyLimit: 16_384, requestIdHeader: 'x-request-id', genReqId: () => randomUUID() });
   app.addHook('onRequest', (request, reply, done) => {
@@ -33,7 +33,7 @@ async function start(): Promise<void> {
       const { email } = registration;
       return reply.code(201).header('Location', locationOf(email)).send(accepted(email));
     }
-    return reply.code(409).send(refused);
+    return reply.code(409).send(alreadyRegistered);
   });
   app.get<{ Params: { email: string } }>('/api/users/:email', async (request, reply) => {
     const user = await find(request.params.email);

@@ -2,11 +2,11 @@ import { Kafka, logLevel } from 'kafkajs';
 import type { Contender } from '../contender';
 import { sampleRegistration } from '../sample-registration';
 
-// About what the service sends at once under load. A fetch cannot bring less than one such batch.
+// About what the service sends at once under load: a fetch brings at least one such batch.
 const batch = 300;
 let series = 0;
 
-/** How fast a consumer that was away writes what has gathered meanwhile. For pipelines. */
+/** How fast a consumer writes a backlog. For pipelines. */
 export async function measureDrain(contender: Contender, records: number): Promise<Record<string, number>> {
   const rows = await gather(contender, records);
   const startedAt = performance.now();
@@ -14,7 +14,7 @@ export async function measureDrain(contender: Contender, records: number): Promi
   return { 'drain, rows/s': records / ((performance.now() - startedAt) / 1000) };
 }
 
-/** Lets a backlog gather; resolves, when the consumer is back, to the number of rows that there will be. */
+/** Produces a backlog while the consumer is stopped; resolves to the number of rows that there will be. */
 export async function gather(contender: Contender, records: number): Promise<number> {
   const rows = await contender.countRows();
   contender.freeze();

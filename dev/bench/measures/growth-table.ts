@@ -4,12 +4,12 @@ import type { PagePosition } from '../../../src/services/ports';
 import { sql, type Env } from '../../../tests/support/test-servers';
 import { localDir } from '../../local-stack/paths';
 
-/** At most so many rows share one created_at, as after an import; the others are a second apart. */
-const mostTies = 100_000;
+/** Maximum of rows that share one created_at, as after an import; the others are a second apart. */
+const maxTies = 100_000;
 const deepPositions = 10;
 const aside = 'users_aside';
 
-/** A table like users with so many rows, beside it in the contender's database. */
+/** A table like users with `rows` rows, beside it in the contender's database. */
 export class GrownTable {
   readonly prefix = 'growth';
   private readonly name: string;
@@ -20,7 +20,7 @@ export class GrownTable {
     readonly rows: number,
   ) {
     this.name = `users_${rows}`;
-    this.ties = Math.min(mostTies, rows / 10);
+    this.ties = Math.min(maxTies, rows / 10);
   }
 
   static async create(env: Env, rows: number): Promise<GrownTable> {
@@ -32,8 +32,8 @@ export class GrownTable {
   }
 
   /**
-   * Lets this table be `users` while `use` runs. The service plans each of its statements anew, so that it takes the
-   * table that has the name; nothing may be written meanwhile.
+   * Lets this table be `users` while `use` runs. The service plans its statements each time, so they find the table that
+   * has the name; nothing may be written meanwhile.
    */
   async asUsers<T>(use: () => Promise<T>): Promise<T> {
     await rename(this.env, ['users', aside], [this.name, 'users']);
@@ -87,7 +87,7 @@ export class GrownTable {
   }
 }
 
-/** All at once: whoever asks meanwhile waits, and finds the one or the other. */
+/** In one transaction: concurrent statements wait, and find the one table or the other. */
 async function rename(env: Env, ...names: readonly (readonly [from: string, to: string])[]): Promise<void> {
   await sql(env, names.map(([from, to]) => `ALTER TABLE ${from} RENAME TO ${to}`).join(';'));
 }

@@ -11,11 +11,10 @@ import { GrownTable } from './growth-table';
 
 const seconds = 5;
 const rounds = 5;
-const warmUpSeconds = 2;
 const sizes = [1000, 5_000_000];
 const limit = 100;
 
-/** Look-ups and pages of the list, from the first to deep ones, in a small table and in a large one in turns. */
+/** Look-ups, first and deep pages of the list, in a small table and in a large one in turns. */
 export async function measureGrowth(contender: Contender): Promise<Measured> {
   const tables: { table: GrownTable; deep: PagePosition[] }[] = [];
   const plans: string[] = [];
@@ -33,10 +32,8 @@ export async function measureGrowth(contender: Contender): Promise<Measured> {
   const results: Record<string, number[]> = {};
   for (let round = 0; round <= rounds; round += 1) {
     for (const { table, deep } of tables) {
-      const isWarmUp = round === 0;
-      const measure = () => measureReads(contender, table, deep, isWarmUp ? warmUpSeconds : seconds);
-      const measured = await table.asUsers(measure);
-      if (isWarmUp) continue;
+      const measured = await table.asUsers(() => measureReads(contender, table, deep));
+      if (round === 0) continue; // The warm-up.
       for (const [name, value] of Object.entries(measured)) (results[name] ??= []).push(value);
     }
   }
@@ -48,25 +45,24 @@ async function measureReads(
   { url }: Contender,
   { rows, prefix }: GrownTable,
   deep: readonly PagePosition[],
-  lasting: number,
 ): Promise<Record<string, number>> {
   const users = `${url}/api/users`;
-  const load = { seconds: lasting, connections };
-  // The status asks PostgreSQL each time, by the look-up that a POST makes; a user is cached after the first answer.
+  const load = { seconds, connections };
+  // The status uses the same look-up in PostgreSQL as a POST, each time; a user would be cached.
   const emails = { prefix, count: rows, path: '/status' };
   const look = await runLoad({ ...load, url: users, emails });
   const first = await runLoad({ ...load, url: `${users}?limit=${limit}` });
-  const behind = await runLoad({ ...load, url: users, paths: deep.map(pathBehind) });
+  const deepPages = await runLoad({ ...load, url: users, paths: deep.map(pathAfter) });
   const size = `${rows.toLocaleString('en')} rows`;
   return {
     [`${size}: look-up, requests/s`]: look.requestsPerSecond,
     [`${size}: first page, requests/s`]: first.requestsPerSecond,
-    [`${size}: deep pages, requests/s`]: behind.requestsPerSecond,
+    [`${size}: deep pages, requests/s`]: deepPages.requestsPerSecond,
   };
 }
 
-/** As the Link header of the page before has it. */
-function pathBehind(position: PagePosition): string {
+/** The next page's path, as in the Link header. */
+function pathAfter(position: PagePosition): string {
   const link = nextLink(limit, position);
   return link.slice(1, link.indexOf('>'));
 }

@@ -3,7 +3,7 @@ import type { Contender } from '../contender';
 
 const idleMs = 5000;
 
-/** What a process costs that nobody asks anything. */
+/** The CPU that a process takes without any request. */
 export async function measureIdle(contender: Contender): Promise<Record<string, number>> {
   const cpu = contender.cpuMicroseconds;
   const startedAt = performance.now();

@@ -3,13 +3,13 @@ import type { Contender } from '../contender';
 import type { LoadResult, PacedResult } from '../load-options';
 import { connections, runLoad, runPacedLoad } from '../run-load';
 
-/** With the probes nearly all that one process of the service has: 5000. Twelve times as many as it lets in at a time. */
+/** With the probes nearly all of the service's 5,000 connections, and twelve times as many requests as it admits at once. */
 const manyConnections = 4500;
-/** Requests a second that tell how long an accepted one takes, among all the others. */
+/** Requests a second that tell the latency of accepted ones: the flood's own are sent again and again by rejected clients. */
 const probes = 100;
-/** Refusals wait up to two and a half seconds: of fewer connections none might be free when the next probe is due. */
+/** A rejection may wait for seconds: of fewer connections none might be free when the next probe is due. */
 const probeConnections = 3 * probes;
-/** Seconds that the probes are there before the others, whose connecting fills the queue of new connections. */
+/** Seconds by which the probes connect before the flood fills the queue of new connections. */
 const headStart = 3;
 const recoverySeconds = 5;
 const sampleMs = 1000;
@@ -17,8 +17,8 @@ const sampleMs = 1000;
 let series = 0;
 
 /**
- * What happens when clients ask for several times what a contender can do (they send again as soon as they are refused),
- * and how soon it is over. What it can do is measured right before, what it can do again right after.
+ * A flood of clients that send again as soon as they get a response, and the recovery from it. The capacity is measured
+ * right before, and again right after.
  */
 export async function measureOverload(
   contender: Contender,
@@ -33,7 +33,7 @@ export async function measureOverload(
   const probe = sendProbes(url, floodSeconds);
   await sleep(headStart * 1000);
   const flood = sendAll(url, floodSeconds, manyConnections);
-  const [over, { goodP50Ms, goodP99Ms, good, accepted }, stored, peakMb] = await Promise.all([
+  const [over, { goodP99Ms, good, accepted }, stored, peakMb] = await Promise.all([
     flood,
     probe,
     flood.then(() => contender.countRows()),
@@ -42,13 +42,12 @@ export async function measureOverload(
   const acceptedSoFar = rows + before.good + over.good + accepted;
   const recovering = await sendAll(url, recoverySeconds);
   const recovered = await sendAll(url, seconds);
-  // What one leaves behind must not meet the next.
+  // The backlog of one must not slow down the next.
   await contender.untilStored(acceptedSoFar + recovering.good + recovered.good);
   return {
     'overload: capacity, POST/s': capacity,
     'overload: asked, % of capacity': (((over.good + over.bad) / floodSeconds + probes) / capacity) * 100,
     'overload: accepted, % of capacity': ((over.good + good) / floodSeconds / capacity) * 100,
-    'overload: p50 of accepted, ms': goodP50Ms,
     'overload: p99 of accepted, ms': goodP99Ms,
     'overload: accepted and not stored when the clients have left': acceptedSoFar - stored,
     'overload: memory at most, MB': peakMb,
@@ -56,7 +55,7 @@ export async function measureOverload(
   };
 }
 
-/** The most memory that it has while `work` goes on, in MB. */
+/** The peak memory until `work` settles, in MB. */
 async function peakRssMb(contender: Contender, work: Promise<unknown>): Promise<number> {
   const progress = { isOver: false };
   void work.finally(() => (progress.isOver = true)).catch(() => undefined);

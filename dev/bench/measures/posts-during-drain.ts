@@ -13,9 +13,8 @@ const margin = 1.5;
 let series = 0;
 
 /**
- * POST at half of what the contender can take, at first alone and then while its consumer writes a backlog: what the one
- * costs the other in a process that does both. One after the other, since the machine changes by more from minute to
- * minute.
+ * POST at half of the contender's capacity, first alone and then while its consumer writes a backlog: what the backlog
+ * costs the requests. In pairs, since the machine changes by more from minute to minute.
  */
 export async function measurePostsDuringDrain(
   contender: Contender,
@@ -31,13 +30,13 @@ export async function measurePostsDuringDrain(
   await contender.untilStored(rowsAfter + during.accepted);
   return {
     'POST p99 at half of its capacity, ms': alone.p99Ms,
-    // NaN: some were sent when the backlog was gone.
+    // NaN: the backlog ended before the load.
     'POST p99 at half of its capacity during a drain, ms': isBacklogLeft ? during.p99Ms : NaN,
     'rows/s meanwhile': written,
   };
 }
 
-/** While the POSTs come. By the ids that were given out: counting rows would take both cores from the POSTs. */
+/** During the load. By the last id: counting rows would take both cores from the POSTs. */
 async function rowsPerSecond(contender: Contender): Promise<number> {
   await setTimeout(headStart * 1000);
   const before = await contender.lastId();

@@ -5,12 +5,12 @@ import type { Contender } from '../contender';
 import { connections, runLoad } from '../run-load';
 import { sampleRegistration } from '../sample-registration';
 
-// More than are read in one round.
+// More than one round of 15 s reads.
 const uncachedCount = 200_000;
 
 let series = 0;
 
-/** GET of one e-mail that the pipelines have in their caches, of e-mails that they do not, and of the newest hundred. */
+/** GET of one email that the pipelines have cached, of emails that they have not, and of the newest 100 users. */
 export async function measureReads(contender: Contender, seconds: number): Promise<Record<string, number>> {
   const email = 'reader@example.com';
   await ask(`${contender.url}/api/users`, 5000, sampleRegistration(email));
@@ -27,13 +27,13 @@ export async function measureReads(contender: Contender, seconds: number): Promi
   });
   const list = await runLoad({ url: `${users}?limit=100`, seconds, connections });
   return {
-    'GET by e-mail, requests/s': one.requestsPerSecond,
-    'GET by e-mail, not cached, requests/s': uncached.requestsPerSecond,
+    'GET by email, requests/s': one.requestsPerSecond,
+    'GET by email, not cached, requests/s': uncached.requestsPerSecond,
     'GET list of 100, requests/s': list.requestsPerSecond,
   };
 }
 
-/** Makes rows past every cache; nobody has read them yet. */
+/** Inserts rows that no cache holds. */
 async function insertUncached({ env }: Contender): Promise<{ prefix: string; count: number }> {
   const prefix = `uncached-${(series += 1)}`;
   await sql(

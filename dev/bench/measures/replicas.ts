@@ -3,18 +3,19 @@ import { eventually } from '../../faults/eventually';
 import type { Contender } from '../contender';
 import { measureDrain } from './drain';
 
-const most = 3;
+const maxReplicas = 3;
 const joinLimitSeconds = 60;
 
-/** How fast one, two and three processes together write what has gathered. */
+/** How fast one, two and three processes together write a backlog. */
 export async function measureReplicas(
   contender: Contender,
   records: number,
 ): Promise<Record<string, number>> {
   const results: Record<string, number> = {};
-  for (let replicas = 1; replicas <= most; replicas += 1) {
+  for (let replicas = 1; replicas <= maxReplicas; replicas += 1) {
     if (replicas > 1) await contender.addReplica();
     await untilShared(contender, replicas);
+    await measureDrain(contender, records); // The warm-up of the new process.
     const { 'drain, rows/s': rate } = await measureDrain(contender, records);
     results[`drain with ${replicas} processes, rows/s`] = rate ?? NaN;
   }

@@ -23,10 +23,8 @@ export async function measureSoak(contender: Contender, minutes: number): Promis
     if (minute >= minutes * settling) samples.push([minute, contender.rssMb]);
     await sleep(sampleMs);
   }
-  const { good, bad } = await load;
+  await load;
   return {
-    'soak: POST/s': good / seconds,
-    'soak: POSTs not 2xx': bad,
     'soak: memory at the end, MB': contender.rssMb,
     'soak: growth of memory, MB/min': slope(samples),
     'soak: growth in the second half, MB/min': slope(samples.filter(([minute]) => minute >= minutes / 2)),

@@ -4,7 +4,7 @@ import type { Scenario, Stage, Tolerance } from '../scenario';
 
 const holdSeconds = 10;
 const slowMs = 500;
-const lostAnswersSeconds = 1;
+const lostResponsesSeconds = 1;
 
 interface Fault {
   readonly name: string;
@@ -51,9 +51,9 @@ const faults: readonly Fault[] = [
   {
     name: 'lost-answers',
     title: 'requests get through, answers are lost for 1 s, then the connections are cut',
-    begin: (server) => server.dropAnswers(),
+    begin: (server) => server.dropResponses(),
     heal: (server) => server.heal(),
-    seconds: lostAnswersSeconds,
+    seconds: lostResponsesSeconds,
   },
 ];
 
@@ -63,7 +63,7 @@ const titles: Readonly<Record<ServiceName, string>> = {
   kafka: 'Kafka',
 };
 
-// Without Kafka nothing is accepted; without one of the others the decision is made by what is left.
+// Without Kafka nothing is accepted; without Redis or PostgreSQL the other one decides alone.
 const tolerances: Readonly<Record<ServiceName, readonly Tolerance[]>> = {
   postgres: ['conflicts'],
   redis: ['conflicts'],

@@ -7,11 +7,11 @@ import { eventually } from '../eventually';
 import { consumerGroup as groupId, inspected, topic } from '../inspect';
 import type { Scenario, Stage } from '../scenario';
 
-/** What a Kafka that runs can do to its clients. */
+/** Faults of a Kafka that runs. */
 export const kafkaScenarios: readonly Scenario[] = [
   {
     name: 'kafka-topic-deleted',
-    title: 'the topic is deleted when everything in it is stored; the service makes it anew',
+    title: 'the topic is deleted when everything in it is stored; the service creates it again',
     tolerates: [],
     isRepeatable: true,
     async run({ bed, traffic }) {
@@ -33,7 +33,7 @@ export const kafkaScenarios: readonly Scenario[] = [
         await node.kill();
         await bed.hold(15);
         await node.restart();
-        // Time to get in sync again: two that are not would leave nobody to write to.
+        // Time to get in sync again: with two out of sync no write is possible.
         await bed.hold(10);
       }
     },
@@ -108,7 +108,7 @@ function nodesOf({ cluster }: Stage['bed']) {
   return cluster.nodes;
 }
 
-/** One of each kind, and a good one whose headers nobody knows. */
+/** One of each kind, and a good one with unknown headers. */
 function poison(): { bad: Message[]; good: Registration } {
   const id = randomUUID();
   const email = `poison-${id}@example.com`;

@@ -6,7 +6,7 @@ import type { Scenario } from '../scenario';
 const serviceName = 'user-registration-backend';
 const terminateService = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '${serviceName}'`;
 
-/** What a PostgreSQL that runs can do wrong. */
+/** Faults of a PostgreSQL that runs. */
 export const postgresScenarios: readonly Scenario[] = [
   {
     name: 'postgres-read-only',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import type { Scenario } from '../scenario';
 
-/** What a Redis that runs, or comes back, can have forgotten. */
+/** A Redis that lost data. */
 export const redisScenarios: readonly Scenario[] = [
   {
     name: 'redis-flushed',

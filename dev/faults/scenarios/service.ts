@@ -6,7 +6,7 @@ import type { ServiceReplica } from '../service-replica';
 const insert = 'INSERT INTO users';
 const insertDone = /INSERT 0 [1-9]/;
 
-/** What can happen to the processes of the service itself. */
+/** Faults of the service's own processes. */
 export const serviceScenarios: readonly Scenario[] = [
   {
     name: 'service-killed-mid-batch',
@@ -83,7 +83,7 @@ export const serviceScenarios: readonly Scenario[] = [
   },
 ];
 
-/** Kills the replica that sends or gets the packet, and starts it again. */
+/** Kills the replica that sends or receives the packet, and starts it again. */
 async function killThreeTimes(
   { bed }: Stage,
   isMoment: (packet: Buffer, isRequest: boolean) => boolean,
@@ -105,7 +105,7 @@ async function killAt(
       replica.postgres.intercept((packet, direction) => {
         if (chosen === undefined && isMoment(packet, direction === 'request')) {
           chosen = replica;
-          // Frozen at once, killed behind it: not one more instruction runs.
+          // Frozen at once, killed later: not one more instruction runs.
           replica.freeze();
           resolve(replica);
         }
@@ -123,7 +123,7 @@ async function stopCleanly(replica: ServiceReplica): Promise<void> {
   if (code !== 0) throw new Error(`${replica.name} ended with ${code} after SIGTERM`);
 }
 
-/** As Kubernetes does it: the new process takes the old one's place only when the old one is gone. */
+/** As Kubernetes does it: drained first, then stopped, then replaced. */
 async function replaceDrained({ bed, balancer }: Stage, replica: ServiceReplica): Promise<void> {
   balancer.drain(replica, true);
   await bed.hold(1);

@@ -17,7 +17,7 @@ describe('drawChart', () => {
     expect(chart).toContain('>6,000</text>');
   });
 
-  it('leaves out what nobody was measured in', () => {
+  it('leaves out what was not measured', () => {
     expect(chart).toContain('POST requests/s');
     expect(chart).not.toContain('drain');
   });

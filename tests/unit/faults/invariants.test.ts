@@ -59,20 +59,17 @@ describe('findViolations', () => {
 
   it.each<[string, Evidence]>([
     ['each 201 is exactly one row with that payload', evidence([attempt()], { rows: [] })],
-    [
-      'no e-mail has two rows',
-      evidence([attempt()], { rows: [1, 2].map((id) => ({ ...registration, id })) }),
-    ],
+    ['no email has two rows', evidence([attempt()], { rows: [1, 2].map((id) => ({ ...registration, id })) })],
     ['no row without a request', evidence([], {})],
-    ['at most one payload of an e-mail gets 201', evidence([attempt(), attempt({ registration: other })])],
+    ['at most one payload of an email gets 201', evidence([attempt(), attempt({ registration: other })])],
     [
-      'an e-mail that is "already registered" has a row',
+      'an email that is "already registered" has a row',
       evidence([attempt({ status: 409, error: 'User already registered' })], { rows: [] }),
     ],
-    ['the only answers are 201, 409 and 503', evidence([attempt(), attempt({ status: 500 })])],
+    ['the only responses are 201, 409 and 503', evidence([attempt(), attempt({ status: 500 })])],
     ['each 503 has Retry-After', evidence([attempt(), attempt({ status: 503, hasRetryAfter: false })])],
     ['connections are cut only when a process ends', evidence([attempt(), attempt({ status: 0 })])],
-    ['no answer is later than 10 s', evidence([attempt({ durationMs: 10_001 })])],
+    ['no response takes longer than 10 s', evidence([attempt({ durationMs: 10_001 })])],
     ...[
       { status: 201, body: '{"success":true}' },
       { status: 409, body: '{"success":false,"error":"Registration already in progress"}' },
@@ -83,7 +80,7 @@ describe('findViolations', () => {
         [wrong, registered],
         [registered, wrong],
       ].map((posts) => [
-        'a stored e-mail answers 409 "already registered" to every POST',
+        'every POST of a stored email gets 409 "already registered"',
         evidence([attempt()], { storedEmails: [storedEmail({ posts })] }),
       ]),
     ),
@@ -92,7 +89,7 @@ describe('findViolations', () => {
       { status: 404, body: '{"success":false,"error":"User not found"}' },
       { status: 503, body: '' },
     ].map((status): [string, Evidence] => [
-      'the status of a stored e-mail is "completed"',
+      'the status of a stored email is "completed"',
       evidence([attempt()], { storedEmails: [storedEmail({ status })] }),
     ]),
     [
@@ -104,7 +101,7 @@ describe('findViolations', () => {
       evidence([attempt()], { planted: { deadLetters: ['bad'], registrations: [] } }),
     ],
     ['liveness is 200 throughout', evidence([attempt()], { livenessFailures: ['service-1'] })],
-    ['all is well again after healing', evidence([attempt()], { recoveryFailures: ['lag'] })],
+    ['all is well again after the fault', evidence([attempt()], { recoveryFailures: ['lag'] })],
     [
       'no id is skipped in a run without a fault',
       evidence([attempt(), attempt({ registration: { ...other, email: 'other@example.com' } })], {
@@ -130,7 +127,7 @@ describe('findViolations', () => {
     ]);
   });
 
-  it('names the e-mails concerned', () => {
+  it('names the emails concerned', () => {
     const [violation] = findViolations(evidence([attempt()], { rows: [] }));
 
     expect(violation?.emails).toEqual([registration.email]);

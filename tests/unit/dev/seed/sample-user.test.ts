@@ -15,7 +15,7 @@ describe('sampleUser', () => {
     expect(sampleUser(1234)).toEqual(users[1233]);
   });
 
-  it('gives each an e-mail of its own, in a domain that receives none', () => {
+  it('gives each an email of its own, in a domain that receives none', () => {
     expect(different('email').size).toBe(users.length);
     expect(users.filter(({ email }) => !email.endsWith('@example.com'))).toEqual([]);
   });
