@@ -6,7 +6,8 @@ import fastify from 'fastify';
 import { parseRegistration } from '../../../src/domain/registration';
 import { accepted, config, find, insert, list, locationOf, log, notFound, alreadyRegistered } from './common';
 
-// Fastify that inserts in the handler. Without response schemas: with them it was no faster (docs/performance.md).
+// Fastify that inserts in the handler. Without response schemas: they made it no faster (five interleaved rounds: 4,104
+// instead of 4,595 POSTs a second, 5,080 instead of 5,471 GETs).
 async function start(): Promise<void> {
   const app = fastify({ bodyLimit: 16_384, requestIdHeader: 'x-request-id', genReqId: () => randomUUID() });
   app.addHook('onRequest', (request, reply, done) => {
