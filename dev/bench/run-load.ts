@@ -8,9 +8,13 @@ export const connections = 64;
 
 /** Sends as fast as responses come, from a process of its own: wrk's if it is on the PATH (it takes less CPU), else autocannon's. */
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
+  return checked(options, await tryLoad(options));
+}
+
+/** Like runLoad, but does not reject when no request succeeds. */
+export async function tryLoad(options: LoadOptions): Promise<LoadResult> {
   const hasWrk = (await findWrk()) !== undefined;
-  const result = await (hasWrk ? runWrk(options) : runScript<LoadResult>('autocannon-load.ts', options));
-  return checked(options, result);
+  return hasWrk ? runWrk(options) : runScript<LoadResult>('autocannon-load.ts', options);
 }
 
 /** Sends POSTs at a rate, from a process of its own: neither wrk nor autocannon spreads requests over a second. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Contender } from '../contender';
-import type { LoadResult, PacedResult } from '../load-options';
-import { connections, runLoad, runPacedLoad } from '../run-load';
+import type { LoadOptions, LoadResult, PacedResult } from '../load-options';
+import { connections, runLoad, runPacedLoad, tryLoad } from '../run-load';
 
 /** With the probes nearly all of the service's 5,000 connections, and twelve times as many requests as it admits at once. */
 const manyConnections = 4500;
@@ -40,7 +40,7 @@ export async function measureOverload(
     peakRssMb(contender, flood),
   ]);
   const acceptedSoFar = rows + before.good + over.good + accepted;
-  const recovering = await sendAll(url, recoverySeconds);
+  const recovering = await tryLoad(postsTo(url, recoverySeconds));
   const recovered = await sendAll(url, seconds);
   // The backlog of one must not slow down the next.
   await contender.untilStored(acceptedSoFar + recovering.good + recovered.good);
@@ -67,8 +67,12 @@ async function peakRssMb(contender: Contender, work: Promise<unknown>): Promise<
   return peak;
 }
 
-function sendAll(url: string, seconds: number, clients = connections): Promise<LoadResult> {
-  return runLoad({ url, seconds, connections: clients, emailPrefix: `overload-${(series += 1)}` });
+function sendAll(url: string, seconds: number, clients?: number): Promise<LoadResult> {
+  return runLoad(postsTo(url, seconds, clients));
+}
+
+function postsTo(url: string, seconds: number, clients = connections): LoadOptions {
+  return { url, seconds, connections: clients, emailPrefix: `overload-${(series += 1)}` };
 }
 
 function sendProbes(url: string, seconds: number): Promise<PacedResult> {
