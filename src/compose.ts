@@ -19,7 +19,7 @@ import { REQUEST_TIMEOUT_MS as REDIS_TIMEOUT_MS, RedisConnection } from './redis
 import { RedisFailedRegistrations } from './redis/redis-failed-registrations';
 import { RedisIdempotencyRecords } from './redis/redis-idempotency-records';
 import { RedisPendingEntries } from './redis/redis-pending-entries';
-import { RedisPendingRegistrations } from './redis/redis-pending-registrations';
+import { RedisPendingRegistrations } from './redis/reservations';
 import { createRedisRequestCounts } from './redis/redis-request-counts';
 import { createApp } from './routes/app';
 import { createBrokenRequestAnswer } from './routes/broken-request';
@@ -32,7 +32,7 @@ import { HttpServer } from './routes/server';
 import { Lifecycle } from './runtime/lifecycle';
 import { Liveness } from './runtime/liveness';
 import { LoadShedder } from './runtime/load-shedder';
-import { DeadLetterBurial } from './services/dead-letter-burial';
+import { DeadLetterBurial } from './services/dead-letter-publisher';
 import { DependencyMonitor } from './services/dependency-monitor';
 import { DependencyStatus } from './services/dependency-status';
 import { DoubtfulKeysRepair } from './services/doubtful-keys-repair';

@@ -1,7 +1,7 @@
 import type { PendingEntries, PendingEntry } from '../services/ports';
 import { BATCH_TIMEOUT_MS, type RedisConnection } from './redis-connection';
 import { pendingKey } from './redis-keys';
-import { parseEvent } from './redis-pending-registrations';
+import { parseEvent } from './reservations';
 
 const SCAN_COUNT = 500;
 const EVERY_KEY = pendingKey('*');

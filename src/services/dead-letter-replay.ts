@@ -6,7 +6,7 @@ import { originalHeaders, REPLAY_OF_HEADER } from './dead-letter-headers';
 import { idOf } from './letter-description';
 import type { PendingEntries, PendingRegistrations, RegistrationEvent, Users } from './ports';
 import { EVENT_ID_HEADER, headerText, readRecord, type ReadableRecord } from './registration-record';
-import { settleKeys, type SettledStores } from './settle-keys';
+import { settleKeys, type SettledStores } from './promote-users';
 import type { OutgoingRecord, RegistrationTopic, StoredDeadLetter } from './tool-ports';
 
 /** Why a replay would change nothing, or break a promise given to someone else. */

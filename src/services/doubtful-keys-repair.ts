@@ -2,7 +2,7 @@ import { UnavailableError } from '../domain/errors';
 import { pause } from '../runtime/backoff';
 import type { DependencyStatus } from './dependency-status';
 import type { DoubtfulKeys, Logger, PendingEntries, Users } from './ports';
-import { settleKeys, type SettledStores } from './settle-keys';
+import { settleKeys, type SettledStores } from './promote-users';
 
 const MAX_EMAILS = 100_000;
 const CHUNK = 500;

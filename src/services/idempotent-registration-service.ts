@@ -18,7 +18,7 @@ import type {
   Users,
 } from './ports';
 import type { RegistrationService } from './registration-service';
-import { unlessAway } from './unless-away';
+import { unlessAway } from './if-available';
 
 export interface IdempotentRegistrationServiceDeps {
   readonly records: IdempotencyRecords;

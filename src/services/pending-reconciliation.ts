@@ -1,7 +1,7 @@
 import { ValidationError } from '../domain/errors';
 import { isSameRegistration, parseRegistration } from '../domain/registration';
 import type { PendingEntry, RegistrationEvent, Users } from './ports';
-import { settleKeys, type SettledStores } from './settle-keys';
+import { settleKeys, type SettledStores } from './promote-users';
 import type { RegistrationTopic } from './tool-ports';
 
 /**

@@ -2,10 +2,10 @@ import { UnavailableError, UnstorableError, ValidationError } from '../domain/er
 import { isSameRegistration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/user';
 import { turns } from '../runtime/turns';
-import type { DeadLetterBurial } from './dead-letter-burial';
+import type { DeadLetterBurial } from './dead-letter-publisher';
 import type { DeadLetter, DoubtfulKeys, Measurements, ReceivedRecord, Tracing, Users } from './ports';
 import { ACCEPTED_AT_HEADER, headerText, readRecord, type ReadableRecord } from './registration-record';
-import { settleKeys, type SettledStores } from './settle-keys';
+import { settleKeys, type SettledStores } from './promote-users';
 
 export interface RegistrationWriterDeps extends SettledStores {
   readonly users: Pick<Users, 'insertMissing'>;

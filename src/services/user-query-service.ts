@@ -1,7 +1,7 @@
 import { UserNotFoundError } from '../domain/errors';
 import type { User } from '../domain/user';
 import type { CompletedUsers, PageRequest, Users, UsersPage } from './ports';
-import { unlessAway } from './unless-away';
+import { unlessAway } from './if-available';
 
 export interface UserQueryServiceDeps {
   readonly completed: CompletedUsers;

@@ -1,5 +1,5 @@
 import { UnavailableError } from '../../../src/domain/errors';
-import { DeadLetterBurial } from '../../../src/services/dead-letter-burial';
+import { DeadLetterBurial } from '../../../src/services/dead-letter-publisher';
 import { RegistrationWriter } from '../../../src/services/registration-writer';
 import { buildEvent, buildRecord, buildRegistration } from '../../support/builders';
 import {
