@@ -131,7 +131,7 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     users,
     redisTimeoutMs: REDIS_TIMEOUT_MS,
   });
-  const userQueries = new UserQueryService({ completed, users });
+  const userQueries = new UserQueryService({ completed, users, log });
   const registrationStatus = new RegistrationStatusService({ completed, users, pending, failed });
   const burial = new DeadLetterBurial({ deadLetters, failed, pending, measurements: metrics, log });
   const writer = new RegistrationWriter({

@@ -18,7 +18,7 @@ import type {
   Users,
 } from './ports';
 import type { RegistrationService } from './registration-service';
-import { unlessAway } from './if-available';
+import { ifAvailable, UNAVAILABLE } from './if-available';
 
 export interface IdempotentRegistrationServiceDeps {
   readonly records: IdempotencyRecords;
@@ -65,7 +65,8 @@ export class IdempotentRegistrationService {
     const attempt = { key, fingerprint: fingerprintOf(key, body), attemptId: randomUUID() };
     const redisWait = this.redisWait();
 
-    const claim = await unlessAway(redisWait.spend(this.deps.records.claim(attempt)));
+    const answer = await ifAvailable(redisWait.spend(this.deps.records.claim(attempt)));
+    const claim = answer === UNAVAILABLE ? undefined : answer;
     if (claim?.state === 'other body') throw new IdempotencyKeyReusedError('the key came with another body');
     if (claim?.state === 'in progress') throw new IdempotentRequestInProgressError('another is under way');
     const { outcome, isReplay } =
@@ -85,7 +86,7 @@ export class IdempotentRegistrationService {
     redisWait: WaitBudget,
   ): Promise<Ending> {
     const { records } = this.deps;
-    const end = (work: Promise<void>): Promise<void> => unlessAway(redisWait.spend(work));
+    const end = (work: Promise<void>): Promise<unknown> => ifAvailable(redisWait.spend(work));
     try {
       const ending = await this.tryOnce(submission, claim?.isRetry === true, redisWait);
       // A claim that timed out may still be made. Whether it would have been a retry is not known, so nothing is kept.
@@ -119,8 +120,8 @@ export class IdempotentRegistrationService {
   private async isStored(registration: Registration, redisWait: WaitBudget): Promise<boolean> {
     const { completed, users } = this.deps;
     const { email } = registration;
-    const cached = await unlessAway(redisWait.spend(completed.find(email)));
-    const user = cached ?? (await users.findByEmail(email));
+    const cached = await ifAvailable(redisWait.spend(completed.find(email)));
+    const user = (cached !== UNAVAILABLE && cached) || (await users.findByEmail(email));
     return user !== undefined && isSameRegistration(registrationOf(user), registration);
   }
 
