@@ -18,7 +18,6 @@ import { RedisCompletedUsers } from './redis/redis-completed-users';
 import { REQUEST_TIMEOUT_MS as REDIS_TIMEOUT_MS, RedisConnection } from './redis/redis-connection';
 import { RedisFailedRegistrations } from './redis/redis-failed-registrations';
 import { RedisIdempotencyRecords } from './redis/redis-idempotency-records';
-import { RedisPendingEntries } from './redis/redis-pending-entries';
 import { RedisPendingRegistrations } from './redis/reservations';
 import { createRedisRequestCounts } from './redis/redis-request-counts';
 import { createApp } from './routes/app';
@@ -35,7 +34,6 @@ import { LoadShedder } from './runtime/load-shedder';
 import { DeadLetterBurial } from './services/dead-letter-publisher';
 import { DependencyMonitor } from './services/dependency-monitor';
 import { DependencyStatus } from './services/dependency-status';
-import { DoubtfulKeysRepair } from './services/doubtful-keys-repair';
 import { HealthService } from './services/health-service';
 import { IdempotentRegistrationService } from './services/idempotent-registration-service';
 import type { Logger, RegistrationQueue, Users } from './services/ports';
@@ -84,15 +82,6 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
   const pending = new RedisPendingRegistrations(redis);
   const completed = new RedisCompletedUsers(redis);
   const failed = new RedisFailedRegistrations(redis);
-  const doubtfulKeys = new DoubtfulKeysRepair({
-    users,
-    completed,
-    pending,
-    entries: new RedisPendingEntries(redis),
-    redis: status.redis,
-    connections: () => redis.connections,
-    log,
-  });
 
   const kafka = createKafka(config.kafka, log);
   const topics = new KafkaTopics({
@@ -120,9 +109,9 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     failed,
     users,
     queue,
-    doubtfulKeys,
     measurements: metrics,
     deliveryTimeoutMs,
+    log,
   });
   const idempotentRegistrations = new IdempotentRegistrationService({
     records: new RedisIdempotencyRecords(redis),
@@ -138,7 +127,6 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     users,
     completed,
     pending,
-    doubtfulKeys,
     burial,
     measurements: metrics,
     tracing,
@@ -241,7 +229,6 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     topics,
     sender,
     sendQueue, // flushed while the producer is still there
-    doubtfulKeys,
     new Migrations({ config: config.postgres, log }),
     ...(config.consumerEnabled ? [consumer] : []),
     groupProgress,

@@ -165,11 +165,6 @@ export interface DeadLetters {
   publish(letters: readonly DeadLetter[]): Promise<void>;
 }
 
-/** E-mails whose Redis keys may not tell the truth; they are set right when Redis answers again. */
-export interface DoubtfulKeys {
-  add(emails: readonly string[]): void;
-}
-
 /** What the background check knows of one dependency. */
 export interface DependencyState {
   /** False until the first check is through. */

@@ -1,15 +1,15 @@
-import { UnavailableError, UnstorableError, ValidationError } from '../domain/errors';
+import { UnstorableError, ValidationError } from '../domain/errors';
 import { isSameRegistration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/user';
 import { turns } from '../runtime/turns';
 import type { DeadLetterBurial } from './dead-letter-publisher';
-import type { DeadLetter, DoubtfulKeys, Measurements, ReceivedRecord, Tracing, Users } from './ports';
+import { ifAvailable } from './if-available';
+import type { DeadLetter, Measurements, ReceivedRecord, Tracing, Users } from './ports';
 import { ACCEPTED_AT_HEADER, headerText, readRecord, type ReadableRecord } from './registration-record';
-import { settleKeys, type SettledStores } from './promote-users';
+import { promoteToCompleted, type PromotionStores } from './promote-users';
 
-export interface RegistrationWriterDeps extends SettledStores {
+export interface RegistrationWriterDeps extends PromotionStores {
   readonly users: Pick<Users, 'insertMissing'>;
-  readonly doubtfulKeys: DoubtfulKeys;
   readonly burial: DeadLetterBurial;
   readonly measurements: Pick<Measurements, 'stored'>;
   readonly tracing?: Pick<Tracing, 'wrote'> | undefined;
@@ -28,7 +28,8 @@ export class RegistrationWriter {
     const { readable, invalid } = await this.read(records);
     const { stored, unstorable } = await this.store(readable);
     const insertedAt = performance.now();
-    await this.updateCaches([...stored.values()]);
+    // An unavailable Redis never holds an offset: the reservations that are left end within their hour.
+    await ifAvailable(promoteToCompleted(this.deps, [...stored.values()]));
     const letters = [...invalid, ...unstorable, ...this.conflicts(readable, stored, unstorable)];
     await this.deps.burial.bury(letters);
     this.measure(readable, letters);
@@ -100,16 +101,6 @@ export class RegistrationWriter {
       const middle = Math.ceil(batch.length / 2);
       await this.storeOrBisect(batch.slice(0, middle), stored, unstorable);
       await this.storeOrBisect(batch.slice(middle), stored, unstorable);
-    }
-  }
-
-  // Redis away never holds an offset.
-  private async updateCaches(users: readonly User[]): Promise<void> {
-    try {
-      await settleKeys(this.deps, users);
-    } catch (error) {
-      if (!(error instanceof UnavailableError)) throw error;
-      this.deps.doubtfulKeys.add(users.map(({ email }) => email));
     }
   }
 

@@ -7,7 +7,6 @@ import type {
   DeadLetterReason,
   Decider,
   DeadLetters,
-  DoubtfulKeys,
   FailedRegistrations,
   FailureReason,
   IdempotencyClaim,
@@ -226,14 +225,6 @@ export class RecordingDeadLetters extends Dependency implements DeadLetters {
     this.reach();
     this.letters.push(...letters);
     return Promise.resolve();
-  }
-}
-
-export class RecordingDoubtfulKeys implements DoubtfulKeys {
-  readonly emails: string[] = [];
-
-  add(emails: readonly string[]): void {
-    this.emails.push(...emails);
   }
 }
 

@@ -16,10 +16,10 @@ import {
   InMemoryIdempotencyRecords,
   InMemoryPendingRegistrations,
   InMemoryUsers,
-  RecordingDoubtfulKeys,
   RecordingMeasurements,
   RecordingQueue,
 } from '../../support/fakes';
+import { RecordingLogger } from '../../support/recording-logger';
 
 const KEY = 'key-1';
 
@@ -30,7 +30,7 @@ function setUp() {
     failed: new InMemoryFailedRegistrations(),
     users: new InMemoryUsers(),
     queue: new RecordingQueue(),
-    doubtfulKeys: new RecordingDoubtfulKeys(),
+    log: new RecordingLogger(),
     measurements: new RecordingMeasurements(),
     deliveryTimeoutMs: 30,
   };

@@ -8,7 +8,6 @@ import {
   InMemoryPendingRegistrations,
   InMemoryUsers,
   RecordingDeadLetters,
-  RecordingDoubtfulKeys,
   RecordingMeasurements,
 } from '../../support/fakes';
 import { RecordingLogger } from '../../support/recording-logger';
@@ -20,7 +19,6 @@ function setUp() {
     pending: new InMemoryPendingRegistrations(),
     failed: new InMemoryFailedRegistrations(),
     deadLetters: new RecordingDeadLetters(),
-    doubtfulKeys: new RecordingDoubtfulKeys(),
     measurements: new RecordingMeasurements(),
     log: new RecordingLogger(),
   };
@@ -218,8 +216,8 @@ describe('RegistrationWriter.write', () => {
     expect(pending.entries.get(event.registration.email)).toBe(event);
   });
 
-  it('writes on while Redis is away, and has the keys set right later', async () => {
-    const { writer, users, completed, pending, failed, doubtfulKeys, deadLetters, log } = setUp();
+  it('writes on while Redis is unavailable', async () => {
+    const { writer, users, completed, pending, failed, deadLetters, log } = setUp();
     [completed, pending, failed].forEach((fake) => (fake.isAway = true));
     const registration = buildRegistration();
 
@@ -229,7 +227,6 @@ describe('RegistrationWriter.write', () => {
     ]);
 
     expect(users.rows).toHaveLength(1);
-    expect(doubtfulKeys.emails).toEqual([registration.email]);
     expect(deadLetters.letters).toHaveLength(1);
     expect(log.lines.map(({ message }) => message)).toContainEqual(
       expect.stringContaining('could not be marked'),
