@@ -261,7 +261,6 @@ export interface components {
                 "X-Request-Id": components["headers"]["RequestId"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
-                "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
                 [name: string]: unknown;
             };
             content: {
@@ -411,7 +410,6 @@ export interface components {
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 "Retry-After": components["headers"]["RetryAfterIfPending"];
-                "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
                 [name: string]: unknown;
             };
             content: {
@@ -457,7 +455,7 @@ export interface components {
                 };
             };
         };
-        /** @description the Idempotency-Key came with another body before */
+        /** @description the Idempotency-Key came with another registration before */
         IdempotencyKeyReused: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -595,7 +593,7 @@ export interface components {
          */
         WwwAuthenticate: string;
         /**
-         * @description This is the kept answer to an earlier request with the same Idempotency-Key.
+         * @description An earlier request with the same Idempotency-Key was accepted; this one changed nothing.
          * @example true
          */
         IdempotencyReplayed: "true";
@@ -651,7 +649,7 @@ export interface operations {
             header?: {
                 /** @description A name for the request in the log: 1-128 letters, digits or `_ . : -`; another one is replaced */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
-                /** @description 1-255 visible ASCII characters, new for each registration. 201, 400 and 409 `User already registered` are kept for 24 h, and answered again to the same key and body with `Idempotency-Replayed: true`. After any other answer the same body is tried anew, and another one is 422. A body that is not read (too large, of another type) leaves nothing behind. */
+                /** @description 1-255 visible ASCII characters, new for each registration. A 201 is kept for 24 h and replayed to the same key and registration with `Idempotency-Replayed: true`; anything else is decided again each time. The same key with another registration is 422. A request that breaks a rule leaves the key free. */
                 "Idempotency-Key"?: string;
             };
             path?: never;

@@ -55,35 +55,31 @@ export interface FailedRegistrations {
   clear(email: string): Promise<void>;
 }
 
-/** One try of a request that carries an idempotency key. */
+/** One attempt at a request that carries an idempotency key. */
 export interface IdempotentAttempt {
   /** As the client sent it: neither logged nor stored. */
   readonly key: string;
-  /** Equal for equal bodies. */
+  /** Equal for equal registrations. */
   readonly fingerprint: string;
-  /** Names this try. */
+  /** Names this attempt. */
   readonly attemptId: string;
 }
 
-/** How a request ended that would end so again. Holds nothing that was submitted. */
-export type IdempotentOutcome =
-  { readonly kind: 'accepted' | 'registered' } | { readonly kind: 'invalid'; readonly message: string };
+/**
+ * What an attempt finds. `new` and `retry` lock the key for it; `retry`: an earlier attempt may have been accepted.
+ * `completed`: an earlier attempt was accepted. `inProgress`: another one holds the lock.
+ */
+export type IdempotencyClaim = 'new' | 'retry' | 'completed' | 'inProgress' | 'registrationMismatch';
 
-/** What an attempt finds. `isRetry`: an earlier one, with the same body, did not come to an outcome that is kept. */
-export type IdempotencyClaim =
-  | { readonly state: 'claimed'; readonly isRetry: boolean }
-  | { readonly state: 'ended'; readonly outcome: IdempotentOutcome }
-  | { readonly state: 'in progress' }
-  | { readonly state: 'other body' };
+/** How an attempt ended. `unknown`: it may have been accepted. */
+export type AttemptResult = 'accepted' | 'rejected' | 'unknown';
 
-/** What became of requests with an idempotency key (24 hours). Every method throws UnavailableError. */
+/** What became of requests with an idempotency key (24 hours). Every method may reject with UnavailableError. */
 export interface IdempotencyRecords {
-  /** Marks the key as this attempt's for 30 seconds, if it may be worked on. */
+  /** Locks the key for this attempt, for a minute at most, if it may go on. */
   claim(attempt: IdempotentAttempt): Promise<IdempotencyClaim>;
-  /** Ends the mark with an outcome, unless another attempt has claimed the key meanwhile. */
-  keep(attempt: IdempotentAttempt, outcome: IdempotentOutcome): Promise<void>;
-  /** Ends the mark without one, likewise: the next attempt may go on at once. */
-  release(attempt: IdempotentAttempt): Promise<void>;
+  /** Ends the lock, unless another attempt has taken it: the next one goes on at once. */
+  finish(attempt: IdempotentAttempt, result: AttemptResult): Promise<void>;
 }
 
 /** A place in the list of users, which is ordered by these two, descending. */

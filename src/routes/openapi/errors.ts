@@ -74,7 +74,7 @@ export const ERRORS = {
   keyReused: {
     status: 422,
     error: 'Idempotency-Key was used with another body',
-    when: 'the Idempotency-Key came with another body before',
+    when: 'the Idempotency-Key came with another registration before',
   },
   tooMany: {
     status: 429,

@@ -1,13 +1,5 @@
 import { ERRORS, type ErrorName } from './errors';
-import {
-  ALLOW,
-  ALWAYS,
-  COUNTED,
-  REPLAYED,
-  RETRY_AFTER,
-  RETRY_AFTER_IF_PENDING,
-  WWW_AUTHENTICATE,
-} from './headers';
+import { ALLOW, ALWAYS, COUNTED, RETRY_AFTER, RETRY_AFTER_IF_PENDING, WWW_AUTHENTICATE } from './headers';
 
 type Examples = Readonly<Record<string, { readonly summary?: string; readonly value: unknown }>>;
 
@@ -44,13 +36,7 @@ function failure(headers: object, ...names: readonly ErrorName[]) {
 
 /** The answers that are errors. */
 export const responses = {
-  InvalidRegistration: failure(
-    { ...COUNTED, ...REPLAYED },
-    'invalid',
-    'malformedJson',
-    'brokenBody',
-    'brokenHttp',
-  ),
+  InvalidRegistration: failure(COUNTED, 'invalid', 'malformedJson', 'brokenBody', 'brokenHttp'),
   InvalidPage: failure(COUNTED, 'invalid', 'brokenHttp'),
   InvalidEmail: failure(COUNTED, 'invalid', 'malformedPath', 'brokenHttp'),
   BrokenRequest: failure(ALWAYS, 'brokenHttp'),
@@ -60,7 +46,7 @@ export const responses = {
   MethodNotAllowed: failure({ ...COUNTED, ...ALLOW }, 'methodNotAllowed'),
   TooSlow: failure(ALWAYS, 'tooSlow'),
   Conflict: failure(
-    { ...COUNTED, ...RETRY_AFTER_IF_PENDING, ...REPLAYED },
+    { ...COUNTED, ...RETRY_AFTER_IF_PENDING },
     'alreadyRegistered',
     'registrationInProgress',
     'keyInFlight',

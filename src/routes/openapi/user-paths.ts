@@ -27,10 +27,9 @@ const submit = {
       name: 'Idempotency-Key',
       in: 'header',
       description:
-        '1-255 visible ASCII characters, new for each registration. 201, 400 and 409 `User already ' +
-        'registered` are kept for 24 h, and answered again to the same key and body with `Idempotency-Replayed: true`. ' +
-        'After any other answer the same body is tried anew, and another one is 422. A body that is not read (too ' +
-        'large, of another type) leaves nothing behind.',
+        '1-255 visible ASCII characters, new for each registration. A 201 is kept for 24 h and replayed to the same ' +
+        'key and registration with `Idempotency-Replayed: true`; anything else is decided again each time. The same ' +
+        'key with another registration is 422. A request that breaks a rule leaves the key free.',
       schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,255}$' },
     },
   ],
