@@ -31,9 +31,8 @@ import { HttpServer } from './routes/server';
 import { Lifecycle } from './runtime/lifecycle';
 import { Liveness } from './runtime/liveness';
 import { LoadShedder } from './runtime/load-shedder';
-import { DeadLetterBurial } from './services/dead-letter-publisher';
-import { DependencyMonitor } from './services/dependency-monitor';
-import { DependencyStatus } from './services/dependency-status';
+import { DeadLetterPublisher } from './services/dead-letter-publisher';
+import { DependencyMonitor, DependencyStatus } from './services/dependency-monitor';
 import { HealthService } from './services/health-service';
 import { IdempotentRegistrationService } from './services/idempotent-registration-service';
 import type { Logger, RegistrationQueue, Users } from './services/ports';
@@ -122,12 +121,18 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
   });
   const userQueries = new UserQueryService({ completed, users, log });
   const registrationStatus = new RegistrationStatusService({ completed, users, pending, failed });
-  const burial = new DeadLetterBurial({ deadLetters, failed, pending, measurements: metrics, log });
+  const deadLetterPublisher = new DeadLetterPublisher({
+    deadLetters,
+    failed,
+    pending,
+    measurements: metrics,
+    log,
+  });
   const writer = new RegistrationWriter({
     users,
     completed,
     pending,
-    burial,
+    deadLetterPublisher,
     measurements: metrics,
     tracing,
   });

@@ -2,10 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { ValidationError } from '../domain/errors';
 import { isSameRegistration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/user';
-import { originalHeaders, REPLAY_OF_HEADER } from './dead-letter-headers';
 import { idOf } from './letter-description';
 import type { PendingEntries, PendingRegistrations, RegistrationEvent, Users } from './ports';
-import { EVENT_ID_HEADER, headerText, readRecord, type ReadableRecord } from './registration-record';
+import {
+  EVENT_ID_HEADER,
+  headerText,
+  originalHeaders,
+  readRecord,
+  REPLAY_OF_HEADER,
+  type ReadableRecord,
+} from './registration-record';
 import { promoteToCompleted, type PromotionStores } from './promote-users';
 import type { OutgoingRecord, RegistrationTopic, StoredDeadLetter } from './tool-ports';
 

@@ -10,7 +10,7 @@ export interface RegistrationEvent {
   readonly registration: Registration;
 }
 
-/** Reservations of e-mails whose registration is not stored yet (1 hour). Every method throws UnavailableError. */
+/** Reservations of e-mails whose registration is not stored yet (1 hour). Every method may reject with UnavailableError. */
 export interface PendingRegistrations {
   /**
    * Reserves the e-mail unless it is reserved. Resolves to the holder: the candidate itself, or who came first;
@@ -31,20 +31,20 @@ export interface PendingEntry {
   readonly event: RegistrationEvent | undefined;
 }
 
-/** Looks at reservations without changing any. Every method throws UnavailableError. */
+/** Looks at reservations without changing any. Every method may reject with UnavailableError. */
 export interface PendingEntries {
   find(emails: readonly string[]): Promise<PendingEntry[]>;
   /** Visits all, some at a time; one may be visited twice while keys come and go. */
   scan(visit: (entries: readonly PendingEntry[]) => Promise<void>): Promise<void>;
 }
 
-/** Cache of stored users (24 hours). Every method throws UnavailableError. */
+/** Cache of stored users (24 hours). Every method may reject with UnavailableError. */
 export interface CompletedUsers {
   find(email: string): Promise<User | undefined>;
   put(users: readonly User[]): Promise<void>;
 }
 
-/** Marks of registrations that could not be stored (24 hours). Every method throws UnavailableError. */
+/** Marks of registrations that could not be stored (24 hours). Every method may reject with UnavailableError. */
 export interface FailedRegistrations {
   mark(email: string, reason: FailureReason): Promise<void>;
   /** Why the e-mail's last registration was not stored; undefined without a mark. */
@@ -102,7 +102,7 @@ export interface UsersPage {
   readonly next: PagePosition | undefined;
 }
 
-/** The users table. Every method throws UnavailableError when the database is away or too slow. */
+/** The users table. Every method may reject with UnavailableError. */
 export interface Users {
   /** For the request path: looked up in batches, with a short deadline. */
   isRegistered(email: string): Promise<boolean>;

@@ -2,7 +2,7 @@ import { UnstorableError, ValidationError } from '../domain/errors';
 import { isSameRegistration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/user';
 import { turns } from '../runtime/turns';
-import type { DeadLetterBurial } from './dead-letter-publisher';
+import type { DeadLetterPublisher } from './dead-letter-publisher';
 import { ifAvailable } from './if-available';
 import type { DeadLetter, Measurements, ReceivedRecord, Tracing, Users } from './ports';
 import { ACCEPTED_AT_HEADER, headerText, readRecord, type ReadableRecord } from './registration-record';
@@ -10,7 +10,7 @@ import { promoteToCompleted, type PromotionStores } from './promote-users';
 
 export interface RegistrationWriterDeps extends PromotionStores {
   readonly users: Pick<Users, 'insertMissing'>;
-  readonly burial: DeadLetterBurial;
+  readonly deadLetterPublisher: DeadLetterPublisher;
   readonly measurements: Pick<Measurements, 'stored'>;
   readonly tracing?: Pick<Tracing, 'wrote'> | undefined;
 }
@@ -21,7 +21,7 @@ export class RegistrationWriter {
 
   /**
    * Writes the records of one partition, in offset order. Safe to repeat with the same records.
-   * Throws UnavailableError when PostgreSQL or Kafka is away: nothing may be committed then.
+   * Throws UnavailableError when PostgreSQL or Kafka is unavailable: no offset may be committed then.
    */
   async write(records: readonly ReceivedRecord[]): Promise<void> {
     const startedAt = performance.now();
@@ -30,18 +30,19 @@ export class RegistrationWriter {
     const insertedAt = performance.now();
     // An unavailable Redis never holds an offset: the reservations that are left end within their hour.
     await ifAvailable(promoteToCompleted(this.deps, [...stored.values()]));
-    const letters = [...invalid, ...unstorable, ...this.conflicts(readable, stored, unstorable)];
-    await this.deps.burial.bury(letters);
-    this.measure(readable, letters);
-    this.deps.tracing?.wrote({ records, letters, startedAt, insertedAt });
+    const deadLetters = [...invalid, ...unstorable, ...this.conflicts(readable, stored, unstorable)];
+    await this.deps.deadLetterPublisher.publish(deadLetters);
+    this.measure(readable, deadLetters);
+    this.deps.tracing?.wrote({ records, letters: deadLetters, startedAt, insertedAt });
   }
 
-  private measure(readable: readonly ReadableRecord[], letters: readonly DeadLetter[]): void {
-    const buried = new Set(letters.map(({ record }) => record));
+  private measure(readable: readonly ReadableRecord[], deadLetters: readonly DeadLetter[]): void {
+    const deadLettered = new Set(deadLetters.map(({ record }) => record));
     const now = Date.now();
     for (const { record } of readable) {
       const acceptedAt = Date.parse(headerText(record, ACCEPTED_AT_HEADER) ?? '');
-      if (!buried.has(record) && acceptedAt <= now) this.deps.measurements.stored((now - acceptedAt) / 1000);
+      if (!deadLettered.has(record) && acceptedAt <= now)
+        this.deps.measurements.stored((now - acceptedAt) / 1000);
     }
   }
 

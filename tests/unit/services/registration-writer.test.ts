@@ -1,5 +1,5 @@
 import { UnavailableError } from '../../../src/domain/errors';
-import { DeadLetterBurial } from '../../../src/services/dead-letter-publisher';
+import { DeadLetterPublisher } from '../../../src/services/dead-letter-publisher';
 import { RegistrationWriter } from '../../../src/services/registration-writer';
 import { buildEvent, buildRecord, buildRegistration } from '../../support/builders';
 import {
@@ -22,8 +22,8 @@ function setUp() {
     measurements: new RecordingMeasurements(),
     log: new RecordingLogger(),
   };
-  const burial = new DeadLetterBurial(deps);
-  return { ...deps, writer: new RegistrationWriter({ ...deps, burial }) };
+  const deadLetterPublisher = new DeadLetterPublisher(deps);
+  return { ...deps, writer: new RegistrationWriter({ ...deps, deadLetterPublisher }) };
 }
 
 describe('RegistrationWriter.write', () => {
@@ -229,7 +229,7 @@ describe('RegistrationWriter.write', () => {
     expect(users.rows).toHaveLength(1);
     expect(deadLetters.letters).toHaveLength(1);
     expect(log.lines.map(({ message }) => message)).toContainEqual(
-      expect.stringContaining('could not be marked'),
+      expect.stringContaining('could not mark failed registration'),
     );
   });
 
