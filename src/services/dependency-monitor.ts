@@ -81,7 +81,7 @@ export class DependencyMonitor {
       if (status.update(true)) this.deps.log.info('dependency is healthy', { dependency: status.name });
     } catch (error) {
       const remedy = remedyFor(error);
-      // A server that came up only to refuse the password is no change of its status, but something can be done now.
+      // A server that came up but rejects the password does not change the status, yet now something can be done.
       const isNewRemedy = remedy !== undefined && remedy !== this.lastReportedRemedy.get(status);
       if (!status.update(false) && !isNewRemedy) return;
       this.lastReportedRemedy.set(status, remedy);

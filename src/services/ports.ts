@@ -10,18 +10,18 @@ export interface RegistrationEvent {
   readonly registration: Registration;
 }
 
-/** Reservations of e-mails whose registration is not stored yet (1 hour). Every method may reject with UnavailableError. */
+/** Reservations of emails whose registration is not stored yet (1 hour). Every method may reject with UnavailableError. */
 export interface PendingRegistrations {
   /**
-   * Reserves the e-mail unless it is reserved. Resolves to the holder: the candidate itself, or who came first;
+   * Reserves the email unless it is reserved. Resolves to the holder: the candidate itself, or an earlier one;
    * undefined when the holder's entry cannot be read.
    */
   reserve(candidate: RegistrationEvent): Promise<RegistrationEvent | undefined>;
-  /** Whether anybody holds the e-mail. */
+  /** Whether the email is reserved. */
   isReserved(email: string): Promise<boolean>;
   /** Deletes the reservation if it belongs to this event. */
   release(email: string, eventId: string): Promise<void>;
-  /** Deletes the reservations of e-mails that have a row, whoever holds them. */
+  /** Deletes the reservations of emails that have a row, of any event. */
   clear(emails: readonly string[]): Promise<void>;
 }
 
@@ -47,7 +47,7 @@ export interface CompletedUsers {
 /** Marks of registrations that could not be stored (24 hours). Every method may reject with UnavailableError. */
 export interface FailedRegistrations {
   mark(email: string, reason: FailureReason): Promise<void>;
-  /** Why the e-mail's last registration was not stored; undefined without a mark. */
+  /** Why the email's last registration was not stored; undefined without a mark. */
   find(email: string): Promise<FailureReason | undefined>;
   /** Whether there is a mark, readable or not. */
   isMarked(email: string): Promise<boolean>;
@@ -131,11 +131,11 @@ export interface QueueRoom {
   release(): void;
 }
 
-/** Why an e-mail may have no row. */
+/** Why an email may have no row. */
 export const FAILURE_REASONS = ['invalid', 'unstorable'] as const;
 export type FailureReason = (typeof FAILURE_REASONS)[number];
 
-/** Why a record became none: after a conflict the e-mail has one, somebody else's. */
+/** Why a record became no row: after a conflict the email has that of another registration. */
 export const DEAD_LETTER_REASONS = [...FAILURE_REASONS, 'conflict'] as const;
 export type DeadLetterReason = (typeof DEAD_LETTER_REASONS)[number];
 
@@ -167,12 +167,12 @@ export interface DependencyState {
   readonly isAway: boolean;
 }
 
-/** Who says whether an e-mail is taken. */
+/** What says whether an email is registered. */
 export type Decider = 'redis' | 'postgres';
 
 /** Takes in what the pipeline did; cheap, and never fails. */
 export interface Measurements {
-  /** Of a registration, this one could not say in time whether the e-mail is taken: the other one alone decided. */
+  /** For a registration, this one could not say in time whether the email is registered: the other alone decided. */
   decidedWithout(decider: Decider): void;
   /** A send to Kafka ended. */
   sent(seconds: number, isConfirmed: boolean): void;

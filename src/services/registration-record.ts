@@ -2,7 +2,7 @@ import { ValidationError } from '../domain/errors';
 import { parseRegistration, type Registration } from '../domain/registration';
 import type { ReceivedRecord } from './ports';
 
-/** Header names of a registration record; the value holds the six fields, the key is the e-mail. */
+/** Header names of a registration record; the value holds the six fields, the key is the email. */
 export const EVENT_ID_HEADER = 'event-id';
 export const ACCEPTED_AT_HEADER = 'accepted-at';
 export const REQUEST_ID_HEADER = 'request-id';

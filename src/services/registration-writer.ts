@@ -64,7 +64,7 @@ export class RegistrationWriter {
     return { readable, invalid };
   }
 
-  // First of each e-mail first; should that one be unstorable, the next one of the same e-mail gets its turn.
+  // The first of each email first; where that is unstorable, the next one of the same email.
   private async store(
     readable: readonly ReadableRecord[],
   ): Promise<{ stored: Map<string, User>; unstorable: DeadLetter[] }> {
@@ -110,9 +110,9 @@ export class RegistrationWriter {
     stored: ReadonlyMap<string, User>,
     unstorable: readonly DeadLetter[],
   ): DeadLetter[] {
-    const refused = new Set(unstorable.map(({ record }) => record));
+    const rejected = new Set(unstorable.map(({ record }) => record));
     return readable.flatMap(({ record, registration }): DeadLetter[] => {
-      if (refused.has(record)) return [];
+      if (rejected.has(record)) return [];
       const user = stored.get(registration.email);
       if (user === undefined || isSameRegistration(registrationOf(user), registration)) return [];
       return [{ record, reason: 'conflict', error: 'another registration of this e-mail came first' }];
