@@ -17,9 +17,8 @@ import { RedisCompletedUsers } from './redis/redis-completed-users';
 import { REQUEST_TIMEOUT_MS as REDIS_TIMEOUT_MS, RedisConnection } from './redis/redis-connection';
 import { RedisFailedRegistrations } from './redis/redis-failed-registrations';
 import { RedisIdempotencyRecords } from './redis/redis-idempotency-records';
-import { RedisPendingEntries } from './redis/redis-pending-entries';
-import { RedisPendingRegistrations } from './redis/redis-pending-registrations';
 import { createRedisRateLimitStore } from './redis/rate-limit-store';
+import { RedisPendingRegistrations } from './redis/reservations';
 import { createApp } from './routes/app';
 import type { HttpLimits } from './http/limits';
 import { MetricsServer } from './http/metrics-server';
@@ -27,10 +26,8 @@ import { HttpServer } from './http/server';
 import { Lifecycle } from './runtime/lifecycle';
 import { Liveness } from './runtime/liveness';
 import { LoadShedder } from './http/load-shedder';
-import { DeadLetterBurial } from './services/dead-letter-burial';
-import { DependencyMonitor } from './services/dependency-monitor';
-import { DependencyStatus } from './services/dependency-status';
-import { DoubtfulKeysRepair } from './services/doubtful-keys-repair';
+import { DeadLetterPublisher } from './services/dead-letter-publisher';
+import { DependencyMonitor, DependencyStatus } from './services/dependency-monitor';
 import { HealthService } from './services/health-service';
 import { IdempotentRegistrationService } from './services/idempotent-registration-service';
 import type { Logger, RegistrationQueue, Users } from './services/ports';
@@ -79,15 +76,6 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
   const pending = new RedisPendingRegistrations(redis);
   const completed = new RedisCompletedUsers(redis);
   const failed = new RedisFailedRegistrations(redis);
-  const doubtfulKeys = new DoubtfulKeysRepair({
-    users,
-    completed,
-    pending,
-    entries: new RedisPendingEntries(redis),
-    redis: status.redis,
-    connections: () => redis.connections,
-    log,
-  });
 
   const kafka = createKafka(config.kafka, log);
   const topics = new KafkaTopics({
@@ -115,9 +103,9 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     failed,
     users,
     queue,
-    doubtfulKeys,
     measurements: metrics,
     deliveryTimeoutMs,
+    log,
   });
   const idempotentRegistrations = new IdempotentRegistrationService({
     records: new RedisIdempotencyRecords(redis),
@@ -126,15 +114,20 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     users,
     redisTimeoutMs: REDIS_TIMEOUT_MS,
   });
-  const userQueries = new UserQueryService({ completed, users });
+  const userQueries = new UserQueryService({ completed, users, log });
   const registrationStatus = new RegistrationStatusService({ completed, users, pending, failed });
-  const burial = new DeadLetterBurial({ deadLetters, failed, pending, measurements: metrics, log });
+  const deadLetterPublisher = new DeadLetterPublisher({
+    deadLetters,
+    failed,
+    pending,
+    measurements: metrics,
+    log,
+  });
   const writer = new RegistrationWriter({
     users,
     completed,
     pending,
-    doubtfulKeys,
-    burial,
+    deadLetterPublisher,
     measurements: metrics,
     tracing,
   });
@@ -226,7 +219,6 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     topics,
     producer,
     sendQueue, // flushed while the producer is still there
-    doubtfulKeys,
     new Migrations({ config: config.postgres, log }),
     ...(config.consumerEnabled ? [consumer] : []),
     consumerLag,

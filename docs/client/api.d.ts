@@ -455,7 +455,7 @@ export interface components {
                 };
             };
         };
-        /** @description the Idempotency-Key was used with another registration */
+        /** @description the Idempotency-Key came with another registration before */
         IdempotencyKeyReused: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -468,7 +468,7 @@ export interface components {
                     /** @constant */
                     success: false;
                     /** @enum {string} */
-                    error: "Idempotency-Key was used with another body";
+                    error: "Idempotency-Key was used with another registration";
                 };
             };
         };
@@ -593,7 +593,7 @@ export interface components {
          */
         WwwAuthenticate: string;
         /**
-         * @description This is the response to an earlier request with the same Idempotency-Key.
+         * @description An earlier request with the same Idempotency-Key was accepted; this one changed nothing.
          * @example true
          */
         IdempotencyReplayed: "true";
@@ -649,7 +649,7 @@ export interface operations {
             header?: {
                 /** @description An id for the request in the log: 1-128 letters, digits or `_ . : -`; any other is replaced */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
-                /** @description 1-255 visible ASCII characters, new for each registration. A 201 is kept for 24 h and sent again, with `Idempotency-Replayed: true`, to the same key and registration. After any other response the same registration is tried again. Another registration with the same key is 422. */
+                /** @description 1-255 visible ASCII characters, new for each registration. A 201 is kept for 24 h and replayed to the same key and registration with `Idempotency-Replayed: true`; anything else is decided again each time. The same key with another registration is 422. A request that breaks a rule leaves the key free. */
                 "Idempotency-Key"?: string;
             };
             path?: never;

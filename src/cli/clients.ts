@@ -9,8 +9,7 @@ import { PostgresPool } from '../postgres/postgres-pool';
 import { PostgresUsers } from '../postgres/postgres-users';
 import { RedisCompletedUsers } from '../redis/redis-completed-users';
 import { RedisConnection } from '../redis/redis-connection';
-import { RedisPendingEntries } from '../redis/redis-pending-entries';
-import { RedisPendingRegistrations } from '../redis/redis-pending-registrations';
+import { RedisPendingEntries, RedisPendingRegistrations } from '../redis/reservations';
 import type { Logger, Users } from '../services/ports';
 
 // A tool reports by its own lines; what the clients say meanwhile is for the service's log.

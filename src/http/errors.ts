@@ -91,8 +91,8 @@ export const ERRORS = {
   },
   idempotencyKeyReused: {
     status: 422,
-    message: 'Idempotency-Key was used with another body',
-    when: 'the Idempotency-Key was used with another registration',
+    message: 'Idempotency-Key was used with another registration',
+    when: 'the Idempotency-Key came with another registration before',
   },
   rateLimited: {
     status: 429,

@@ -5,7 +5,7 @@ import {
   SOURCE_OFFSET_HEADER,
   SOURCE_PARTITION_HEADER,
   SOURCE_TOPIC_HEADER,
-} from '../services/dead-letter-headers';
+} from '../services/registration-record';
 import type { DeadLetter, DeadLetters } from '../services/ports';
 import type { KafkaProducer } from './producer';
 

@@ -53,7 +53,7 @@ export const headers = {
     example: 'Bearer realm="users"',
   },
   IdempotencyReplayed: {
-    description: 'This is the response to an earlier request with the same Idempotency-Key.',
+    description: 'An earlier request with the same Idempotency-Key was accepted; this one changed nothing.',
     schema: { type: 'string', const: 'true' },
     example: 'true',
   },

@@ -34,9 +34,9 @@ const submit = {
       name: 'Idempotency-Key',
       in: 'header',
       description:
-        '1-255 visible ASCII characters, new for each registration. A 201 is kept for 24 h and sent again, with ' +
-        '`Idempotency-Replayed: true`, to the same key and registration. After any other response the same ' +
-        'registration is tried again. Another registration with the same key is 422.',
+        '1-255 visible ASCII characters, new for each registration. A 201 is kept for 24 h and replayed to the same ' +
+        'key and registration with `Idempotency-Replayed: true`; anything else is decided again each time. The same ' +
+        'key with another registration is 422. A request that breaks a rule leaves the key free.',
       schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,255}$' },
     },
   ],

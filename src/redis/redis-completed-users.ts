@@ -23,7 +23,7 @@ export class RedisCompletedUsers implements CompletedUsers {
   }
 }
 
-// An entry that is no row of this e-mail counts as absent: PostgreSQL knows better.
+// An entry that is no row of this email counts as absent: PostgreSQL knows better.
 function parseUser(entry: string, email: string): User | undefined {
   try {
     const user = JSON.parse(entry) as User | null;

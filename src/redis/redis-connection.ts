@@ -32,7 +32,6 @@ export class RedisConnection {
   readonly name = 'redis';
   readonly stopTimeoutMs = 1000;
   private readonly redis: Redis;
-  private connected = 0;
   private gathering: Redis['stream'] | undefined;
 
   constructor(private readonly deps: RedisConnectionDeps) {
@@ -48,14 +47,8 @@ export class RedisConnection {
       // A replica after a failover refuses writes until the address is looked up again.
       reconnectOnError: (error) => error.message.startsWith('READONLY'),
     });
-    this.redis.on('ready', () => (this.connected += 1));
     // The background check reports outages once; each attempt would only repeat it.
     this.redis.on('error', (error) => deps.log.debug('Redis connection error', { error }));
-  }
-
-  /** How many connections there have been: behind each the data may be others than before. */
-  get connections(): number {
-    return this.connected;
   }
 
   start(): void {

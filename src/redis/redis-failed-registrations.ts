@@ -2,7 +2,7 @@ import { FAILURE_REASONS, type FailureReason, type FailedRegistrations } from '.
 import { REQUEST_TIMEOUT_MS, type RedisConnection } from './redis-connection';
 import { FAILED_TTL_SECONDS, failedKey } from './redis-keys';
 
-/** `user:failed:{email}`: why the last registration of this e-mail was not stored. */
+/** `user:failed:{email}`: why the last registration of this email was not stored. */
 export class RedisFailedRegistrations implements FailedRegistrations {
   constructor(private readonly connection: RedisConnection) {}
 

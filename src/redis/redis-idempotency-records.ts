@@ -1,55 +1,50 @@
-import { UnavailableError } from '../domain/errors';
 import type {
+  AttemptResult,
   IdempotencyClaim,
   IdempotencyRecords,
   IdempotentAttempt,
-  IdempotentOutcome,
 } from '../services/ports';
 import { REQUEST_TIMEOUT_MS, type RedisConnection } from './redis-connection';
 import { IDEMPOTENCY_TTL_SECONDS, idempotencyKey } from './redis-keys';
 
 const TTL_MS = IDEMPOTENCY_TTL_SECONDS * 1000;
-/** Longer than any request takes, unless Kafka is given more time than by default. */
-const MARK_MS = 30_000;
+/** Longer than any attempt: KAFKA_DELIVERY_TIMEOUT_MS is at most 50 s, a request's other waits are seconds. */
+export const LOCK_TTL_MS = 60_000;
 
-// Each claim sets the lifetime anew, so what is left of it tells the age of the mark: no clock but Redis's counts.
+// Each claim renews the lifetime, so what is left of it tells the age of the lock, by Redis's clock alone.
+// `fingerprint` and `outcome` are an earlier version's: of the body's bytes, so that it cannot be compared. Unless the
+// outcome was a 400 or 409, that registration may have been accepted.
 const CLAIM = `
-  local fingerprint, attempt, outcome =
-    unpack(redis.call('HMGET', KEYS[1], 'fingerprint', 'attempt', 'outcome'))
-  if fingerprint and fingerprint ~= ARGV[1] then return {'other body'} end
-  if outcome then return {'ended', outcome} end
-  if attempt and redis.call('PTTL', KEYS[1]) > ${TTL_MS - MARK_MS} then return {'in progress'} end
-  redis.call('HSET', KEYS[1], 'fingerprint', ARGV[1], 'attempt', ARGV[2])
+  local registration, attempt, result, fingerprint, outcome =
+    unpack(redis.call('HMGET', KEYS[1], 'registration', 'attempt', 'result', 'fingerprint', 'outcome'))
+  if registration and registration ~= ARGV[1] then return 'registrationMismatch' end
+  if result == 'accepted' then return 'completed' end
+  if attempt and redis.call('PTTL', KEYS[1]) > ${TTL_MS - LOCK_TTL_MS} then return 'inProgress' end
+  local isRetry = attempt or result or fingerprint and (not outcome or outcome == '{"kind":"accepted"}')
+  redis.call('HSET', KEYS[1], 'registration', ARGV[1], 'attempt', ARGV[2])
+  if isRetry then redis.call('HSET', KEYS[1], 'result', 'unknown') end
   redis.call('PEXPIRE', KEYS[1], ${TTL_MS})
-  return {'claimed', fingerprint and 'again' or 'first'}`;
+  return isRetry and 'retry' or 'new'`;
 
-const KEEP_IF_OWN = `
+const FINISH_IF_OWNER = `
   if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
-  redis.call('HSET', KEYS[1], 'outcome', ARGV[2])
   redis.call('HDEL', KEYS[1], 'attempt')
+  if ARGV[2] ~= 'rejected' then redis.call('HSET', KEYS[1], 'result', ARGV[2]) end
   return redis.call('PEXPIRE', KEYS[1], ${TTL_MS})`;
 
-const RELEASE_IF_OWN = `
-  if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
-  return redis.call('HDEL', KEYS[1], 'attempt')`;
-
 /**
- * `idempotency:{sha256 of the key}`, a hash: `fingerprint` of the body, `attempt` while one is under way, `outcome`
- * behind it. The fingerprint outlives the mark: it tells a retry from a first use.
+ * `idempotency:{sha256 of the key}`, a hash: `registration`, its fingerprint; `attempt` while one is in flight; `result`,
+ * `accepted` or `unknown`, after one that was not rejected.
  */
 export class RedisIdempotencyRecords implements IdempotencyRecords {
   constructor(private readonly connection: RedisConnection) {}
 
   async claim({ key, fingerprint, attemptId }: IdempotentAttempt): Promise<IdempotencyClaim> {
-    return parseClaim(await this.run(CLAIM, key, fingerprint, attemptId));
+    return (await this.run(CLAIM, key, fingerprint, attemptId)) as IdempotencyClaim;
   }
 
-  async keep({ key, attemptId }: IdempotentAttempt, outcome: IdempotentOutcome): Promise<void> {
-    await this.run(KEEP_IF_OWN, key, attemptId, JSON.stringify(outcome));
-  }
-
-  async release({ key, attemptId }: IdempotentAttempt): Promise<void> {
-    await this.run(RELEASE_IF_OWN, key, attemptId);
+  async finish({ key, attemptId }: IdempotentAttempt, result: AttemptResult): Promise<void> {
+    await this.run(FINISH_IF_OWNER, key, attemptId, result);
   }
 
   private run(script: string, key: string, ...values: string[]): Promise<unknown> {
@@ -57,20 +52,4 @@ export class RedisIdempotencyRecords implements IdempotencyRecords {
       redis.eval(script, 1, idempotencyKey(key), ...values),
     );
   }
-}
-
-function parseClaim(reply: unknown): IdempotencyClaim {
-  const [state, detail = ''] = reply as [IdempotencyClaim['state'], string?];
-  if (state === 'claimed') return { state, isRetry: detail === 'again' };
-  return state === 'ended' ? { state, outcome: parseOutcome(detail) } : { state };
-}
-
-function parseOutcome(text: string): IdempotentOutcome {
-  try {
-    const outcome = JSON.parse(text) as IdempotentOutcome;
-    if (['accepted', 'registered', 'invalid'].includes(outcome.kind)) return outcome;
-  } catch {
-    // Told below.
-  }
-  throw new UnavailableError('the outcome kept for an idempotency key cannot be read');
 }

@@ -1,34 +1,36 @@
 import { Router, type RequestHandler } from 'express';
 import { parseEmail } from '../domain/email';
+import { parseRegistration } from '../domain/registration';
+import type { IdempotentRegistrationService } from '../services/idempotent-registration-service';
+import type { RegistrationService } from '../services/registration-service';
 import type { RegistrationStatusService } from '../services/registration-status-service';
 import type { UserQueryService } from '../services/user-query-service';
 import type { ApiKey } from '../config/config';
-import { createAcceptRegistration, type AcceptRegistrationDeps } from './accept-registration';
 import { requireApiKey } from '../http/middleware/api-key';
 import { allowOnly } from '../http/middleware/error-handler';
+import { idempotencyKeyOf } from '../http/middleware/idempotency-key';
 import { parseJson } from '../http/middleware/json-body';
-import { nextLink, parsePage } from './pagination';
+import { requestIdOf } from '../http/middleware/request-id';
 import { sendJson } from '../http/send-json';
+import { nextLink, parsePage } from './pagination';
 
-export interface UsersRouterDeps extends AcceptRegistrationDeps {
+export interface UsersRouterDeps {
   readonly apiKeys: readonly ApiKey[];
+  readonly registrations: Pick<RegistrationService, 'register'>;
+  readonly idempotentRegistrations: Pick<IdempotentRegistrationService, 'register'>;
   readonly registrationStatus: Pick<RegistrationStatusService, 'find'>;
   readonly userQueries: Pick<UserQueryService, 'list' | 'findByEmail'>;
 }
 
 /** /api/users */
-export function createUsersRouter({
-  apiKeys,
-  registrationStatus,
-  userQueries,
-  ...accepting
-}: UsersRouterDeps): Router {
+export function createUsersRouter(deps: UsersRouterDeps): Router {
+  const { apiKeys, registrationStatus, userQueries } = deps;
   const router = Router();
   const mayRead = requireApiKey(apiKeys);
 
   router
     .route('/api/users')
-    .post(parseJson, register(accepting))
+    .post(parseJson, registerUser(deps))
     .get(mayRead, async (req, res) => {
       const page = parsePage(req.query);
       const { users, next } = await userQueries.list(page);
@@ -45,7 +47,7 @@ export function createUsersRouter({
     })
     .all(allowOnly('GET', 'HEAD'));
 
-  // Open also when reading needs a key: whoever has registered waits for it.
+  // Open also when reading needs a key: who has registered waits for it.
   router
     .route('/api/users/:email/status')
     .get(async (req, res) => {
@@ -57,10 +59,18 @@ export function createUsersRouter({
   return router;
 }
 
-function register(deps: AcceptRegistrationDeps): RequestHandler {
-  const accept = createAcceptRegistration(deps);
+function registerUser({ registrations, idempotentRegistrations }: UsersRouterDeps): RequestHandler {
   return async (req, res) => {
-    const { email } = await accept(req, res);
+    const registration = parseRegistration(req.body);
+    const key = idempotencyKeyOf(req);
+    const requestId = requestIdOf(res);
+    if (key === undefined) {
+      await registrations.register(registration, requestId);
+    } else {
+      const result = await idempotentRegistrations.register({ key, registration, requestId });
+      if (result === 'replayed') res.setHeader('Idempotency-Replayed', 'true');
+    }
+    const { email } = registration;
     res.setHeader('Location', `/api/users/${encodeURIComponent(email)}`);
     sendJson(res, 201, {
       success: true,

@@ -1,7 +1,6 @@
 import { parseEmail } from '../domain/email';
-import { REASON_HEADER } from './dead-letter-headers';
 import { idOf } from './letter-description';
-import { headerText } from './registration-record';
+import { headerText, REASON_HEADER } from './registration-record';
 import type { LetterPlace, StoredDeadLetter } from './tool-ports';
 
 /** Which dead letters are meant: those that fit all that is given. Nothing given means all. */

@@ -2,11 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { ValidationError } from '../domain/errors';
 import { isSameRegistration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/user';
-import { originalHeaders, REPLAY_OF_HEADER } from './dead-letter-headers';
 import { idOf } from './letter-description';
 import type { PendingEntries, PendingRegistrations, RegistrationEvent, Users } from './ports';
-import { EVENT_ID_HEADER, headerText, readRecord, type ReadableRecord } from './registration-record';
-import { settleKeys, type SettledStores } from './settle-keys';
+import {
+  EVENT_ID_HEADER,
+  headerText,
+  originalHeaders,
+  readRecord,
+  REPLAY_OF_HEADER,
+  type ReadableRecord,
+} from './registration-record';
+import { promoteToCompleted, type PromotionStores } from './promote-users';
 import type { OutgoingRecord, RegistrationTopic, StoredDeadLetter } from './tool-ports';
 
 /** Why a replay would change nothing, or break a promise given to someone else. */
@@ -18,7 +24,7 @@ export interface ReplayOutcome {
   readonly outcome: 'sent' | ReplayRefusal;
 }
 
-export interface DeadLetterReplayDeps extends Pick<SettledStores, 'completed'> {
+export interface DeadLetterReplayDeps extends Pick<PromotionStores, 'completed'> {
   readonly users: Pick<Users, 'findByEmails'>;
   readonly pending: Pick<PendingRegistrations, 'reserve' | 'clear'>;
   readonly entries: Pick<PendingEntries, 'find'>;
@@ -82,7 +88,7 @@ export class DeadLetterReplay {
   private async findRows(candidates: readonly Candidate[]): Promise<Map<string, User>> {
     const emails = new Set(candidates.map(({ registration }) => registration.email));
     const users = emails.size === 0 ? [] : await this.deps.users.findByEmails([...emails]);
-    if (!this.deps.isDryRun && users.length > 0) await settleKeys(this.deps, users);
+    if (!this.deps.isDryRun && users.length > 0) await promoteToCompleted(this.deps, users);
     return new Map(users.map((user) => [user.email, user]));
   }
 

@@ -1,8 +1,36 @@
 import { UnavailableError } from '../domain/errors';
 import { pause } from '../runtime/backoff';
 import { withTimeout } from '../runtime/timeout';
-import type { DependencyStatus } from './dependency-status';
-import type { Logger } from './ports';
+import type { DependencyState, Logger } from './ports';
+
+/** What the background check last saw of one dependency. Written by DependencyMonitor only. */
+export class DependencyStatus implements DependencyState {
+  private last: 'unknown' | 'healthy' | 'unavailable' = 'unknown';
+  private reached = false;
+
+  constructor(readonly name: string) {}
+
+  get isHealthy(): boolean {
+    return this.last === 'healthy';
+  }
+
+  get isAway(): boolean {
+    return this.last === 'unavailable';
+  }
+
+  /** Whether a check succeeded at least once since the process started. */
+  get wasReached(): boolean {
+    return this.reached;
+  }
+
+  /** Takes a check's result and returns whether it changed anything. */
+  update(isHealthy: boolean): boolean {
+    const before = this.last;
+    this.last = isHealthy ? 'healthy' : 'unavailable';
+    this.reached ||= isHealthy;
+    return before !== this.last;
+  }
+}
 
 /** How one dependency is checked. `check` rejects when the dependency cannot do its work. */
 export interface DependencyCheck {
@@ -13,23 +41,23 @@ export interface DependencyCheck {
   readonly remedy: (error: unknown) => string | undefined;
 }
 
-interface MonitorDeps {
+interface DependencyMonitorDeps {
   readonly checks: readonly DependencyCheck[];
   readonly intervalMs: number;
   readonly log: Logger;
 }
 
 /**
- * Checks each dependency for ever in the background, each by itself, so that no request has to. Logs when one comes or
- * goes, and when another remedy than the one it told last is known for one that stays away.
+ * Checks each dependency in the background, independently, so that no request has to. Logs when one becomes healthy or
+ * unavailable, and when there is another remedy than the last reported one.
  */
 export class DependencyMonitor {
   readonly name = 'dependency monitor';
   readonly stopTimeoutMs = 2000;
   private readonly stopping = new AbortController();
-  private readonly told = new Map<DependencyStatus, string | undefined>();
+  private readonly lastReportedRemedy = new Map<DependencyStatus, string | undefined>();
 
-  constructor(private readonly deps: MonitorDeps) {}
+  constructor(private readonly deps: DependencyMonitorDeps) {}
 
   start(): void {
     for (const check of this.deps.checks) void this.watch(check);
@@ -53,12 +81,12 @@ export class DependencyMonitor {
       if (status.update(true)) this.deps.log.info('dependency is healthy', { dependency: status.name });
     } catch (error) {
       const remedy = remedyFor(error);
-      // A server that came up only to refuse the password is no change of its status, but something can be done now.
-      const isNewRemedy = remedy !== undefined && remedy !== this.told.get(status);
+      // A server that came up but rejects the password does not change the status, yet now something can be done.
+      const isNewRemedy = remedy !== undefined && remedy !== this.lastReportedRemedy.get(status);
       if (!status.update(false) && !isNewRemedy) return;
-      this.told.set(status, remedy);
+      this.lastReportedRemedy.set(status, remedy);
       const fields = { dependency: status.name, ...(remedy !== undefined && { remedy }), error };
-      if (status.wasReached) this.deps.log.warn('dependency is away', fields);
+      if (status.wasReached) this.deps.log.warn('dependency unavailable', fields);
       else this.deps.log[remedy === undefined ? 'info' : 'warn']('waiting for dependency', fields);
     }
   }

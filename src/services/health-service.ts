@@ -1,4 +1,4 @@
-import type { DependencyStatus } from './dependency-status';
+import type { DependencyStatus } from './dependency-monitor';
 
 /** The body of GET /api/health, as the README shows it. */
 export interface HealthReport {

@@ -3,22 +3,15 @@ import {
   AlreadyRegisteredError,
   IdempotencyKeyReusedError,
   IdempotentRequestInProgressError,
+  RegistrationInProgressError,
   UnavailableError,
-  ValidationError,
 } from '../domain/errors';
 import { isSameRegistration, type Registration } from '../domain/registration';
 import { registrationOf } from '../domain/user';
 import { WaitBudget } from '../runtime/wait-budget';
-import type {
-  CompletedUsers,
-  IdempotencyClaim,
-  IdempotencyRecords,
-  IdempotentAttempt,
-  IdempotentOutcome,
-  Users,
-} from './ports';
+import { ifAvailable, UNAVAILABLE } from './if-available';
+import type { CompletedUsers, IdempotencyRecords, Users } from './ports';
 import type { RegistrationService } from './registration-service';
-import { unlessAway } from './unless-away';
 
 export interface IdempotentRegistrationServiceDeps {
   readonly records: IdempotencyRecords;
@@ -29,98 +22,71 @@ export interface IdempotentRegistrationServiceDeps {
   readonly redisTimeoutMs: number;
 }
 
-/** A submission that carries an idempotency key. */
-export interface KeyedSubmission {
+/** A registration that carries an idempotency key. */
+export interface KeyedRegistration {
   readonly key: string;
-  /** The bytes that came. */
-  readonly body: Buffer;
-  /** What the bytes say. Throws ValidationError. */
-  readonly parse: () => Registration;
+  readonly registration: Registration;
   readonly requestId: string;
 }
 
-type Claimed = Extract<IdempotencyClaim, { state: 'claimed' }>;
-
-/** What an attempt came to. `isReplay`: an earlier one had come to it before. */
-interface Ending {
-  readonly outcome: IdempotentOutcome;
-  readonly isReplay: boolean;
-}
-
 /**
- * Accepts registrations that carry an idempotency key: the first attempt that comes to a lasting outcome (accepted,
- * invalid, already registered) decides all others with the same key and body for 24 hours. While Redis is away, as
+ * Accepts registrations that carry an idempotency key: once one is accepted, all others with the same key and
+ * registration are for 24 hours. Anything else is decided again each time. While Redis is unavailable, as
  * RegistrationService without a key.
  */
 export class IdempotentRegistrationService {
   constructor(private readonly deps: IdempotentRegistrationServiceDeps) {}
 
   /**
-   * Throws ValidationError and what RegistrationService.register() throws; IdempotencyKeyReusedError when the key came
-   * with another body before; IdempotentRequestInProgressError while another attempt is under way. `onReplay` is
-   * called first when the outcome is an earlier attempt's.
+   * Resolves to 'replayed' when an earlier attempt was accepted. Throws what RegistrationService.register() throws;
+   * IdempotencyKeyReusedError when the key came with another registration before; IdempotentRequestInProgressError while
+   * another attempt is in flight.
    */
-  async register(submission: KeyedSubmission, onReplay: () => void): Promise<Registration> {
-    const { key, body, parse } = submission;
-    const attempt = { key, fingerprint: fingerprintOf(key, body), attemptId: randomUUID() };
+  async register(keyed: KeyedRegistration): Promise<'accepted' | 'replayed'> {
+    const { records } = this.deps;
+    const { key, registration } = keyed;
+    const attempt = { key, fingerprint: fingerprintOf(key, registration), attemptId: randomUUID() };
     const redisWait = this.redisWait();
 
-    const claim = await unlessAway(redisWait.spend(this.deps.records.claim(attempt)));
-    if (claim?.state === 'other body') throw new IdempotencyKeyReusedError('the key came with another body');
-    if (claim?.state === 'in progress') throw new IdempotentRequestInProgressError('another is under way');
-    const { outcome, isReplay } =
-      claim?.state === 'ended'
-        ? { outcome: claim.outcome, isReplay: true }
-        : await this.workOn(submission, attempt, claim, redisWait);
-
-    if (isReplay) onReplay();
-    throwUnlessAccepted(outcome);
-    return parse();
-  }
-
-  private async workOn(
-    submission: KeyedSubmission,
-    attempt: IdempotentAttempt,
-    claim: Claimed | undefined,
-    redisWait: WaitBudget,
-  ): Promise<Ending> {
-    const { records } = this.deps;
-    const end = (work: Promise<void>): Promise<void> => unlessAway(redisWait.spend(work));
+    const claim = await ifAvailable(redisWait.spend(records.claim(attempt)));
+    if (claim === 'registrationMismatch') throw new IdempotencyKeyReusedError('with another registration');
+    if (claim === 'inProgress') throw new IdempotentRequestInProgressError('another attempt is in flight');
+    if (claim === 'completed') return 'replayed';
     try {
-      const ending = await this.tryOnce(submission, claim?.isRetry === true, redisWait);
-      // A claim that timed out may still be made. Whether it would have been a retry is not known, so nothing is kept.
-      await end(claim ? records.keep(attempt, ending.outcome) : records.release(attempt));
-      return ending;
+      const result = await this.execute(keyed, claim === 'retry', redisWait);
+      // Also without an answer to the claim, which may have been made, or may be yet.
+      await ifAvailable(redisWait.spend(records.finish(attempt, 'accepted')));
+      return result;
     } catch (error) {
-      // Another attempt may end otherwise.
-      await end(records.release(attempt));
+      await ifAvailable(
+        redisWait.spend(records.finish(attempt, isRejection(error) ? 'rejected' : 'unknown')),
+      );
       throw error;
     }
   }
 
-  private async tryOnce(
-    { parse, requestId }: KeyedSubmission,
+  private async execute(
+    { registration, requestId }: KeyedRegistration,
     isRetry: boolean,
     redisWait: WaitBudget,
-  ): Promise<Ending> {
+  ): Promise<'accepted' | 'replayed'> {
     try {
-      await this.deps.registrations.register(parse(), requestId, redisWait);
-      return { outcome: { kind: 'accepted' }, isReplay: false };
+      await this.deps.registrations.register(registration, requestId, redisWait);
+      return 'accepted';
     } catch (error) {
-      if (error instanceof ValidationError)
-        return { outcome: { kind: 'invalid', message: error.message }, isReplay: false };
-      if (!(error instanceof AlreadyRegisteredError)) throw error;
+      // An earlier attempt may have been accepted without its client, or this service, getting to know.
+      const isOwn =
+        isRetry && error instanceof AlreadyRegisteredError && (await this.isStored(registration, redisWait));
+      if (isOwn) return 'replayed';
+      throw error;
     }
-    // An earlier attempt may have been accepted, and its process have died before it could say so.
-    const isOwn = isRetry && (await this.isStored(parse(), redisWait));
-    return { outcome: { kind: isOwn ? 'accepted' : 'registered' }, isReplay: isOwn };
   }
 
   private async isStored(registration: Registration, redisWait: WaitBudget): Promise<boolean> {
     const { completed, users } = this.deps;
     const { email } = registration;
-    const cached = await unlessAway(redisWait.spend(completed.find(email)));
-    const user = cached ?? (await users.findByEmail(email));
+    const cached = await ifAvailable(redisWait.spend(completed.find(email)));
+    const user = (cached !== UNAVAILABLE && cached) || (await users.findByEmail(email));
     return user !== undefined && isSameRegistration(registrationOf(user), registration);
   }
 
@@ -133,18 +99,14 @@ export class IdempotentRegistrationService {
   }
 }
 
-// Keyed by what is not stored: from the digest alone nobody can find out a body by trying.
-function fingerprintOf(key: string, body: Buffer): string {
-  return createHmac('sha256', key).update(body).digest('hex');
+// Keyed by what is not stored: the digest alone does not let anyone find out a registration by trying.
+function fingerprintOf(key: string, registration: Registration): string {
+  const { firstName, lastName, email, gender, sex, occupation } = registration;
+  const fields = JSON.stringify([firstName, lastName, email, gender, sex, occupation]);
+  return createHmac('sha256', key).update(fields).digest('hex');
 }
 
-function throwUnlessAccepted(outcome: IdempotentOutcome): void {
-  switch (outcome.kind) {
-    case 'accepted':
-      return;
-    case 'registered':
-      throw new AlreadyRegisteredError('the e-mail has a row');
-    case 'invalid':
-      throw new ValidationError(outcome.message);
-  }
+// These are decided before anything is sent; after any other error the event may be on its way.
+function isRejection(error: unknown): boolean {
+  return error instanceof AlreadyRegisteredError || error instanceof RegistrationInProgressError;
 }

@@ -1,13 +1,13 @@
+import type { ReceivedRecord } from './ports';
 import {
   ERROR_HEADER,
+  headerText,
   REASON_HEADER,
   REPLAY_OF_HEADER,
   SOURCE_OFFSET_HEADER,
   SOURCE_PARTITION_HEADER,
   SOURCE_TOPIC_HEADER,
-} from './dead-letter-headers';
-import type { ReceivedRecord } from './ports';
-import { headerText } from './registration-record';
+} from './registration-record';
 import type { StoredDeadLetter } from './tool-ports';
 
 /** What may be shown of a dead letter to everyone: no e-mail, no payload. */

@@ -1,7 +1,7 @@
 import { ValidationError } from '../domain/errors';
 import { isSameRegistration, parseRegistration } from '../domain/registration';
 import type { PendingEntry, RegistrationEvent, Users } from './ports';
-import { settleKeys, type SettledStores } from './settle-keys';
+import { promoteToCompleted, type PromotionStores } from './promote-users';
 import type { RegistrationTopic } from './tool-ports';
 
 /**
@@ -17,7 +17,7 @@ export interface JudgedEntry {
   readonly ageMs: number | undefined;
 }
 
-export interface PendingReconciliationDeps extends SettledStores {
+export interface PendingReconciliationDeps extends PromotionStores {
   readonly users: Pick<Users, 'findByEmails'>;
   readonly topic: Pick<RegistrationTopic, 'publish'>;
   readonly olderThanMs: number;
@@ -41,7 +41,7 @@ export class PendingReconciliation {
     const stored = new Set(users.map(({ email }) => email));
     const judged = entries.map((entry) => this.judge(entry, stored));
     if (this.deps.isPublishing) {
-      if (users.length > 0) await settleKeys(this.deps, users);
+      if (users.length > 0) await promoteToCompleted(this.deps, users);
       await this.publish(judged.filter(({ state }) => state === 'unstored'));
     }
     return judged;

@@ -10,18 +10,18 @@ export interface RegistrationEvent {
   readonly registration: Registration;
 }
 
-/** Reservations of e-mails whose registration is not stored yet (1 hour). Every method throws UnavailableError. */
+/** Reservations of emails whose registration is not stored yet (1 hour). Every method may reject with UnavailableError. */
 export interface PendingRegistrations {
   /**
-   * Reserves the e-mail unless it is reserved. Resolves to the holder: the candidate itself, or who came first;
+   * Reserves the email unless it is reserved. Resolves to the holder: the candidate itself, or an earlier one;
    * undefined when the holder's entry cannot be read.
    */
   reserve(candidate: RegistrationEvent): Promise<RegistrationEvent | undefined>;
-  /** Whether anybody holds the e-mail. */
+  /** Whether the email is reserved. */
   isReserved(email: string): Promise<boolean>;
   /** Deletes the reservation if it belongs to this event. */
   release(email: string, eventId: string): Promise<void>;
-  /** Deletes the reservations of e-mails that have a row, whoever holds them. */
+  /** Deletes the reservations of emails that have a row, of any event. */
   clear(emails: readonly string[]): Promise<void>;
 }
 
@@ -31,23 +31,23 @@ export interface PendingEntry {
   readonly event: RegistrationEvent | undefined;
 }
 
-/** Looks at reservations without changing any. Every method throws UnavailableError. */
+/** Looks at reservations without changing any. Every method may reject with UnavailableError. */
 export interface PendingEntries {
   find(emails: readonly string[]): Promise<PendingEntry[]>;
   /** Visits all, some at a time; one may be visited twice while keys come and go. */
   scan(visit: (entries: readonly PendingEntry[]) => Promise<void>): Promise<void>;
 }
 
-/** Cache of stored users (24 hours). Every method throws UnavailableError. */
+/** Cache of stored users (24 hours). Every method may reject with UnavailableError. */
 export interface CompletedUsers {
   find(email: string): Promise<User | undefined>;
   put(users: readonly User[]): Promise<void>;
 }
 
-/** Marks of registrations that could not be stored (24 hours). Every method throws UnavailableError. */
+/** Marks of registrations that could not be stored (24 hours). Every method may reject with UnavailableError. */
 export interface FailedRegistrations {
   mark(email: string, reason: FailureReason): Promise<void>;
-  /** Why the e-mail's last registration was not stored; undefined without a mark. */
+  /** Why the email's last registration was not stored; undefined without a mark. */
   find(email: string): Promise<FailureReason | undefined>;
   /** Whether there is a mark, readable or not. */
   isMarked(email: string): Promise<boolean>;
@@ -55,35 +55,31 @@ export interface FailedRegistrations {
   clear(email: string): Promise<void>;
 }
 
-/** One try of a request that carries an idempotency key. */
+/** One attempt at a request that carries an idempotency key. */
 export interface IdempotentAttempt {
   /** As the client sent it: neither logged nor stored. */
   readonly key: string;
-  /** Equal for equal bodies. */
+  /** Equal for equal registrations. */
   readonly fingerprint: string;
-  /** Names this try. */
+  /** Names this attempt. */
   readonly attemptId: string;
 }
 
-/** How a request ended that would end so again. Holds nothing that was submitted. */
-export type IdempotentOutcome =
-  { readonly kind: 'accepted' | 'registered' } | { readonly kind: 'invalid'; readonly message: string };
+/**
+ * What an attempt finds. `new` and `retry` lock the key for it; `retry`: an earlier attempt may have been accepted.
+ * `completed`: an earlier attempt was accepted. `inProgress`: another one holds the lock.
+ */
+export type IdempotencyClaim = 'new' | 'retry' | 'completed' | 'inProgress' | 'registrationMismatch';
 
-/** What an attempt finds. `isRetry`: an earlier one, with the same body, did not come to an outcome that is kept. */
-export type IdempotencyClaim =
-  | { readonly state: 'claimed'; readonly isRetry: boolean }
-  | { readonly state: 'ended'; readonly outcome: IdempotentOutcome }
-  | { readonly state: 'in progress' }
-  | { readonly state: 'other body' };
+/** How an attempt ended. `unknown`: it may have been accepted. */
+export type AttemptResult = 'accepted' | 'rejected' | 'unknown';
 
-/** What became of requests with an idempotency key (24 hours). Every method throws UnavailableError. */
+/** What became of requests with an idempotency key (24 hours). Every method may reject with UnavailableError. */
 export interface IdempotencyRecords {
-  /** Marks the key as this attempt's for 30 seconds, if it may be worked on. */
+  /** Locks the key for this attempt, for a minute at most, if it may go on. */
   claim(attempt: IdempotentAttempt): Promise<IdempotencyClaim>;
-  /** Ends the mark with an outcome, unless another attempt has claimed the key meanwhile. */
-  keep(attempt: IdempotentAttempt, outcome: IdempotentOutcome): Promise<void>;
-  /** Ends the mark without one, likewise: the next attempt may go on at once. */
-  release(attempt: IdempotentAttempt): Promise<void>;
+  /** Ends the lock, unless another attempt has taken it: the next one goes on at once. */
+  finish(attempt: IdempotentAttempt, result: AttemptResult): Promise<void>;
 }
 
 /** A place in the list of users, which is ordered by these two, descending. */
@@ -106,7 +102,7 @@ export interface UsersPage {
   readonly next: PagePosition | undefined;
 }
 
-/** The users table. Every method throws UnavailableError when the database is away or too slow. */
+/** The users table. Every method may reject with UnavailableError. */
 export interface Users {
   /** For the request path: looked up in batches, with a short deadline. */
   isRegistered(email: string): Promise<boolean>;
@@ -135,11 +131,11 @@ export interface QueueRoom {
   release(): void;
 }
 
-/** Why an e-mail may have no row. */
+/** Why an email may have no row. */
 export const FAILURE_REASONS = ['invalid', 'unstorable'] as const;
 export type FailureReason = (typeof FAILURE_REASONS)[number];
 
-/** Why a record became none: after a conflict the e-mail has one, somebody else's. */
+/** Why a record became no row: after a conflict the email has that of another registration. */
 export const DEAD_LETTER_REASONS = [...FAILURE_REASONS, 'conflict'] as const;
 export type DeadLetterReason = (typeof DEAD_LETTER_REASONS)[number];
 
@@ -165,23 +161,18 @@ export interface DeadLetters {
   publish(letters: readonly DeadLetter[]): Promise<void>;
 }
 
-/** E-mails whose Redis keys may not tell the truth; they are set right when Redis answers again. */
-export interface DoubtfulKeys {
-  add(emails: readonly string[]): void;
-}
-
 /** What the background check knows of one dependency. */
 export interface DependencyState {
   /** False until the first check is through. */
   readonly isAway: boolean;
 }
 
-/** Who says whether an e-mail is taken. */
+/** What says whether an email is registered. */
 export type Decider = 'redis' | 'postgres';
 
 /** Takes in what the pipeline did; cheap, and never fails. */
 export interface Measurements {
-  /** Of a registration, this one could not say in time whether the e-mail is taken: the other one alone decided. */
+  /** For a registration, this one could not say in time whether the email is registered: the other alone decided. */
   decidedWithout(decider: Decider): void;
   /** A send to Kafka ended. */
   sent(seconds: number, isConfirmed: boolean): void;

@@ -2,12 +2,30 @@ import { ValidationError } from '../domain/errors';
 import { parseRegistration, type Registration } from '../domain/registration';
 import type { ReceivedRecord } from './ports';
 
-/** Header names of a registration record; the value holds the six fields, the key is the e-mail. */
+/** Header names of a registration record; the value holds the six fields, the key is the email. */
 export const EVENT_ID_HEADER = 'event-id';
 export const ACCEPTED_AT_HEADER = 'accepted-at';
 export const REQUEST_ID_HEADER = 'request-id';
 /** W3C trace context; only there when the sender traced. */
 export const TRACEPARENT_HEADER = 'traceparent';
+
+/** Headers that a dead letter has beside the record's own. */
+export const REASON_HEADER = 'dead-letter-reason';
+export const ERROR_HEADER = 'dead-letter-error';
+export const SOURCE_TOPIC_HEADER = 'source-topic';
+export const SOURCE_PARTITION_HEADER = 'source-partition';
+export const SOURCE_OFFSET_HEADER = 'source-offset';
+/** The id of the dead letter that a record was replayed from; a replay that fails again still carries it. */
+export const REPLAY_OF_HEADER = 'dead-letter-replay-of';
+
+const DEAD_LETTER_HEADERS = new Set([
+  REASON_HEADER,
+  ERROR_HEADER,
+  SOURCE_TOPIC_HEADER,
+  SOURCE_PARTITION_HEADER,
+  SOURCE_OFFSET_HEADER,
+  REPLAY_OF_HEADER,
+]);
 
 /** A record whose value is a valid registration. */
 export interface ReadableRecord {
@@ -29,6 +47,11 @@ export function headerText(record: ReceivedRecord, name: string): string | undef
   const value = record.headers[name];
   // kafkajs reads a header without a value as null, whatever its types say.
   return value === undefined || value === null || Array.isArray(value) ? undefined : value.toString();
+}
+
+/** A dead letter's headers without those that made it one: the record's own. */
+export function originalHeaders(headers: ReceivedRecord['headers']): ReceivedRecord['headers'] {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !DEAD_LETTER_HEADERS.has(name)));
 }
 
 function parseJson(value: Buffer | null): unknown {

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { AlreadyRegisteredError, RegistrationInProgressError, UnavailableError } from '../domain/errors';
 import { isSameRegistration, type Registration } from '../domain/registration';
+import type { User } from '../domain/user';
 import { withTimeout } from '../runtime/timeout';
 import type { WaitBudget } from '../runtime/wait-budget';
+import { ifAvailable, runInBackground, UNAVAILABLE } from './if-available';
 import type {
   CompletedUsers,
-  DoubtfulKeys,
   FailedRegistrations,
+  Logger,
   Measurements,
   PendingRegistrations,
   QueueRoom,
@@ -14,22 +16,28 @@ import type {
   RegistrationQueue,
   Users,
 } from './ports';
+import { promoteToCompleted } from './promote-users';
 
 export interface RegistrationServiceDeps {
   readonly pending: PendingRegistrations;
   readonly completed: CompletedUsers;
   readonly failed: FailedRegistrations;
-  readonly users: Pick<Users, 'isRegistered'>;
+  readonly users: Pick<Users, 'isRegistered' | 'findByEmail'>;
   readonly queue: RegistrationQueue;
-  readonly doubtfulKeys: DoubtfulKeys;
   readonly measurements: Pick<Measurements, 'decidedWithout'>;
   readonly deliveryTimeoutMs: number;
+  readonly log: Pick<Logger, 'error'>;
 }
 
-type Away = typeof AWAY;
-const AWAY = Symbol('away');
+/** What Redis knows of an email once it has been asked to reserve it. */
+interface Reservation {
+  /** Undefined when its entry cannot be read. */
+  readonly holder: RegistrationEvent | undefined;
+  readonly user: User | undefined;
+  readonly hasFailed: boolean;
+}
 
-/** Accepts registrations: when register() resolves, Kafka holds the event and the e-mail will have this row. */
+/** Accepts registrations: when register() resolves, Kafka holds the event and the email will have this row. */
 export class RegistrationService {
   constructor(private readonly deps: RegistrationServiceDeps) {}
 
@@ -39,8 +47,8 @@ export class RegistrationService {
    * what the request may still wait for Redis when it has asked it before.
    */
   async register(registration: Registration, requestId: string, redisWait?: WaitBudget): Promise<void> {
-    // Room comes first: a full queue then leaves no reservation behind. One that is made is never taken back, since
-    // a retry with the same fields may have sent its event by then.
+    // First, so that a full queue leaves no reservation. One that was made is never released later, since a retry with
+    // the same fields may have sent its event by then.
     const room = this.deps.queue.claim();
     try {
       const event = await this.reserve(registration, redisWait);
@@ -52,29 +60,30 @@ export class RegistrationService {
 
   /** Resolves to the event to send: a new one, or the pending one that this is a retry of. */
   private async reserve(registration: Registration, redisWait?: WaitBudget): Promise<RegistrationEvent> {
+    const { users, measurements } = this.deps;
     const { email } = registration;
     const candidate = { eventId: randomUUID(), acceptedAt: new Date().toISOString(), registration };
 
-    const [claim, isStored] = await Promise.all([
-      this.askRedis(candidate, redisWait),
-      this.askPostgres(email),
+    const [reservation, isStored] = await Promise.all([
+      ifAvailable(this.askRedis(candidate, redisWait)),
+      ifAvailable(users.isRegistered(email)),
     ]);
 
-    if (claim === AWAY && isStored === AWAY) {
-      throw new UnavailableError('neither Redis nor PostgreSQL could tell whether the e-mail is taken');
+    if (reservation === UNAVAILABLE && isStored === UNAVAILABLE) {
+      throw new UnavailableError('neither Redis nor PostgreSQL could tell whether the email is registered');
     }
-    if (claim === AWAY) this.deps.measurements.decidedWithout('redis');
-    if (isStored === AWAY) this.deps.measurements.decidedWithout('postgres');
-    if (isStored === true || (claim !== AWAY && claim.isCompleted)) {
-      if (claim !== AWAY && claim.holder === candidate) this.release(candidate);
-      else this.deps.doubtfulKeys.add([email]);
-      throw new AlreadyRegisteredError('the e-mail has a row');
+    if (reservation === UNAVAILABLE) measurements.decidedWithout('redis');
+    if (isStored === UNAVAILABLE) measurements.decidedWithout('postgres');
+    if (isStored === true || (reservation !== UNAVAILABLE && reservation.user !== undefined)) {
+      if (reservation !== UNAVAILABLE) this.endReservation(candidate, reservation);
+      throw new AlreadyRegisteredError('the email has a row');
     }
-    if (claim === AWAY) return candidate;
-    const { holder, hasFailed } = claim;
-    if (holder === candidate && hasFailed) this.forgetFailure(email);
+    if (reservation === UNAVAILABLE) return candidate;
+    const { holder, hasFailed } = reservation;
+    // Where this fails the mark expires by itself, and the status looks at it last.
+    if (holder === candidate && hasFailed) runInBackground(this.deps.failed.clear(email), this.deps.log);
     if (holder && isSameRegistration(holder.registration, registration)) return holder;
-    throw new RegistrationInProgressError('the e-mail is reserved for other fields');
+    throw new RegistrationInProgressError('the email is reserved for other fields');
   }
 
   private async deliver(room: QueueRoom, event: RegistrationEvent, requestId: string): Promise<void> {
@@ -84,46 +93,32 @@ export class RegistrationService {
   }
 
   /**
-   * The commands leave in one pipeline. `completed` is read behind the reservation: the writer sets it before it
-   * deletes a reservation, so whoever could reserve a stored e-mail sees it there. A failure's mark is only asked
-   * for: to delete it unseen would be one more write to the socket for each registration.
+   * The commands leave in one pipeline. `completed` is read after the reservation: the writer sets it before it deletes a
+   * reservation, so a client that could reserve a stored email sees it there. Of a failure only the existence is read:
+   * deleting it unseen would be one more write to the socket for each registration.
    */
-  private async askRedis(
-    candidate: RegistrationEvent,
-    redisWait?: WaitBudget,
-  ): Promise<Away | { holder: RegistrationEvent | undefined; isCompleted: boolean; hasFailed: boolean }> {
+  private async askRedis(candidate: RegistrationEvent, redisWait?: WaitBudget): Promise<Reservation> {
     const { email } = candidate.registration;
-    const { pending, completed, failed, doubtfulKeys } = this.deps;
-    try {
-      const asked = Promise.all([pending.reserve(candidate), completed.find(email), failed.isMarked(email)]);
-      const [holder, user, hasFailed] = await (redisWait?.spend(asked) ?? asked);
-      return { holder, isCompleted: user !== undefined, hasFailed };
-    } catch (error) {
-      if (!(error instanceof UnavailableError)) throw error;
-      // The reservation may have been made, or be made late by a server that was only slow.
-      doubtfulKeys.add([email]);
-      return AWAY;
-    }
+    const { pending, completed, failed } = this.deps;
+    const asked = Promise.all([pending.reserve(candidate), completed.find(email), failed.isMarked(email)]);
+    const [holder, user, hasFailed] = await (redisWait?.spend(asked) ?? asked);
+    return { holder, user, hasFailed };
   }
 
-  private async askPostgres(email: string): Promise<Away | boolean> {
-    try {
-      return await this.deps.users.isRegistered(email);
-    } catch (error) {
-      if (!(error instanceof UnavailableError)) throw error;
-      return AWAY;
-    }
+  /** Ends the reservation of a stored email. Where this fails it is harmless: the row decides, and it expires in an hour. */
+  private endReservation(candidate: RegistrationEvent, { holder, user }: Reservation): void {
+    const { email } = candidate.registration;
+    const isOwn = holder === candidate;
+    const end = isOwn ? this.deps.pending.release(email, candidate.eventId) : this.promote(email, user);
+    runInBackground(end, this.deps.log);
   }
 
-  // Not awaited, as below. Where it fails the mark ends by itself, and is looked at last.
-  private forgetFailure(email: string): void {
-    this.deps.failed.clear(email).catch(() => undefined);
-  }
-
-  // Not awaited: the answer does not depend on it. Another one's reservation is never deleted here, although the e-mail has
-  // a row: until the `completed` key is there it is all that stops somebody whom PostgreSQL answered just before the row
-  // was. The repair deletes it behind that key.
-  private release({ eventId, registration: { email } }: RegistrationEvent): void {
-    this.deps.pending.release(email, eventId).catch(() => this.deps.doubtfulKeys.add([email]));
+  /**
+   * Another client's reservation may only go once the `completed` key is there: until then it is all that stops a request
+   * that PostgreSQL answered just before the row was committed.
+   */
+  private async promote(email: string, cached: User | undefined): Promise<void> {
+    const user = cached ?? (await this.deps.users.findByEmail(email));
+    if (user !== undefined) await promoteToCompleted(this.deps, [user]);
   }
 }

@@ -1,16 +1,16 @@
-import { UnavailableError, UnstorableError, ValidationError } from '../domain/errors';
+import { UnstorableError, ValidationError } from '../domain/errors';
 import { isSameRegistration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/user';
 import { yieldingChunks } from '../runtime/yielding';
-import type { DeadLetterBurial } from './dead-letter-burial';
-import type { DeadLetter, DoubtfulKeys, Measurements, ReceivedRecord, Tracing, Users } from './ports';
+import type { DeadLetterPublisher } from './dead-letter-publisher';
+import { ifAvailable } from './if-available';
+import type { DeadLetter, Measurements, ReceivedRecord, Tracing, Users } from './ports';
 import { ACCEPTED_AT_HEADER, headerText, readRecord, type ReadableRecord } from './registration-record';
-import { settleKeys, type SettledStores } from './settle-keys';
+import { promoteToCompleted, type PromotionStores } from './promote-users';
 
-export interface RegistrationWriterDeps extends SettledStores {
+export interface RegistrationWriterDeps extends PromotionStores {
   readonly users: Pick<Users, 'insertMissing'>;
-  readonly doubtfulKeys: DoubtfulKeys;
-  readonly burial: DeadLetterBurial;
+  readonly deadLetterPublisher: DeadLetterPublisher;
   readonly measurements: Pick<Measurements, 'stored'>;
   readonly tracing?: Pick<Tracing, 'wrote'> | undefined;
 }
@@ -21,26 +21,28 @@ export class RegistrationWriter {
 
   /**
    * Writes the records of one partition, in offset order. Safe to repeat with the same records.
-   * Throws UnavailableError when PostgreSQL or Kafka is away: nothing may be committed then.
+   * Throws UnavailableError when PostgreSQL or Kafka is unavailable: no offset may be committed then.
    */
   async write(records: readonly ReceivedRecord[]): Promise<void> {
     const startedAt = performance.now();
     const { readable, invalid } = await this.read(records);
     const { stored, unstorable } = await this.store(readable);
     const insertedAt = performance.now();
-    await this.updateCaches([...stored.values()]);
-    const letters = [...invalid, ...unstorable, ...this.conflicts(readable, stored, unstorable)];
-    await this.deps.burial.bury(letters);
-    this.measure(readable, letters);
-    this.deps.tracing?.wrote({ records, letters, startedAt, insertedAt });
+    // An unavailable Redis never holds an offset: the reservations that are left end within their hour.
+    await ifAvailable(promoteToCompleted(this.deps, [...stored.values()]));
+    const deadLetters = [...invalid, ...unstorable, ...this.conflicts(readable, stored, unstorable)];
+    await this.deps.deadLetterPublisher.publish(deadLetters);
+    this.measure(readable, deadLetters);
+    this.deps.tracing?.wrote({ records, letters: deadLetters, startedAt, insertedAt });
   }
 
-  private measure(readable: readonly ReadableRecord[], letters: readonly DeadLetter[]): void {
-    const buried = new Set(letters.map(({ record }) => record));
+  private measure(readable: readonly ReadableRecord[], deadLetters: readonly DeadLetter[]): void {
+    const deadLettered = new Set(deadLetters.map(({ record }) => record));
     const now = Date.now();
     for (const { record } of readable) {
       const acceptedAt = Date.parse(headerText(record, ACCEPTED_AT_HEADER) ?? '');
-      if (!buried.has(record) && acceptedAt <= now) this.deps.measurements.stored((now - acceptedAt) / 1000);
+      if (!deadLettered.has(record) && acceptedAt <= now)
+        this.deps.measurements.stored((now - acceptedAt) / 1000);
     }
   }
 
@@ -62,7 +64,7 @@ export class RegistrationWriter {
     return { readable, invalid };
   }
 
-  // First of each e-mail first; should that one be unstorable, the next one of the same e-mail gets its turn.
+  // The first of each email first; where that is unstorable, the next one of the same email.
   private async store(
     readable: readonly ReadableRecord[],
   ): Promise<{ stored: Map<string, User>; unstorable: DeadLetter[] }> {
@@ -103,24 +105,14 @@ export class RegistrationWriter {
     }
   }
 
-  // Redis away never holds an offset.
-  private async updateCaches(users: readonly User[]): Promise<void> {
-    try {
-      await settleKeys(this.deps, users);
-    } catch (error) {
-      if (!(error instanceof UnavailableError)) throw error;
-      this.deps.doubtfulKeys.add(users.map(({ email }) => email));
-    }
-  }
-
   private conflicts(
     readable: readonly ReadableRecord[],
     stored: ReadonlyMap<string, User>,
     unstorable: readonly DeadLetter[],
   ): DeadLetter[] {
-    const refused = new Set(unstorable.map(({ record }) => record));
+    const rejected = new Set(unstorable.map(({ record }) => record));
     return readable.flatMap(({ record, registration }): DeadLetter[] => {
-      if (refused.has(record)) return [];
+      if (rejected.has(record)) return [];
       const user = stored.get(registration.email);
       if (user === undefined || isSameRegistration(registrationOf(user), registration)) return [];
       return [{ record, reason: 'conflict', error: 'another registration of this e-mail came first' }];

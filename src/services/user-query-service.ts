@@ -1,14 +1,15 @@
 import { UserNotFoundError } from '../domain/errors';
 import type { User } from '../domain/user';
-import type { CompletedUsers, PageRequest, Users, UsersPage } from './ports';
-import { unlessAway } from './unless-away';
+import { ifAvailable, runInBackground, UNAVAILABLE } from './if-available';
+import type { CompletedUsers, Logger, PageRequest, Users, UsersPage } from './ports';
 
 export interface UserQueryServiceDeps {
   readonly completed: CompletedUsers;
   readonly users: Pick<Users, 'findByEmail' | 'list'>;
+  readonly log: Pick<Logger, 'error'>;
 }
 
-/** Reads stored users; by e-mail from the cache first. Throws UnavailableError when PostgreSQL is needed and away. */
+/** Reads stored users; by email from the cache first. Throws UnavailableError when PostgreSQL is needed and unavailable. */
 export class UserQueryService {
   constructor(private readonly deps: UserQueryServiceDeps) {}
 
@@ -18,12 +19,13 @@ export class UserQueryService {
 
   /** Throws UserNotFoundError when there is no row (also while the registration is pending). */
   async findByEmail(email: string): Promise<User> {
-    const cached = await unlessAway(this.deps.completed.find(email));
-    if (cached !== undefined) return cached;
+    const { completed, users, log } = this.deps;
+    const cached = await ifAvailable(completed.find(email));
+    if (cached !== UNAVAILABLE && cached !== undefined) return cached;
 
-    const user = await this.deps.users.findByEmail(email);
-    if (user === undefined) throw new UserNotFoundError('no row has this e-mail');
-    void unlessAway(this.deps.completed.put([user])); // Not awaited: the answer does not depend on it.
+    const user = await users.findByEmail(email);
+    if (user === undefined) throw new UserNotFoundError('no row has this email');
+    runInBackground(completed.put([user]), log);
     return user;
   }
 }

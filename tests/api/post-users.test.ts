@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { BAD_REGISTRATIONS, GOOD_REGISTRATIONS } from '../support/bad-registrations';
-import { buildRegistration, uniqueEmail } from '../support/builders';
+import { buildEvent, buildRegistration, uniqueEmail } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { startService, type TestService } from '../support/harness';
 import { readAll } from '../support/kafka-tools';
@@ -111,6 +111,28 @@ describe('POST /api/users', () => {
       withRedis(service.env, async (redis) =>
         expect(await redis.exists(`user:pending:${registration.email}`)).toBe(0),
       ),
+    );
+  });
+
+  it('answers 409 registered to a stored email that another client still holds, and promotes it', async () => {
+    const registration = buildRegistration();
+    const { email } = registration;
+    await service.http.post('/api/users').send(registration).expect(201);
+    const row = await stored(email);
+    const stale = buildEvent({ registration: { ...registration, firstName: 'Jane' } });
+    await withRedis(service.env, async (redis) => {
+      await redis.del(`user:completed:${email}`);
+      await redis.set(`user:pending:${email}`, JSON.stringify(stale), 'EX', 3600);
+    });
+
+    const { body } = await service.http.post('/api/users').send(stale.registration).expect(409);
+
+    expect(body).toEqual({ success: false, error: 'User already registered' });
+    await eventually(() =>
+      withRedis(service.env, async (redis) => {
+        expect(JSON.parse((await redis.get(`user:completed:${email}`)) ?? '')).toEqual(row);
+        expect(await redis.exists(`user:pending:${email}`)).toBe(0);
+      }),
     );
   });
 

@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto';
+import { loadConfig } from '../../src/config/config';
 import { UnavailableError } from '../../src/domain/errors';
 import { RedisConnection } from '../../src/redis/redis-connection';
-import { RedisIdempotencyRecords } from '../../src/redis/redis-idempotency-records';
+import { LOCK_TTL_MS, RedisIdempotencyRecords } from '../../src/redis/redis-idempotency-records';
 import type { IdempotencyRecords } from '../../src/services/ports';
 import { buildAttempt } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { InMemoryIdempotencyRecords } from '../support/fakes';
-import { endIdempotencyMark, idempotencyKeyInRedis } from '../support/idempotency';
+import { ageIdempotencyLock, idempotencyKeyInRedis } from '../support/idempotency';
 import { RecordingLogger } from '../support/recording-logger';
 import { isolatedServers, withRedis, type Env } from '../support/test-servers';
 
@@ -28,7 +28,7 @@ afterAll(() => connection.stop());
 
 interface Subject {
   readonly records: IdempotencyRecords;
-  readonly endMark: (key: string) => void | Promise<void>;
+  readonly expireLock: (key: string) => void | Promise<void>;
 }
 
 describe.each<[string, () => Subject]>([
@@ -36,156 +36,149 @@ describe.each<[string, () => Subject]>([
     'InMemoryIdempotencyRecords',
     () => {
       const records = new InMemoryIdempotencyRecords();
-      return { records, endMark: (key) => records.endMark(key) };
+      return { records, expireLock: (key) => records.expireLock(key) };
     },
   ],
   [
     'RedisIdempotencyRecords',
     () => ({
       records: new RedisIdempotencyRecords(connection),
-      endMark: (key) => endIdempotencyMark(env, key),
+      expireLock: (key) => ageIdempotencyLock(env, key),
     }),
   ],
 ])('IdempotencyRecords: %s', (_name, create) => {
-  it('gives a new key to the attempt; others with the same body meet it in progress', async () => {
-    const { records } = create();
-    const attempt = buildAttempt();
-
-    expect(await records.claim(attempt)).toEqual({ state: 'claimed', isRetry: false });
-    expect(await records.claim(buildAttempt({ key: attempt.key }))).toEqual({ state: 'in progress' });
-  });
-
-  it('gives racing attempts exactly one winner', async () => {
+  it('locks a new key for one of racing attempts', async () => {
     const { records } = create();
     const { key } = buildAttempt();
 
     const claims = await Promise.all(Array.from({ length: 20 }, () => records.claim(buildAttempt({ key }))));
 
-    expect(claims.filter(({ state }) => state === 'claimed')).toHaveLength(1);
-    expect(claims.filter(({ state }) => state === 'in progress')).toHaveLength(19);
+    expect(claims.sort()).toEqual([...Array<string>(19).fill('inProgress'), 'new']);
   });
 
   it.each([
-    { kind: 'accepted' },
-    { kind: 'registered' },
-    { kind: 'invalid', message: 'Validation error: "lastName" is ünfit' },
-  ] as const)('answers every later attempt with the outcome kept: $kind', async (outcome) => {
+    ['accepted', 'completed'],
+    ['unknown', 'retry'],
+    ['rejected', 'new'],
+  ] as const)('after an attempt that was %s the next one is %s', async (result, claim) => {
     const { records } = create();
     const attempt = buildAttempt();
     await records.claim(attempt);
 
-    await records.keep(attempt, outcome);
+    await records.finish(attempt, result);
 
-    const again = buildAttempt({ key: attempt.key });
-    expect(await records.claim(again)).toEqual({ state: 'ended', outcome });
-    expect(await records.claim(again)).toEqual({ state: 'ended', outcome });
+    expect(await records.claim(buildAttempt({ key: attempt.key }))).toBe(claim);
   });
 
-  it('tells another body, in progress, released and ended', async () => {
-    const { records } = create();
-    const attempt = buildAttempt();
-    const other = buildAttempt({ key: attempt.key, fingerprint: 'another body' });
-    await records.claim(attempt);
+  it.each(['in flight', 'accepted', 'unknown', 'rejected'] as const)(
+    'tells another registration, whatever became of the first: %s',
+    async (result) => {
+      const { records } = create();
+      const attempt = buildAttempt();
+      await records.claim(attempt);
+      if (result !== 'in flight') await records.finish(attempt, result);
 
-    expect(await records.claim(other)).toEqual({ state: 'other body' });
-    await records.release(attempt);
-    expect(await records.claim(other)).toEqual({ state: 'other body' });
-    await records.claim(attempt);
-    await records.keep(attempt, { kind: 'accepted' });
-    expect(await records.claim(other)).toEqual({ state: 'other body' });
-  });
+      const claim = await records.claim(buildAttempt({ key: attempt.key, fingerprint: 'another' }));
 
-  it.each(['is released', 'runs out'])('lets a retry go on when the mark %s', async (how) => {
-    const { records, endMark } = create();
-    const attempt = buildAttempt();
-    await records.claim(attempt);
+      expect(claim).toBe('registrationMismatch');
+    },
+  );
 
-    await (how === 'runs out' ? endMark(attempt.key) : records.release(attempt));
+  it.each(['unknown', 'never finished'])(
+    'does not forget an attempt that may have been accepted (%s) when a later one is rejected',
+    async (end) => {
+      const { records, expireLock } = create();
+      const first = buildAttempt();
+      const second = buildAttempt({ key: first.key });
+      await records.claim(first);
+      await (end === 'unknown' ? records.finish(first, 'unknown') : expireLock(first.key));
 
-    const retry = buildAttempt({ key: attempt.key });
-    expect(await records.claim(retry)).toEqual({ state: 'claimed', isRetry: true });
-    expect(await records.claim(attempt)).toEqual({ state: 'in progress' });
-  });
+      const claims = [await records.claim(second)];
+      await records.finish(second, 'rejected');
+      claims.push(await records.claim(buildAttempt({ key: first.key })));
 
-  it('lets nobody end the mark of a later attempt', async () => {
-    const { records, endMark } = create();
+      expect(claims).toEqual(['retry', 'retry']);
+    },
+  );
+
+  it('lets no attempt finish a later one, or one that was never claimed', async () => {
+    const { records, expireLock } = create();
     const late = buildAttempt();
     const holder = buildAttempt({ key: late.key });
-    await records.claim(late);
-    await endMark(late.key);
+    await records.finish(late, 'accepted');
+    expect(await records.claim(late)).toBe('new');
+    await expireLock(late.key);
     await records.claim(holder);
 
-    await records.keep(late, { kind: 'accepted' });
-    await records.release(late);
+    await records.finish(late, 'accepted');
 
-    expect(await records.claim(buildAttempt({ key: late.key }))).toEqual({ state: 'in progress' });
-    await records.keep(holder, { kind: 'registered' });
-    await records.keep(late, { kind: 'accepted' });
-    expect(await records.claim(late)).toEqual({ state: 'ended', outcome: { kind: 'registered' } });
-  });
-
-  it('knows nothing of keys that were never claimed', async () => {
-    const { records } = create();
-    const attempt = buildAttempt();
-
-    await records.keep(attempt, { kind: 'accepted' });
-    await records.release(attempt);
-
-    expect(await records.claim(attempt)).toEqual({ state: 'claimed', isRetry: false });
+    expect(await records.claim(late)).toBe('inProgress');
   });
 });
 
 describe('idempotency:{sha256 of the key}', () => {
-  const read = (key: string) =>
-    withRedis(env, async (redis) => ({ hash: await redis.hgetall(key), ttl: await redis.ttl(key) }));
-
-  it('holds fingerprint and attempt, then the outcome; each claim and outcome for 24 hours', async () => {
+  it('holds fingerprint and attempt, then the result, for 24 hours from the last of them', async () => {
     const records = new RedisIdempotencyRecords(connection);
     const attempt = buildAttempt({ key: 'a key', fingerprint: 'f', attemptId: 'a' });
-    const key = `idempotency:${createHash('sha256').update('a key').digest('hex')}`;
+    const key = 'idempotency:8fa3aab2faa9b79e0a0398da5b5abd0780142442a5be80b9a64608d718cb1fcd';
+    const read = () =>
+      withRedis(env, async (redis) => ({ hash: await redis.hgetall(key), ttl: await redis.ttl(key) }));
 
     await records.claim(attempt);
-    const claimed = await read(key);
-    await endIdempotencyMark(env, 'a key');
-    await records.keep(attempt, { kind: 'accepted' });
-    const ended = await read(key);
+    const claimed = await read();
+    await ageIdempotencyLock(env, 'a key');
+    await records.finish(attempt, 'accepted');
+    const finished = await read();
 
-    expect(claimed.hash).toEqual({ fingerprint: 'f', attempt: 'a' });
-    expect(ended.hash).toEqual({ fingerprint: 'f', outcome: '{"kind":"accepted"}' });
-    for (const { ttl } of [claimed, ended]) {
+    expect(claimed.hash).toEqual({ registration: 'f', attempt: 'a' });
+    expect(finished.hash).toEqual({ registration: 'f', result: 'accepted' });
+    for (const { ttl } of [claimed, finished]) {
       expect(ttl).toBeGreaterThan(86_390);
       expect(ttl).toBeLessThanOrEqual(86_400);
     }
   });
 
-  it('lets the mark live 30 s', async () => {
+  it('stays locked for longer than Kafka may be waited for', async () => {
     const records = new RedisIdempotencyRecords(connection);
     const attempt = buildAttempt();
-    const key = idempotencyKeyInRedis(attempt.key);
-    const age = (ms: number) => withRedis(env, (redis) => redis.pexpire(key, 86_400_000 - ms));
+    const longestWaitMs = LOCK_TTL_MS - 10_000;
     await records.claim(attempt);
 
-    await age(25_000);
-    expect(await records.claim(attempt)).toEqual({ state: 'in progress' });
-    await age(30_000);
-    expect(await records.claim(attempt)).toEqual({ state: 'claimed', isRetry: true });
-  });
+    await ageIdempotencyLock(env, attempt.key, longestWaitMs + 5000);
 
-  it.each(['text', 'null', '{}', '{"kind":"x"}'])('with the outcome %s counts as away', async (outcome) => {
-    const records = new RedisIdempotencyRecords(connection);
-    const attempt = buildAttempt();
-    await records.claim(attempt);
-    await withRedis(env, (redis) => redis.hset(idempotencyKeyInRedis(attempt.key), { outcome }));
-
-    await expect(records.claim(attempt)).rejects.toThrow(UnavailableError);
-  });
-
-  it('that is no hash counts as away', async () => {
-    const { key, ...attempt } = buildAttempt();
-    await withRedis(env, (redis) => redis.set(idempotencyKeyInRedis(key), 'text'));
-
-    await expect(new RedisIdempotencyRecords(connection).claim({ key, ...attempt })).rejects.toThrow(
-      UnavailableError,
+    expect(await records.claim(attempt)).toBe('inProgress');
+    expect(() => loadConfig({ KAFKA_DELIVERY_TIMEOUT_MS: String(longestWaitMs + 1) })).toThrow(
+      'KAFKA_DELIVERY_TIMEOUT_MS',
     );
+  });
+
+  // As versions before kept it: fingerprint of the body's bytes, and 400 and 409 as well.
+  it.each([
+    [{ fingerprint: 'f', outcome: '{"kind":"accepted"}' }, 'retry'],
+    [{ fingerprint: 'f' }, 'retry'],
+    [{ fingerprint: 'f', attempt: 'a' }, 'inProgress'],
+    [{ fingerprint: 'f', outcome: '{"kind":"registered"}' }, 'new'],
+    [{ fingerprint: 'f', outcome: '{"kind":"invalid","message":"m"}' }, 'new'],
+    [{ fingerprint: 'f', outcome: 'text' }, 'new'],
+  ])('of an earlier version, %j, is: %s', async (hash, claim) => {
+    const records = new RedisIdempotencyRecords(connection);
+    const attempt = buildAttempt();
+    await withRedis(env, async (redis) => {
+      await redis.hset(idempotencyKeyInRedis(attempt.key), hash);
+      await redis.expire(idempotencyKeyInRedis(attempt.key), 86_400);
+    });
+
+    expect(await records.claim(attempt)).toBe(claim);
+    await ageIdempotencyLock(env, attempt.key);
+    await records.claim(attempt);
+    await records.finish(attempt, 'accepted');
+    expect(await records.claim(attempt)).toBe('completed');
+  });
+
+  it('that is no hash counts as unavailable', async () => {
+    const attempt = buildAttempt();
+    await withRedis(env, (redis) => redis.set(idempotencyKeyInRedis(attempt.key), 'text'));
+
+    await expect(new RedisIdempotencyRecords(connection).claim(attempt)).rejects.toThrow(UnavailableError);
   });
 });

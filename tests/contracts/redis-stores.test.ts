@@ -1,7 +1,7 @@
 import { RedisCompletedUsers } from '../../src/redis/redis-completed-users';
 import { RedisConnection } from '../../src/redis/redis-connection';
 import { RedisFailedRegistrations } from '../../src/redis/redis-failed-registrations';
-import { RedisPendingRegistrations } from '../../src/redis/redis-pending-registrations';
+import { RedisPendingRegistrations } from '../../src/redis/reservations';
 import type { CompletedUsers, FailedRegistrations, PendingRegistrations } from '../../src/services/ports';
 import { buildEvent, buildRegistration, buildUser, uniqueEmail } from '../support/builders';
 import { eventually } from '../support/eventually';

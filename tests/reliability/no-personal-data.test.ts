@@ -194,7 +194,7 @@ async function refusedByPostgres(): Promise<void> {
   await withRedis(env, (redis) => redis.lpush(`user:pending:${again.email}`, `${MARK}list`));
   await produce(env, [record(again)]);
   await drained();
-  await logged('could not be marked in Redis');
+  await logged('could not mark failed registration in Redis');
   expect((await get(200, `/api/users/${byConstraint.email}/status`)).body).toContain('"failed"');
 }
 

@@ -25,7 +25,7 @@ const healthOf = async ({ http }: TestService): Promise<unknown> => (await http.
 
 const awayLines = ({ log }: TestService): LogLine[] =>
   log.lines.filter(
-    ({ message, dependency }) => /is away|waiting for/.test(message) && dependency === 'redis',
+    ({ message, dependency }) => /dependency unavailable|waiting for/.test(message) && dependency === 'redis',
   );
 
 /** How often the background check has run; three scripts each time. */

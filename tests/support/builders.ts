@@ -62,7 +62,7 @@ export function buildRecord(
   };
 }
 
-/** A try of a request whose idempotency key no other test uses. */
+/** An attempt at a request whose idempotency key no other test uses. */
 export function buildAttempt(overrides: Partial<IdempotentAttempt> = {}): IdempotentAttempt {
-  return { key: randomUUID(), fingerprint: 'one body', attemptId: randomUUID(), ...overrides };
+  return { key: randomUUID(), fingerprint: 'one registration', attemptId: randomUUID(), ...overrides };
 }

@@ -2,18 +2,17 @@ import { UnavailableError, UnstorableError } from '../../src/domain/errors';
 import type { Registration } from '../../src/domain/registration';
 import type { User } from '../../src/domain/user';
 import type {
+  AttemptResult,
   CompletedUsers,
   DeadLetter,
   DeadLetterReason,
   Decider,
   DeadLetters,
-  DoubtfulKeys,
   FailedRegistrations,
   FailureReason,
   IdempotencyClaim,
   IdempotencyRecords,
   IdempotentAttempt,
-  IdempotentOutcome,
   Measurements,
   PageRequest,
   PendingEntries,
@@ -109,43 +108,37 @@ export class InMemoryFailedRegistrations extends Dependency implements FailedReg
 interface IdempotencyEntry {
   readonly fingerprint: string;
   readonly attemptId: string | undefined;
-  readonly outcome: IdempotentOutcome | undefined;
+  readonly result: 'accepted' | 'unknown' | undefined;
 }
 
 export class InMemoryIdempotencyRecords extends Dependency implements IdempotencyRecords {
   readonly entries = new Map<string, IdempotencyEntry>();
+  private readonly expiredLocks = new Set<string>();
 
   async claim({ key, fingerprint, attemptId }: IdempotentAttempt): Promise<IdempotencyClaim> {
     this.reach();
     const entry = this.entries.get(key);
-    if (entry && entry.fingerprint !== fingerprint) return Promise.resolve({ state: 'other body' });
-    if (entry?.outcome) return Promise.resolve({ state: 'ended', outcome: entry.outcome });
-    if (entry?.attemptId !== undefined) return Promise.resolve({ state: 'in progress' });
-    this.entries.set(key, { fingerprint, attemptId, outcome: undefined });
-    return Promise.resolve({ state: 'claimed', isRetry: entry !== undefined });
+    if (entry && entry.fingerprint !== fingerprint) return Promise.resolve('registrationMismatch');
+    if (entry?.result === 'accepted') return Promise.resolve('completed');
+    if (entry?.attemptId !== undefined && !this.expiredLocks.delete(key))
+      return Promise.resolve('inProgress');
+    const isRetry = entry?.attemptId !== undefined || entry?.result !== undefined;
+    this.entries.set(key, { fingerprint, attemptId, result: isRetry ? 'unknown' : undefined });
+    return Promise.resolve(isRetry ? 'retry' : 'new');
   }
 
-  async keep(attempt: IdempotentAttempt, outcome: IdempotentOutcome): Promise<void> {
+  async finish({ key, attemptId }: IdempotentAttempt, result: AttemptResult): Promise<void> {
     this.reach();
-    this.end(attempt, outcome);
+    const entry = this.entries.get(key);
+    if (entry?.attemptId !== attemptId) return Promise.resolve();
+    const kept = result === 'rejected' ? entry.result : result;
+    this.entries.set(key, { ...entry, attemptId: undefined, result: kept });
     return Promise.resolve();
   }
 
-  async release(attempt: IdempotentAttempt): Promise<void> {
-    this.reach();
-    this.end(attempt, undefined);
-    return Promise.resolve();
-  }
-
-  /** As when 30 seconds have passed since the claim. */
-  endMark(key: string): void {
-    const entry = this.entries.get(key);
-    if (entry) this.entries.set(key, { ...entry, attemptId: undefined });
-  }
-
-  private end({ key, attemptId }: IdempotentAttempt, outcome: IdempotentOutcome | undefined): void {
-    const entry = this.entries.get(key);
-    if (entry?.attemptId === attemptId) this.entries.set(key, { ...entry, attemptId: undefined, outcome });
+  /** As when a minute has passed since the claim. */
+  expireLock(key: string): void {
+    this.expiredLocks.add(key);
   }
 }
 
@@ -226,14 +219,6 @@ export class RecordingDeadLetters extends Dependency implements DeadLetters {
     this.reach();
     this.letters.push(...letters);
     return Promise.resolve();
-  }
-}
-
-export class RecordingDoubtfulKeys implements DoubtfulKeys {
-  readonly emails: string[] = [];
-
-  add(emails: readonly string[]): void {
-    this.emails.push(...emails);
   }
 }
 

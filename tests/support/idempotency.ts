@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { LOCK_TTL_MS } from '../../src/redis/redis-idempotency-records';
 import { withRedis, type Env } from './test-servers';
 
 /** Where Redis holds what it knows of an idempotency key. */
@@ -6,10 +7,10 @@ export function idempotencyKeyInRedis(key: string): string {
   return `idempotency:${createHash('sha256').update(key).digest('hex')}`;
 }
 
-/** Lets 30 seconds pass for the key: whoever marked it has lost it. Fails when Redis does not know the key. */
-export async function endIdempotencyMark(env: Env, key: string): Promise<void> {
+/** As when that time has passed since the key was claimed. Fails when Redis does not know the key. */
+export async function ageIdempotencyLock(env: Env, key: string, ageMs = LOCK_TTL_MS): Promise<void> {
   const found = await withRedis(env, (redis) =>
-    redis.pexpire(idempotencyKeyInRedis(key), 24 * 60 * 60 * 1000 - 30_000),
+    redis.pexpire(idempotencyKeyInRedis(key), 24 * 60 * 60 * 1000 - ageMs),
   );
   if (found !== 1) throw new Error('the key is unknown');
 }

@@ -1,7 +1,6 @@
 import { remedyFor } from '../../../src/observability/remedy';
 import { Liveness } from '../../../src/runtime/liveness';
-import { DependencyMonitor } from '../../../src/services/dependency-monitor';
-import { DependencyStatus } from '../../../src/services/dependency-status';
+import { DependencyMonitor, DependencyStatus } from '../../../src/services/dependency-monitor';
 import { HealthService } from '../../../src/services/health-service';
 import { eventually } from '../../support/eventually';
 import { RecordingLogger } from '../../support/recording-logger';
@@ -186,7 +185,7 @@ describe('DependencyMonitor', () => {
 
     expect(log.lines.map(({ level, message }) => [level, message])).toEqual([
       ['info', 'dependency is healthy'],
-      ['warn', 'dependency is away'],
+      ['warn', 'dependency unavailable'],
     ]);
   });
 });

@@ -4,9 +4,8 @@ import {
   IdempotentRequestInProgressError,
   RegistrationInProgressError,
   UnavailableError,
-  ValidationError,
 } from '../../../src/domain/errors';
-import { parseRegistration, type Registration } from '../../../src/domain/registration';
+import type { Registration } from '../../../src/domain/registration';
 import { IdempotentRegistrationService } from '../../../src/services/idempotent-registration-service';
 import { RegistrationService } from '../../../src/services/registration-service';
 import { buildEvent, buildRegistration, buildUser } from '../../support/builders';
@@ -16,10 +15,10 @@ import {
   InMemoryIdempotencyRecords,
   InMemoryPendingRegistrations,
   InMemoryUsers,
-  RecordingDoubtfulKeys,
   RecordingMeasurements,
   RecordingQueue,
 } from '../../support/fakes';
+import { RecordingLogger } from '../../support/recording-logger';
 
 const KEY = 'key-1';
 
@@ -30,9 +29,9 @@ function setUp() {
     failed: new InMemoryFailedRegistrations(),
     users: new InMemoryUsers(),
     queue: new RecordingQueue(),
-    doubtfulKeys: new RecordingDoubtfulKeys(),
     measurements: new RecordingMeasurements(),
     deliveryTimeoutMs: 30,
+    log: new RecordingLogger(),
   };
   const records = new InMemoryIdempotencyRecords();
   const registrations = new RegistrationService(deps);
@@ -44,217 +43,217 @@ function setUp() {
     users,
     redisTimeoutMs: 300,
   });
-  /** Registers, and tells whether the outcome was an earlier one. */
-  const register = async (input: unknown, key = KEY) => {
-    let isReplay = false;
-    const body = Buffer.from(JSON.stringify(input));
-    const submission = { key, body, parse: () => parseRegistration(input), requestId: 'req-1' };
-    const result = await service
-      .register(submission, () => (isReplay = true))
-      .catch((error: unknown) => error);
-    return { result, isReplay };
-  };
+  /** Resolves to the result, or to the error. */
+  const register = (registration: Registration): Promise<unknown> =>
+    service.register({ key: KEY, registration, requestId: 'req-1' }).catch((error: unknown) => error);
   /** Its row is there, its reservation gone. */
   const store = async (registration: Registration) => {
     await users.insertMissing([registration]);
     await deps.pending.clear([registration.email]);
   };
-  return { ...deps, records, registrations, register, store };
+  return { ...deps, records, register, store };
 }
 
+type World = ReturnType<typeof setUp>;
+
 describe('IdempotentRegistrationService.register', () => {
-  it('accepts once, and answers the same from then on without doing anything', async () => {
+  it('accepts once, and replays that without doing anything', async () => {
     const { register, queue } = setUp();
     const registration = buildRegistration();
 
-    const first = await register(registration);
-    const second = await register(registration);
+    const results = [await register(registration), await register({ ...registration })];
 
-    expect(first).toEqual({ result: registration, isReplay: false });
-    expect(second).toEqual({ result: registration, isReplay: true });
+    expect(results).toEqual(['accepted', 'replayed']);
     expect(queue.published).toHaveLength(1);
   });
 
-  it('keeps the first broken rule', async () => {
-    const { register } = setUp();
-    const input = { ...buildRegistration(), email: 'none' };
-
-    const first = await register(input);
-    const second = await register(input);
-
-    const error = new ValidationError('Validation error: email must be a valid email');
-    expect(first).toEqual({ result: error, isReplay: false });
-    expect(second).toEqual({ result: error, isReplay: true });
-  });
-
-  it('keeps that the e-mail is registered, by whom ever', async () => {
-    const { register, store } = setUp();
-    const registration = buildRegistration();
-    await store(registration);
-
-    const first = await register(registration);
-    const second = await register(registration);
-
-    expect(first).toEqual({ result: expect.any(AlreadyRegisteredError), isReplay: false });
-    expect(second).toEqual({ result: expect.any(AlreadyRegisteredError), isReplay: true });
-  });
-
-  it('refuses another body under the same key', async () => {
+  it.each(Object.keys(buildRegistration()))('rejects another %s under the same key', async (field) => {
     const { register, queue } = setUp();
-    await register(buildRegistration());
+    const registration = buildRegistration();
+    await register(registration);
 
-    const { result } = await register(buildRegistration());
+    const result = await register({ ...registration, [field]: 'other' });
 
     expect(result).toBeInstanceOf(IdempotencyKeyReusedError);
     expect(queue.published).toHaveLength(1);
   });
 
-  it('refuses a second attempt while the first is under way', async () => {
-    const { register, records, queue } = setUp();
+  it('rejects a second attempt while the first is in flight', async () => {
+    const { register, queue } = setUp();
     queue.isSilent = true;
     const registration = buildRegistration();
 
     const first = register(registration);
     const second = await register(registration);
 
-    expect(second).toEqual({ result: expect.any(IdempotentRequestInProgressError), isReplay: false });
-    expect((await first).result).toBeInstanceOf(UnavailableError);
+    expect(second).toBeInstanceOf(IdempotentRequestInProgressError);
+    expect(await first).toBeInstanceOf(UnavailableError);
     expect(queue.published).toHaveLength(1);
-    expect(records.entries.get(KEY)?.attemptId).toBeUndefined();
   });
 
-  it.each<[string, (world: ReturnType<typeof setUp>, registration: Registration) => unknown, unknown]>([
+  it.each<[string, (world: World, registration: Registration) => unknown, new (...args: never[]) => Error]>([
     ['Kafka does not confirm', ({ queue }) => (queue.isSilent = true), UnavailableError],
     ['the queue is full', ({ queue }) => (queue.isFull = true), UnavailableError],
     [
-      'the e-mail is reserved for other fields',
+      'the email is reserved for other fields',
       ({ pending }, registration) =>
         pending.reserve(buildEvent({ registration: { ...registration, firstName: 'Jane' } })),
       RegistrationInProgressError,
+    ],
+    [
+      'the email is registered',
+      ({ completed }, registration) => completed.put([buildUser(registration)]),
+      AlreadyRegisteredError,
     ],
     [
       'there is a bug',
       ({ pending }) => jest.spyOn(pending, 'reserve').mockRejectedValueOnce(new TypeError('bug')),
       TypeError,
     ],
-  ])('keeps nothing when %s: the retry goes on', async (_when, breakIt, expected) => {
+  ])('decides again after an error (%s), but for no other registration', async (_when, breakIt, error) => {
     const world = setUp();
     const registration = buildRegistration();
     await breakIt(world, registration);
 
     const first = await world.register(registration);
     Object.assign(world.queue, { isSilent: false, isFull: false });
-    await world.pending.clear([registration.email]);
-    const second = await world.register(registration);
+    [world.pending, world.completed].forEach(({ entries }) => entries.clear());
+    const other = await world.register(buildRegistration());
+    const retry = await world.register(registration);
 
-    expect(first.result).toBeInstanceOf(expected);
-    expect(second).toEqual({ result: registration, isReplay: false });
+    expect(first).toBeInstanceOf(error);
+    expect(other).toBeInstanceOf(IdempotencyKeyReusedError);
+    expect(retry).toBe('accepted');
   });
 
-  describe('when an earlier attempt came to no end', () => {
-    /** An attempt whose process died with it. */
-    async function die({ register, records, queue }: ReturnType<typeof setUp>, registration: Registration) {
-      queue.isSilent = true;
-      await register(registration);
-      queue.isSilent = false;
-      records.endMark(KEY);
-    }
+  it('replays no registration of another client, however often it is asked', async () => {
+    const { register, store } = setUp();
+    const registration = buildRegistration();
+    await store(registration);
 
-    it.each(['the table', 'the cache'])('takes the same fields in %s for its own', async (where) => {
+    const results = [await register(registration), await register(registration)];
+
+    expect(results).toEqual([expect.any(AlreadyRegisteredError), expect.any(AlreadyRegisteredError)]);
+  });
+
+  describe('after an attempt that may have been accepted', () => {
+    const ends: [string, (world: World, registration: Registration) => Promise<unknown>][] = [
+      [
+        'that Kafka did not confirm',
+        async ({ register, queue }, registration) => {
+          queue.isSilent = true;
+          await register(registration);
+          queue.isSilent = false;
+        },
+      ],
+      [
+        'whose process died',
+        async ({ records, register }, registration) => {
+          const finish = jest.spyOn(records, 'finish').mockResolvedValue(undefined);
+          await register(registration);
+          finish.mockRestore();
+          records.expireLock(KEY);
+        },
+      ],
+    ];
+
+    it.each(ends)('%s, replays its row', async (_what, attempt) => {
       const world = setUp();
       const registration = buildRegistration();
-      await die(world, registration);
-      if (where === 'the table') await world.store(registration);
-      else {
-        world.users.isAway = true;
-        await world.completed.put([buildUser(registration)]);
-      }
+      await attempt(world, registration);
+      await world.store(registration);
 
-      const retry = await world.register(registration);
-      const next = await world.register(registration);
-
-      expect([retry, next]).toEqual(Array(2).fill({ result: registration, isReplay: true }));
+      expect(await world.register(registration)).toBe('replayed');
+      world.users.rows.length = 0;
+      expect(await world.register(registration)).toBe('replayed');
     });
 
-    it('says who is stored when the fields are others', async () => {
+    it('replays the row that only the cache can tell', async () => {
       const world = setUp();
       const registration = buildRegistration();
-      await die(world, registration);
+      await ends[0]?.[1](world, registration);
+      world.users.isAway = true;
+      await world.completed.put([buildUser(registration)]);
+
+      expect(await world.register(registration)).toBe('replayed');
+    });
+
+    it('says who is stored when the fields are others, and asks again next time', async () => {
+      const world = setUp();
+      const registration = buildRegistration();
+      await ends[0]?.[1](world, registration);
       await world.store({ ...registration, firstName: 'Jane' });
 
-      expect(await world.register(registration)).toEqual({
-        result: expect.any(AlreadyRegisteredError),
-        isReplay: false,
-      });
+      const other = await world.register(registration);
+      world.users.rows.length = 0;
+      await world.store(registration);
+      const own = await world.register(registration);
+
+      expect([other, own]).toEqual([expect.any(AlreadyRegisteredError), 'replayed']);
     });
 
-    it('keeps nothing when nobody can tell who is stored', async () => {
+    it('is unavailable when no store can tell whose row it is', async () => {
       const world = setUp();
       const registration = buildRegistration();
-      await die(world, registration);
+      await ends[0]?.[1](world, registration);
       await world.store(registration);
       world.users.isRegistered = () => Promise.resolve(true);
-      const findByEmail = jest
-        .spyOn(world.users, 'findByEmail')
-        .mockRejectedValueOnce(new UnavailableError('away'));
+      jest.spyOn(world.users, 'findByEmail').mockRejectedValueOnce(new UnavailableError('unavailable'));
 
-      expect((await world.register(registration)).result).toBeInstanceOf(UnavailableError);
-      findByEmail.mockRestore();
-      expect(await world.register(registration)).toEqual({ result: registration, isReplay: true });
+      const results = [await world.register(registration), await world.register(registration)];
+
+      expect(results).toEqual([expect.any(UnavailableError), 'replayed']);
     });
   });
 
-  describe('with Redis away', () => {
+  describe('with Redis unavailable', () => {
     it('passes through', async () => {
       const { register, records, queue } = setUp();
       records.isAway = true;
 
-      const first = await register(buildRegistration());
-      const second = await register(buildRegistration());
+      const results = [await register(buildRegistration()), await register(buildRegistration())];
 
-      expect([first.isReplay, second.isReplay]).toEqual([false, false]);
+      expect(results).toEqual(['accepted', 'accepted']);
       expect(queue.published).toHaveLength(2);
     });
 
-    it('accepts although the outcome cannot be kept', async () => {
+    it('accepts although that cannot be kept', async () => {
       const { register, records } = setUp();
-      const registration = buildRegistration();
-      records.keep = () => Promise.reject(new UnavailableError('away'));
+      records.finish = () => Promise.reject(new UnavailableError('unavailable'));
 
-      expect((await register(registration)).result).toEqual(registration);
+      expect(await register(buildRegistration())).toBe('accepted');
     });
 
-    it('releases the mark of a claim that may be made late, and keeps nothing', async () => {
+    it('keeps what it accepts also where only the answer to the claim was lost', async () => {
       const { register, records } = setUp();
       const registration = buildRegistration();
       const claim = records.claim.bind(records);
-      records.claim = async (attempt) => {
+      jest.spyOn(records, 'claim').mockImplementationOnce(async (attempt) => {
         await claim(attempt);
         throw new UnavailableError('late');
-      };
+      });
 
-      await register(registration);
+      const results = [await register(registration), await register(registration)];
 
-      expect(records.entries.get(KEY)).toMatchObject({ attemptId: undefined, outcome: undefined });
+      expect(results).toEqual(['accepted', 'replayed']);
     });
 
     it('waits 300 ms for it in all, however many commands there are', async () => {
       jest.useFakeTimers();
       const { register, records, pending, completed, queue } = setUp();
       const never = () => new Promise<never>(() => undefined);
-      Object.assign(records, { claim: never, keep: never, release: never });
+      Object.assign(records, { claim: never, finish: never });
       Object.assign(pending, { reserve: never });
       Object.assign(completed, { find: never });
-      const registration = buildRegistration();
 
-      const answer = register(registration);
+      const result = register(buildRegistration());
       await jest.advanceTimersByTimeAsync(299);
       const before = queue.published.length;
       await jest.advanceTimersByTimeAsync(10);
       jest.useRealTimers();
 
       expect(before).toBe(0);
-      expect(await answer).toEqual({ result: registration, isReplay: false });
+      expect(await result).toBe('accepted');
     });
   });
 });

@@ -11,10 +11,10 @@ import {
   InMemoryFailedRegistrations,
   InMemoryPendingRegistrations,
   InMemoryUsers,
-  RecordingDoubtfulKeys,
   RecordingMeasurements,
   RecordingQueue,
 } from '../../support/fakes';
+import { RecordingLogger } from '../../support/recording-logger';
 
 function setUp() {
   const deps = {
@@ -23,9 +23,9 @@ function setUp() {
     failed: new InMemoryFailedRegistrations(),
     users: new InMemoryUsers(),
     queue: new RecordingQueue(),
-    doubtfulKeys: new RecordingDoubtfulKeys(),
     measurements: new RecordingMeasurements(),
     deliveryTimeoutMs: 30,
+    log: new RecordingLogger(),
   };
   return { ...deps, service: new RegistrationService(deps) };
 }
@@ -91,43 +91,78 @@ describe('RegistrationService.register', () => {
     },
   );
 
-  it('leaves the reservation of another one to the repair when the e-mail has a row', async () => {
-    const { service, pending, users, doubtfulKeys } = setUp();
+  it.each(['known to the cache', 'only in the table'])(
+    "ends another client's reservation of a stored email, %s",
+    async (where) => {
+      const { service, pending, completed, users } = setUp();
+      const first = buildEvent();
+      const { email } = first.registration;
+      await pending.reserve(first);
+      await users.insertMissing([first.registration]);
+      if (where === 'known to the cache') await completed.put(users.rows);
+
+      await expect(service.register(first.registration, 'req-2')).rejects.toThrow(AlreadyRegisteredError);
+
+      await eventually(() => expect(pending.entries.has(email)).toBe(false));
+      expect(completed.entries.get(email)).toEqual(users.rows[0]);
+    },
+  );
+
+  it('accepts no other registration before the row is cached: its reservation goes last', async () => {
+    const { service, pending, completed, users, queue } = setUp();
     const first = buildEvent();
     await pending.reserve(first);
     await users.insertMissing([first.registration]);
-
-    await expect(service.register(first.registration, 'req-2')).rejects.toThrow(AlreadyRegisteredError);
-    expect(pending.entries.get(first.registration.email)).toBe(first);
-    expect(doubtfulKeys.emails).toEqual([first.registration.email]);
-  });
-
-  it('accepts nobody between the row and its cache entry, whoever has been refused meanwhile', async () => {
-    const { service, pending, users, queue } = setUp();
-    const first = buildEvent();
-    await pending.reserve(first);
-    await users.insertMissing([first.registration]);
-    await expect(service.register({ ...first.registration, firstName: 'Second' }, 'req-2')).rejects.toThrow(
-      AlreadyRegisteredError,
-    );
-    // Asked before the row was there; its commands reach Redis last.
+    const put = completed.put.bind(completed);
+    let cache = (): unknown => undefined;
+    completed.put = (rows) => new Promise((resolve) => (cache = () => resolve(put(rows))));
+    const clear = jest.spyOn(pending, 'clear');
+    const register = (firstName: string) =>
+      service.register({ ...first.registration, firstName }, 'req').catch((error: unknown) => error);
+    expect(await register('Second')).toBeInstanceOf(AlreadyRegisteredError);
+    // PostgreSQL answered these before the row was there; their commands reach Redis last.
     users.isRegistered = () => Promise.resolve(false);
 
-    const third = service.register({ ...first.registration, firstName: 'Third' }, 'req-3');
+    const beforeIsCached = await register('Third');
+    const clearsBeforeIsCached = clear.mock.calls.length;
+    cache();
+    await eventually(() => expect(pending.entries.size).toBe(0));
+    const afterIsCached = await register('Fourth');
 
-    await expect(third).rejects.toThrow(RegistrationInProgressError);
+    expect(beforeIsCached).toBeInstanceOf(RegistrationInProgressError);
+    expect(clearsBeforeIsCached).toBe(0);
+    expect(afterIsCached).toBeInstanceOf(AlreadyRegisteredError);
     expect(queue.published).toEqual([]);
   });
 
-  it('remembers the e-mail when its own reservation cannot be released', async () => {
-    const { service, pending, users, doubtfulKeys } = setUp();
-    const registration = buildRegistration();
-    await users.insertMissing([registration]);
-    pending.release = () => Promise.reject(new UnavailableError('away'));
+  it.each(['findByEmail', 'put', 'clear', 'release'] as const)(
+    'answers although a reservation cannot be ended (%s); logs it unless a store is unavailable',
+    async (method) => {
+      const world = setUp();
+      const { service, pending, completed, users, log } = world;
+      const { registration } = buildEvent();
+      await users.insertMissing([registration]);
+      const errors = [new UnavailableError('unavailable'), new TypeError('bug')];
+      const fail = (): Promise<never> => Promise.reject(errors.shift() ?? new Error('called too often'));
+      if (method === 'findByEmail') users.findByEmail = fail;
+      if (method === 'put') completed.put = fail;
+      if (method === 'clear') pending.clear = fail;
+      if (method === 'release') pending.release = fail;
+      users.isRegistered = () => Promise.resolve(true);
+      const register = async (): Promise<void> => {
+        if (method !== 'release') await pending.reserve(buildEvent({ registration }));
+        await expect(service.register(registration, 'req-1')).rejects.toThrow(AlreadyRegisteredError);
+        pending.entries.clear();
+      };
 
-    await expect(service.register(registration, 'req-1')).rejects.toThrow(AlreadyRegisteredError);
-    expect(doubtfulKeys.emails).toEqual([registration.email]);
-  });
+      await register();
+      await register();
+
+      await eventually(() =>
+        expect(log.lines).toMatchObject([{ level: 'error', error: { message: 'bug' } }]),
+      );
+    },
+  );
 
   it('asks for room first: a full queue leaves no reservation behind', async () => {
     const { service, pending, queue } = setUp();
@@ -168,7 +203,7 @@ describe('RegistrationService.register', () => {
   });
 
   describe('with Redis away', () => {
-    it('lets PostgreSQL decide, and has the keys checked later', async () => {
+    it('lets PostgreSQL decide', async () => {
       const world = setUp();
       redisAway(world);
       const registration = buildRegistration();
@@ -176,7 +211,6 @@ describe('RegistrationService.register', () => {
       await world.service.register(registration, 'req-1');
 
       expect(world.queue.published).toHaveLength(1);
-      expect(world.doubtfulKeys.emails).toEqual([registration.email]);
       expect(world.measurements.decidedAlone).toEqual(['redis']);
     });
 

@@ -1,5 +1,5 @@
 import { UnavailableError } from '../../../src/domain/errors';
-import { DeadLetterBurial } from '../../../src/services/dead-letter-burial';
+import { DeadLetterPublisher } from '../../../src/services/dead-letter-publisher';
 import { RegistrationWriter } from '../../../src/services/registration-writer';
 import { buildEvent, buildRecord, buildRegistration } from '../../support/builders';
 import {
@@ -8,7 +8,6 @@ import {
   InMemoryPendingRegistrations,
   InMemoryUsers,
   RecordingDeadLetters,
-  RecordingDoubtfulKeys,
   RecordingMeasurements,
 } from '../../support/fakes';
 import { RecordingLogger } from '../../support/recording-logger';
@@ -20,12 +19,11 @@ function setUp() {
     pending: new InMemoryPendingRegistrations(),
     failed: new InMemoryFailedRegistrations(),
     deadLetters: new RecordingDeadLetters(),
-    doubtfulKeys: new RecordingDoubtfulKeys(),
     measurements: new RecordingMeasurements(),
     log: new RecordingLogger(),
   };
-  const burial = new DeadLetterBurial(deps);
-  return { ...deps, writer: new RegistrationWriter({ ...deps, burial }) };
+  const deadLetterPublisher = new DeadLetterPublisher(deps);
+  return { ...deps, writer: new RegistrationWriter({ ...deps, deadLetterPublisher }) };
 }
 
 describe('RegistrationWriter.write', () => {
@@ -218,8 +216,8 @@ describe('RegistrationWriter.write', () => {
     expect(pending.entries.get(event.registration.email)).toBe(event);
   });
 
-  it('writes on while Redis is away, and has the keys set right later', async () => {
-    const { writer, users, completed, pending, failed, doubtfulKeys, deadLetters, log } = setUp();
+  it('writes on while Redis is unavailable', async () => {
+    const { writer, users, completed, pending, failed, deadLetters, log } = setUp();
     [completed, pending, failed].forEach((fake) => (fake.isAway = true));
     const registration = buildRegistration();
 
@@ -229,10 +227,9 @@ describe('RegistrationWriter.write', () => {
     ]);
 
     expect(users.rows).toHaveLength(1);
-    expect(doubtfulKeys.emails).toEqual([registration.email]);
     expect(deadLetters.letters).toHaveLength(1);
     expect(log.lines.map(({ message }) => message)).toContainEqual(
-      expect.stringContaining('could not be marked'),
+      expect.stringContaining('could not mark failed registration'),
     );
   });
 

@@ -1,14 +1,18 @@
 import { UnavailableError, UserNotFoundError } from '../../../src/domain/errors';
 import { UserQueryService } from '../../../src/services/user-query-service';
 import { buildRegistration, buildUser, uniqueEmail } from '../../support/builders';
+import { eventually } from '../../support/eventually';
 import { InMemoryCompletedUsers, InMemoryUsers } from '../../support/fakes';
+import { RecordingLogger } from '../../support/recording-logger';
 
 async function setUp() {
   const completed = new InMemoryCompletedUsers();
   const users = new InMemoryUsers();
+  const log = new RecordingLogger();
   const registration = buildRegistration();
   await users.insertMissing([registration]);
-  return { completed, users, email: registration.email, service: new UserQueryService({ completed, users }) };
+  const service = new UserQueryService({ completed, users, log });
+  return { completed, users, log, email: registration.email, service };
 }
 
 describe('UserQueryService.findByEmail', () => {
@@ -19,6 +23,20 @@ describe('UserQueryService.findByEmail', () => {
 
     expect(user).toEqual(users.rows[0]);
     expect(completed.entries.get(email)).toEqual(user);
+  });
+
+  it('answers although the cache cannot be filled; logs it unless Redis is unavailable', async () => {
+    const { service, email, completed, users, log } = await setUp();
+    const put = jest.spyOn(completed, 'put');
+
+    put.mockRejectedValueOnce(new UnavailableError('unavailable'));
+    expect(await service.findByEmail(email)).toEqual(users.rows[0]);
+    put.mockRejectedValueOnce(new TypeError('bug'));
+    expect(await service.findByEmail(email)).toEqual(users.rows[0]);
+
+    await eventually(() =>
+      expect(log.lines).toMatchObject([{ level: 'error', error: { name: 'TypeError', message: 'bug' } }]),
+    );
   });
 
   it('answers from the cache while PostgreSQL is away', async () => {

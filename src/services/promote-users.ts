@@ -2,18 +2,18 @@ import type { User } from '../domain/user';
 import { forEachChunk } from '../runtime/yielding';
 import type { CompletedUsers, PendingRegistrations } from './ports';
 
-/** The stores that settleKeys() writes to. */
-export interface SettledStores {
+/** The stores that promoteToCompleted() writes to. */
+export interface PromotionStores {
   readonly completed: Pick<CompletedUsers, 'put'>;
   readonly pending: Pick<PendingRegistrations, 'clear'>;
 }
 
 /**
- * Sets the Redis keys of stored users: cached first, their reservations freed last. RegistrationService relies on
- * this order: whoever can reserve a stored e-mail finds it in the cache. Throws UnavailableError.
+ * Caches stored users, then deletes their reservations. RegistrationService relies on this order: a client that can
+ * reserve a stored email finds it in the cache. May reject with UnavailableError.
  */
-export async function settleKeys(
-  { completed, pending }: SettledStores,
+export async function promoteToCompleted(
+  { completed, pending }: PromotionStores,
   users: readonly User[],
 ): Promise<void> {
   await forEachChunk(users, (part) => completed.put(part));

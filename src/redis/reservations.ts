@@ -1,8 +1,17 @@
-import type { PendingRegistrations, RegistrationEvent } from '../services/ports';
+import type {
+  PendingEntries,
+  PendingEntry,
+  PendingRegistrations,
+  RegistrationEvent,
+} from '../services/ports';
 import { BATCH_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type RedisConnection } from './redis-connection';
 import { PENDING_TTL_SECONDS, pendingKey } from './redis-keys';
 
-const RELEASE_IF_OWN = `
+const SCAN_COUNT = 500;
+const EVERY_KEY = pendingKey('*');
+const EMAIL_START = pendingKey('').length;
+
+const RELEASE_IF_OWNER = `
   local entry = redis.call('GET', KEYS[1])
   if not entry then return 0 end
   local readable, event = pcall(cjson.decode, entry)
@@ -30,7 +39,7 @@ export class RedisPendingRegistrations implements PendingRegistrations {
 
   async release(email: string, eventId: string): Promise<void> {
     await this.connection.run(REQUEST_TIMEOUT_MS, (redis) =>
-      redis.eval(RELEASE_IF_OWN, 1, pendingKey(email), eventId),
+      redis.eval(RELEASE_IF_OWNER, 1, pendingKey(email), eventId),
     );
   }
 
@@ -41,8 +50,35 @@ export class RedisPendingRegistrations implements PendingRegistrations {
   }
 }
 
-/** The event in a reservation; undefined when it cannot be read. */
-export function parseEvent(entry: string): RegistrationEvent | undefined {
+/** `user:pending:{email}`, read only. */
+export class RedisPendingEntries implements PendingEntries {
+  constructor(private readonly connection: RedisConnection) {}
+
+  async find(emails: readonly string[]): Promise<PendingEntry[]> {
+    const values = await this.connection.run(BATCH_TIMEOUT_MS, (redis) =>
+      Promise.all(emails.map((email) => redis.get(pendingKey(email)))),
+    );
+    return emails.flatMap((email, index) => {
+      const value = values[index];
+      return typeof value === 'string' ? [{ email, event: parseEvent(value) }] : [];
+    });
+  }
+
+  async scan(visit: (entries: readonly PendingEntry[]) => Promise<void>): Promise<void> {
+    let cursor = '0';
+    do {
+      const [next, keys] = await this.connection.run(BATCH_TIMEOUT_MS, (redis) =>
+        redis.scan(cursor, 'MATCH', EVERY_KEY, 'COUNT', SCAN_COUNT),
+      );
+      cursor = next;
+      const entries = await this.find(keys.map((key) => key.slice(EMAIL_START)));
+      if (entries.length > 0) await visit(entries);
+    } while (cursor !== '0');
+  }
+}
+
+// Undefined when it cannot be read.
+function parseEvent(entry: string): RegistrationEvent | undefined {
   try {
     const event = JSON.parse(entry) as Partial<RegistrationEvent> | null;
     return event?.eventId && event.registration ? (event as RegistrationEvent) : undefined;

@@ -12,7 +12,7 @@ import type {
 } from './ports';
 import { EVENT_ID_HEADER, headerText, REQUEST_ID_HEADER } from './registration-record';
 
-export interface DeadLetterBurialDeps {
+export interface DeadLetterPublisherDeps {
   readonly deadLetters: DeadLetters;
   readonly failed: Pick<FailedRegistrations, 'mark'>;
   readonly pending: Pick<PendingRegistrations, 'release'>;
@@ -20,18 +20,18 @@ export interface DeadLetterBurialDeps {
   readonly log: Logger;
 }
 
-/** What happens to records that become no row: kept in Kafka, reported, and their e-mail freed for another try. */
-export class DeadLetterBurial {
-  constructor(private readonly deps: DeadLetterBurialDeps) {}
+/** Publishes records that become no row: kept in Kafka, logged, and their email free for another attempt. */
+export class DeadLetterPublisher {
+  constructor(private readonly deps: DeadLetterPublisherDeps) {}
 
-  /** Resolves when Kafka has confirmed them all. Throws UnavailableError; Redis away is no reason to. */
-  async bury(letters: readonly DeadLetter[]): Promise<void> {
-    if (letters.length === 0) return;
-    await this.deps.deadLetters.publish(letters);
-    for (const letter of letters) {
-      this.report(letter);
-      // The e-mail of a conflict has a row: it did not fail.
-      if (letter.reason !== 'conflict') await this.markFailed(letter.record, letter.reason);
+  /** Resolves when Kafka has confirmed them all, else throws UnavailableError. An unavailable Redis is only logged. */
+  async publish(deadLetters: readonly DeadLetter[]): Promise<void> {
+    if (deadLetters.length === 0) return;
+    await this.deps.deadLetters.publish(deadLetters);
+    for (const deadLetter of deadLetters) {
+      this.report(deadLetter);
+      // The email of a conflict has a row: it did not fail.
+      if (deadLetter.reason !== 'conflict') await this.markFailed(deadLetter.record, deadLetter.reason);
     }
   }
 
@@ -51,7 +51,7 @@ export class DeadLetterBurial {
       if (eventId !== undefined) await this.deps.pending.release(email, eventId);
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
-      this.deps.log.warn('a dead letter could not be marked in Redis; its reservation ends by itself', {
+      this.deps.log.warn('could not mark failed registration in Redis; its reservation will expire', {
         requestId: headerText(record, REQUEST_ID_HEADER),
         error,
       });
