@@ -32,10 +32,6 @@ export class OtlpTracing implements Tracing {
     this.tracer = deps.provider.getTracer('user-registration-backend');
   }
 
-  start(): void {
-    // The first span starts the sending.
-  }
-
   /** Delivers the last spans; a collector that is away is no reason to fail, or to wait for long. */
   async stop(): Promise<void> {
     const timeout = (): Error => new Error(`not delivered within ${FLUSH_TIMEOUT_MS} ms`);

@@ -49,10 +49,6 @@ export class PostgresPool {
     }
   }
 
-  start(): void {
-    // Connections are made on demand.
-  }
-
   /** Waits a moment for queries that are under way; then cuts them off: a frozen server never answers. */
   async stop(): Promise<void> {
     const pools = [this.pool, this.checkPool].filter((pool) => !pool.ending);
