@@ -5,7 +5,7 @@ import path from 'node:path';
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   main: ['compose', 'config', 'observability', 'runtime', 'services'],
   migrate: ['config', 'observability', 'postgres'],
-  cli: ['config', 'domain', 'kafka', 'observability', 'postgres', 'redis', 'services'],
+  cli: ['config', 'domain', 'kafka', 'observability', 'postgres', 'redis', 'runtime', 'services'],
   compose: ['config', 'kafka', 'observability', 'postgres', 'redis', 'routes', 'runtime', 'services'],
   config: [],
   domain: [],

@@ -11,6 +11,7 @@ import { RedisCompletedUsers } from '../redis/redis-completed-users';
 import { RedisConnection } from '../redis/redis-connection';
 import { RedisPendingEntries } from '../redis/redis-pending-entries';
 import { RedisPendingRegistrations } from '../redis/redis-pending-registrations';
+import { Lifecycle } from '../runtime/lifecycle';
 import type { Logger, Users } from '../services/ports';
 
 // A tool reports by its own lines; what the clients say meanwhile is for the service's log.
@@ -23,11 +24,12 @@ const SILENT: Logger = {
 
 // No background check runs here: every command tries for itself.
 const UNCHECKED = { isAway: false };
+const STOP_TIMEOUT_MS = 5000;
 
 /** The dead letters; connects when they are asked for something. */
 export function openArchive({ kafka: config }: Config): KafkaDeadLetterArchive {
   const kafka = createKafka(config, SILENT);
-  const reader = new BoundedReader({ kafka, groupPrefix: `${config.groupId}-dlq`, log: SILENT });
+  const reader = new BoundedReader({ kafka, groupPrefix: `${config.groupId}-dlq` });
   return new KafkaDeadLetterArchive({ kafka, topic: config.deadLetterTopic, reader });
 }
 
@@ -38,12 +40,14 @@ export async function withStores<T>(config: Config, work: (stores: Stores) => Pr
   const pool = new PostgresPool({ config: config.postgres, state: UNCHECKED, log: SILENT });
   const redis = new RedisConnection({ url: config.redis.url, state: UNCHECKED, log: SILENT });
   const sender = new RecordSender(createKafka(config.kafka, SILENT), SILENT);
+  const lifecycle = new Lifecycle(SILENT);
+  lifecycle.register([pool, redis, sender]);
   try {
-    redis.start();
+    await lifecycle.start();
     await Promise.all([reach('Redis', redis.check()), reach('PostgreSQL', pool.check())]);
     return await work(buildStores(config, pool, redis, sender));
   } finally {
-    await Promise.allSettled([sender.stop(), redis.stop(), pool.stop()]);
+    await lifecycle.stop(STOP_TIMEOUT_MS);
   }
 }
 

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Consumer, Kafka } from 'kafkajs';
 import { UnavailableError } from '../domain/errors';
-import { withTimeout } from '../runtime/timeout';
-import type { Logger } from '../services/ports';
+import { closeWithin } from '../runtime/timeout';
 import type { OffsetRange } from '../services/tool-ports';
 import { Reading, type MessageVisitor } from './reading';
 import { withAdmin } from './with-admin';
@@ -18,7 +17,6 @@ export interface BoundedReaderDeps {
   readonly kafka: Kafka;
   /** What the names of the throw-away groups begin with, so that one rule can allow them. */
   readonly groupPrefix: string;
-  readonly log: Logger;
 }
 
 /** Reads given offsets of a topic once and leaves nothing behind: kafkajs needs a group, so each reading has its own. */
@@ -69,13 +67,10 @@ export class BoundedReader {
 
   // Where it fails, the broker forgets the empty group by itself: it holds no offsets.
   private async leave(consumer: Consumer, groupId: string): Promise<void> {
-    const timeout = (): Error => new Error('not left in time');
     const leaving = async (): Promise<void> => {
       await consumer.disconnect();
       await withAdmin(this.deps.kafka, (admin) => admin.deleteGroups([groupId]));
     };
-    await withTimeout(leaving(), LEAVE_TIMEOUT_MS, timeout).catch((error: unknown) =>
-      this.deps.log.debug('throw-away group left behind', { groupId, error }),
-    );
+    await closeWithin(LEAVE_TIMEOUT_MS, leaving());
   }
 }

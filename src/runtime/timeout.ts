@@ -37,3 +37,13 @@ export function withTimeout<T>(
     );
   });
 }
+
+/** Waits for `closing` at most `timeoutMs`. Never rejects: a failure or the timeout only goes to `onFailure`. */
+export async function closeWithin(
+  timeoutMs: number,
+  closing: Promise<unknown>,
+  onFailure?: (error: unknown) => void,
+): Promise<void> {
+  const timeout = (): Error => new Error(`not closed within ${timeoutMs} ms`);
+  await withTimeout(closing, timeoutMs, timeout).catch((error: unknown) => onFailure?.(error));
+}
