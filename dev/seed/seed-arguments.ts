@@ -1,5 +1,5 @@
-import { parseOptions } from '../../src/cli/arguments';
-import { UsageError } from '../../src/cli/usage-error';
+import { parseOptions } from '../../src/tools/arguments';
+import { UsageError } from '../../src/tools/usage-error';
 
 /** What `seed` was asked to do. */
 export interface SeedCommand {

@@ -1,6 +1,6 @@
-import { reach, withUsers } from '../../src/cli/clients';
-import { plural } from '../../src/cli/counts';
-import type { Terminal } from '../../src/cli/terminal';
+import { reach, withUsers } from '../../src/tools/clients';
+import { plural } from '../../src/tools/counts';
+import type { Terminal } from '../../src/tools/terminal';
 import type { Config } from '../../src/config/config';
 import { applyMigrations } from '../../src/postgres/migrations';
 import type { Users } from '../../src/services/ports';

@@ -424,7 +424,7 @@ describe('dlq', () => {
   it('is an entry point of its own', async () => {
     const env = await withLetters([letterOf(buildRegistration({ email: uniqueEmail() }))]);
 
-    expect(await runEntryPoint('src/cli/dlq.ts', env, ['list'])).toMatchObject({
+    expect(await runEntryPoint('src/tools/dlq.ts', env, ['list'])).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^1 dead letter: 1 conflict$/m),
       stderr: '',

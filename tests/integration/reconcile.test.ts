@@ -163,7 +163,7 @@ describe('reconcile', () => {
   it('is an entry point of its own', async () => {
     const { env } = await setUp();
 
-    const { code, stdout } = await runEntryPoint('src/cli/reconcile.ts', env, ['--older-than', '5']);
+    const { code, stdout } = await runEntryPoint('src/tools/reconcile.ts', env, ['--older-than', '5']);
 
     expect(code).toBe(0);
     expect(stdout).toMatch(/^5 pending keys: 2 without a row/m);

@@ -25,7 +25,7 @@ import type {
   Users,
   UsersPage,
 } from '../../src/services/ports';
-import type { OutgoingRecord, RegistrationTopic } from '../../src/services/tool-ports';
+import type { OutgoingRecord, RegistrationTopic } from '../../src/tools/tool-ports';
 import { buildUser } from './builders';
 
 /** A fake that can be away, as its real dependency can. */

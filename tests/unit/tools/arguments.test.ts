@@ -1,5 +1,5 @@
-import { parseDlqArguments } from '../../../src/cli/dlq-arguments';
-import { parseReconcileArguments } from '../../../src/cli/reconcile-arguments';
+import { parseDlqArguments } from '../../../src/tools/dlq-arguments';
+import { parseReconcileArguments } from '../../../src/tools/reconcile-arguments';
 
 const usageError = (message: string): Error =>
   expect.objectContaining({ name: 'UsageError', message }) as Error;

@@ -1,4 +1,4 @@
-import { KafkaJSProtocolError, type Admin, type Kafka, type KafkaMessage } from './kafkajs';
+import { KafkaJSProtocolError, type Admin, type Kafka, type KafkaMessage } from '../kafka/kafkajs';
 import { UnavailableError } from '../domain/errors';
 import type {
   DeadLetterArchive,
@@ -6,9 +6,9 @@ import type {
   LetterVisitor,
   OffsetRange,
   StoredDeadLetter,
-} from '../services/tool-ports';
-import type { BoundedReader } from './bounded-reader';
-import { withAdmin } from './with-admin';
+} from './tool-ports';
+import type { BoundedReader } from './topic-reader';
+import { withAdmin } from '../kafka/with-admin';
 
 export interface KafkaDeadLetterArchiveDeps {
   readonly kafka: Kafka;

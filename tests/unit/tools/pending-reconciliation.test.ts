@@ -1,6 +1,6 @@
 import { UnavailableError } from '../../../src/domain/errors';
 import type { RegistrationEvent } from '../../../src/services/ports';
-import { PendingReconciliation } from '../../../src/services/pending-reconciliation';
+import { PendingReconciliation } from '../../../src/tools/pending-reconciliation';
 import type { PendingEntry } from '../../../src/services/ports';
 import { buildEvent, buildRegistration } from '../../support/builders';
 import {

@@ -1,10 +1,6 @@
 import type { Config } from '../config/config';
 import { PENDING_TTL_SECONDS } from '../redis/redis-keys';
-import {
-  PendingReconciliation,
-  type JudgedEntry,
-  type PendingState,
-} from '../services/pending-reconciliation';
+import { PendingReconciliation, type JudgedEntry, type PendingState } from './pending-reconciliation';
 import { withStores } from './clients';
 import { Counts, plural } from './counts';
 import type { ReconcileCommand } from './reconcile-arguments';

@@ -1,8 +1,8 @@
 import type { IHeaders, Message } from 'kafkajs';
 import type { RegistrationEvent } from '../services/ports';
-import type { OutgoingRecord, RegistrationTopic } from '../services/tool-ports';
-import type { RecordSender } from './record-sender';
-import { toMessage } from './registration-message';
+import type { OutgoingRecord, RegistrationTopic } from './tool-ports';
+import type { RecordSender } from '../kafka/record-sender';
+import { toMessage } from '../kafka/registration-message';
 
 const SEND_BYTES = 512 * 1024;
 

@@ -1,4 +1,4 @@
-import type { ReceivedRecord, RegistrationEvent } from './ports';
+import type { ReceivedRecord, RegistrationEvent } from '../services/ports';
 
 /** A dead letter as it lies in Kafka; `topic`, `partition` and `offset` are its own place, not its source's. */
 export interface StoredDeadLetter extends ReceivedRecord {

@@ -1,7 +1,7 @@
 import { ValidationError } from '../domain/errors';
 import { isSameRegistration, parseRegistration } from '../domain/registration';
-import type { PendingEntry, RegistrationEvent, Users } from './ports';
-import { settleKeys, type SettledStores } from './settle-keys';
+import type { PendingEntry, RegistrationEvent, Users } from '../services/ports';
+import { settleKeys, type SettledStores } from '../services/settle-keys';
 import type { RegistrationTopic } from './tool-ports';
 
 /**

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { Consumer, Kafka } from 'kafkajs';
 import { UnavailableError } from '../domain/errors';
 import { closeWithin } from '../runtime/timeout';
-import type { OffsetRange } from '../services/tool-ports';
+import type { OffsetRange } from './tool-ports';
 import { Reading, type MessageVisitor } from './reading';
-import { withAdmin } from './with-admin';
+import { withAdmin } from '../kafka/with-admin';
 
 const FETCH_WAIT_MS = 100;
 const FETCH_BYTES = 4 * 1024 * 1024;

@@ -1,6 +1,6 @@
 import { parseEmail } from '../domain/email';
-import type { DeadLetterFilter } from '../services/dead-letter-filter';
-import type { LetterPlace } from '../services/tool-ports';
+import type { DeadLetterFilter } from './dead-letter';
+import type { LetterPlace } from './tool-ports';
 import { parseOptions, parseTime } from './arguments';
 import { UsageError } from './usage-error';
 
@@ -11,7 +11,7 @@ export type DlqCommand =
   | { readonly name: 'replay'; readonly filter: DeadLetterFilter; readonly isDryRun: boolean }
   | { readonly name: 'purge'; readonly before: number | undefined; readonly isConfirmed: boolean };
 
-export const DLQ_HELP = `Usage: npm run dlq -- <command> [options]        (in the image: node dist/cli/dlq.js <command> [options])
+export const DLQ_HELP = `Usage: npm run dlq -- <command> [options]        (in the image: node dist/tools/dlq.js <command> [options])
 
   list [<id>...] [filter] [--json]       one line each, without personal data; counts by reason
   show <id>                              all of one, WITH personal data

@@ -11,7 +11,7 @@ export interface ReconcileCommand {
 
 const DEFAULT_MINUTES = '10';
 
-export const RECONCILE_HELP = `Usage: npm run reconcile -- [options]        (in the image: node dist/cli/reconcile.js [options])
+export const RECONCILE_HELP = `Usage: npm run reconcile -- [options]        (in the image: node dist/tools/reconcile.js [options])
 
 Lists reservations (user:pending:{email} in Redis) that have no row in PostgreSQL.
 

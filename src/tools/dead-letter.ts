@@ -1,7 +1,7 @@
 import { parseEmail } from '../domain/email';
-import { REASON_HEADER } from './dead-letter-headers';
+import { REASON_HEADER } from '../services/dead-letter-headers';
 import { idOf } from './letter-description';
-import { headerText } from './registration-record';
+import { headerText } from '../services/registration-record';
 import type { LetterPlace, StoredDeadLetter } from './tool-ports';
 
 /** Which dead letters are meant: those that fit all that is given. Nothing given means all. */

@@ -1,8 +1,8 @@
 import type { Config } from '../config/config';
-import { createLetterTest, type DeadLetterFilter } from '../services/dead-letter-filter';
-import { DeadLetterReplay, type ReplayOutcome, type ReplayRefusal } from '../services/dead-letter-replay';
-import { idOf } from '../services/letter-description';
-import type { DeadLetterArchive } from '../services/tool-ports';
+import { createLetterTest, type DeadLetterFilter } from './dead-letter';
+import { DeadLetterReplay, type ReplayOutcome, type ReplayRefusal } from './dead-letter-replay';
+import { idOf } from './letter-description';
+import type { DeadLetterArchive } from './tool-ports';
 import { withStores } from './clients';
 import { Counts, plural } from './counts';
 import type { Terminal } from './terminal';

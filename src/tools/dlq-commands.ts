@@ -1,7 +1,7 @@
 import type { Config } from '../config/config';
-import { createLetterTest, type DeadLetterFilter } from '../services/dead-letter-filter';
-import { describeLetter, idOf } from '../services/letter-description';
-import type { DeadLetterArchive, LetterPlace, StoredDeadLetter } from '../services/tool-ports';
+import { createLetterTest, type DeadLetterFilter } from './dead-letter';
+import { describeLetter, idOf } from './letter-description';
+import type { DeadLetterArchive, LetterPlace, StoredDeadLetter } from './tool-ports';
 import { openArchive } from './clients';
 import { Counts, plural } from './counts';
 import type { DlqCommand } from './dlq-arguments';

@@ -2,11 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { ValidationError } from '../domain/errors';
 import { isSameRegistration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/user';
-import { originalHeaders, REPLAY_OF_HEADER } from './dead-letter-headers';
+import { originalHeaders, REPLAY_OF_HEADER } from '../services/dead-letter-headers';
 import { idOf } from './letter-description';
-import type { PendingEntries, PendingRegistrations, RegistrationEvent, Users } from './ports';
-import { EVENT_ID_HEADER, headerText, readRecord, type ReadableRecord } from './registration-record';
-import { settleKeys, type SettledStores } from './settle-keys';
+import type { PendingEntries, PendingRegistrations, RegistrationEvent, Users } from '../services/ports';
+import {
+  EVENT_ID_HEADER,
+  headerText,
+  readRecord,
+  type ReadableRecord,
+} from '../services/registration-record';
+import { settleKeys, type SettledStores } from '../services/settle-keys';
 import type { OutgoingRecord, RegistrationTopic, StoredDeadLetter } from './tool-ports';
 
 /** Why a replay would change nothing, or break a promise given to someone else. */

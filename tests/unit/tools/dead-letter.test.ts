@@ -1,7 +1,7 @@
-import { createLetterTest, type DeadLetterFilter } from '../../../src/services/dead-letter-filter';
-import { describeLetter } from '../../../src/services/letter-description';
+import { createLetterTest, type DeadLetterFilter } from '../../../src/tools/dead-letter';
+import { describeLetter } from '../../../src/tools/letter-description';
 import { buildRegistration } from '../../support/builders';
-import { buildLetter } from '../../support/letters';
+import { buildLetter } from '../../support/dead-letters';
 
 const letter = buildLetter({
   partition: 1,

@@ -1,9 +1,9 @@
 import type { Config } from '../config/config';
 import { UnavailableError } from '../domain/errors';
-import { BoundedReader } from '../kafka/bounded-reader';
-import { KafkaDeadLetterArchive } from '../kafka/kafka-dead-letter-archive';
+import { BoundedReader } from './topic-reader';
+import { KafkaDeadLetterArchive } from './dead-letter-archive';
 import { createKafka } from '../kafka/kafka-client';
-import { KafkaRegistrationTopic } from '../kafka/kafka-registration-topic';
+import { KafkaRegistrationTopic } from './registration-publisher';
 import { RecordSender } from '../kafka/record-sender';
 import { PostgresPool } from '../postgres/postgres-pool';
 import { PostgresUsers } from '../postgres/postgres-users';

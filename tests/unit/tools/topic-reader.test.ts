@@ -1,7 +1,7 @@
 import type { EachBatchPayload } from 'kafkajs';
 import { UnavailableError } from '../../../src/domain/errors';
-import { Reading } from '../../../src/kafka/reading';
-import type { OffsetRange } from '../../../src/services/tool-ports';
+import { Reading } from '../../../src/tools/reading';
+import type { OffsetRange } from '../../../src/tools/tool-ports';
 
 function setUp(ranges: readonly OffsetRange[], fail = false) {
   const visits: string[] = [];

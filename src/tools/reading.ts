@@ -1,6 +1,6 @@
 import type { EachBatchPayload, KafkaMessage } from 'kafkajs';
 import { UnavailableError } from '../domain/errors';
-import type { OffsetRange, ReadProgress } from '../services/tool-ports';
+import type { OffsetRange, ReadProgress } from './tool-ports';
 
 const VISIT_RECORDS = 200;
 

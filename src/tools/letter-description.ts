@@ -5,9 +5,9 @@ import {
   SOURCE_OFFSET_HEADER,
   SOURCE_PARTITION_HEADER,
   SOURCE_TOPIC_HEADER,
-} from './dead-letter-headers';
-import type { ReceivedRecord } from './ports';
-import { headerText } from './registration-record';
+} from '../services/dead-letter-headers';
+import type { ReceivedRecord } from '../services/ports';
+import { headerText } from '../services/registration-record';
 import type { StoredDeadLetter } from './tool-ports';
 
 /** What may be shown of a dead letter to everyone: no e-mail, no payload. */

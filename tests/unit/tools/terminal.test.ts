@@ -1,4 +1,4 @@
-import { OutputClosedError, Terminal } from '../../../src/cli/terminal';
+import { OutputClosedError, Terminal } from '../../../src/tools/terminal';
 
 class Stream {
   text = '';

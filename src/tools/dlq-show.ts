@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { ReceivedRecord } from '../services/ports';
-import { describeLetter } from '../services/letter-description';
-import type { StoredDeadLetter } from '../services/tool-ports';
+import { describeLetter } from './letter-description';
+import type { StoredDeadLetter } from './tool-ports';
 import type { Terminal } from './terminal';
 
 /** Prints everything that is known of a letter, personal data included, as JSON. */

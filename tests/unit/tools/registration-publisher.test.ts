@@ -1,5 +1,5 @@
 import type { Message } from 'kafkajs';
-import { KafkaRegistrationTopic } from '../../../src/kafka/kafka-registration-topic';
+import { KafkaRegistrationTopic } from '../../../src/tools/registration-publisher';
 import { toMessage } from '../../../src/kafka/registration-message';
 import { buildEvent, buildRecord } from '../../support/builders';
 

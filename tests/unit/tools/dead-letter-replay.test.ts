@@ -1,6 +1,6 @@
 import { UnavailableError } from '../../../src/domain/errors';
-import { DeadLetterReplay } from '../../../src/services/dead-letter-replay';
-import type { StoredDeadLetter } from '../../../src/services/tool-ports';
+import { DeadLetterReplay } from '../../../src/tools/dead-letter-replay';
+import type { StoredDeadLetter } from '../../../src/tools/tool-ports';
 import { buildEvent, buildRegistration } from '../../support/builders';
 import {
   InMemoryCompletedUsers,
@@ -9,7 +9,7 @@ import {
   InMemoryUsers,
   RecordingTopic,
 } from '../../support/fakes';
-import { buildLetter } from '../../support/letters';
+import { buildLetter } from '../../support/dead-letters';
 
 function setUp() {
   const users = new InMemoryUsers();

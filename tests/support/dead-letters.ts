@@ -1,4 +1,4 @@
-import type { StoredDeadLetter } from '../../src/services/tool-ports';
+import type { StoredDeadLetter } from '../../src/tools/tool-ports';
 import { buildRecord } from './builders';
 
 /** A dead letter as it lies in Kafka; `value` may be anything. */
