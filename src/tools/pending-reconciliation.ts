@@ -2,82 +2,83 @@ import { ValidationError } from '../domain/errors';
 import { isSameRegistration, parseRegistration } from '../domain/registration';
 import type { PendingEntry, RegistrationEvent, Users } from '../services/ports';
 import { settleKeys, type SettledStores } from '../services/settle-keys';
-import type { RegistrationTopic } from './tool-ports';
+import type { RegistrationPublisher } from './registration-publisher';
 
 /**
- * `young`: younger than asked for. `stored`: its e-mail has a row, the reservation is stale. `ending`: so near its end
- * that someone else may hold the e-mail before a record arrives. `unreadable`: no event in it. `unstored`: the rest.
+ * `recent`: younger than asked for. `stored`: its email has a row, the reservation is stale. `expiring`: so near its end
+ * that another registration may hold the email before a record arrives. `unreadable`: no event in it. `unstored`: the
+ * rest.
  */
-export type PendingState = 'young' | 'stored' | 'ending' | 'unreadable' | 'unstored';
+export type ReservationState = 'recent' | 'stored' | 'expiring' | 'unreadable' | 'unstored';
 
-export interface JudgedEntry {
+export interface ClassifiedReservation {
   readonly entry: PendingEntry;
-  readonly state: PendingState;
+  readonly state: ReservationState;
   /** Since it was accepted; undefined when unreadable. */
   readonly ageMs: number | undefined;
 }
 
 export interface PendingReconciliationDeps extends SettledStores {
   readonly users: Pick<Users, 'findByEmails'>;
-  readonly topic: Pick<RegistrationTopic, 'publish'>;
+  readonly publisher: Pick<RegistrationPublisher, 'publish'>;
   readonly olderThanMs: number;
   readonly pendingTtlMs: number;
   /** Without it nothing is changed. */
-  readonly isPublishing: boolean;
+  readonly publish: boolean;
 }
 
-const ENDING_MS = 60_000;
-/** Stands where a request's id would, so that the writer's log lines tell where a record came from. */
+const EXPIRY_MARGIN_MS = 60_000;
+/** In place of a request's id, so that the writer's log lines tell where a record came from. */
 const REQUEST_ID = 'reconcile';
 
 /** Finds reservations that should have become rows by now, and sends their events again. Safe to repeat. */
 export class PendingReconciliation {
   constructor(private readonly deps: PendingReconciliationDeps) {}
 
-  /** Throws UnavailableError: some may have been published, and the same call may be made again. */
-  async reconcile(entries: readonly PendingEntry[]): Promise<JudgedEntry[]> {
-    const old = entries.filter((entry) => !this.isYoung(entry));
+  /** Throws UnavailableError: some may have been published, and the same call may be repeated. */
+  async reconcile(entries: readonly PendingEntry[]): Promise<ClassifiedReservation[]> {
+    const old = entries.filter((entry) => !this.isRecent(entry));
     const users = old.length === 0 ? [] : await this.deps.users.findByEmails(old.map(({ email }) => email));
     const stored = new Set(users.map(({ email }) => email));
-    const judged = entries.map((entry) => this.judge(entry, stored));
-    if (this.deps.isPublishing) {
+    const classified = entries.map((entry) => this.classify(entry, stored));
+    if (this.deps.publish) {
       if (users.length > 0) await settleKeys(this.deps, users);
-      await this.publish(judged.filter(({ state }) => state === 'unstored'));
+      await this.publish(classified.filter(({ state }) => state === 'unstored'));
     }
-    return judged;
+    return classified;
   }
 
-  private isYoung(entry: PendingEntry): boolean {
+  private isRecent(entry: PendingEntry): boolean {
     const ageMs = ageOf(entry);
     return ageMs !== undefined && ageMs < this.deps.olderThanMs;
   }
 
-  private judge(entry: PendingEntry, stored: ReadonlySet<string>): JudgedEntry {
+  private classify(entry: PendingEntry, stored: ReadonlySet<string>): ClassifiedReservation {
     return { entry, state: this.stateOf(entry, stored), ageMs: ageOf(entry) };
   }
 
-  private stateOf(entry: PendingEntry, stored: ReadonlySet<string>): PendingState {
+  private stateOf(entry: PendingEntry, stored: ReadonlySet<string>): ReservationState {
     const ageMs = ageOf(entry);
     if (stored.has(entry.email)) return 'stored';
     if (ageMs === undefined) return 'unreadable';
-    if (ageMs < this.deps.olderThanMs) return 'young';
-    return ageMs > this.deps.pendingTtlMs - ENDING_MS ? 'ending' : 'unstored';
+    if (ageMs < this.deps.olderThanMs) return 'recent';
+    return ageMs > this.deps.pendingTtlMs - EXPIRY_MARGIN_MS ? 'expiring' : 'unstored';
   }
 
-  private async publish(judged: readonly JudgedEntry[]): Promise<void> {
-    const events = judged.map(({ entry }) => entry.event as RegistrationEvent); // An unstored entry is readable.
-    if (events.length > 0) await this.deps.topic.publish(events, REQUEST_ID);
+  private async publish(unstored: readonly ClassifiedReservation[]): Promise<void> {
+    const events = unstored.map(({ entry }) => entry.event as RegistrationEvent); // An unstored entry is readable.
+    if (events.length > 0) await this.deps.publisher.publish(events, REQUEST_ID);
   }
 }
 
-/** Undefined unless the entry holds an event that the writer would take. */
+/** Undefined unless the entry holds an event that the writer would accept. */
 function ageOf({ email, event }: PendingEntry): number | undefined {
-  if (event?.registration.email !== email || !isPlain(event)) return undefined;
+  if (event?.registration.email !== email || !isCanonical(event)) return undefined;
   const ageMs = Date.now() - Date.parse(event.acceptedAt);
   return Number.isNaN(ageMs) ? undefined : ageMs;
 }
 
-function isPlain({ registration }: RegistrationEvent): boolean {
+function isCanonical({ registration }: RegistrationEvent): boolean {
   try {
     return isSameRegistration(parseRegistration(registration), registration);
   } catch (error) {

@@ -1,21 +1,26 @@
 import type { IHeaders, Message } from 'kafkajs';
-import type { RegistrationEvent } from '../services/ports';
-import type { OutgoingRecord, RegistrationTopic } from './tool-ports';
 import type { RecordSender } from '../kafka/record-sender';
 import { toMessage } from '../kafka/registration-message';
+import type { ReceivedRecord, RegistrationEvent } from '../services/ports';
 
 const SEND_BYTES = 512 * 1024;
 
-export interface KafkaRegistrationTopicDeps {
+/** A record to send as it is, byte for byte. */
+export type OutgoingRecord = Pick<ReceivedRecord, 'key' | 'value' | 'headers'>;
+
+export interface RegistrationPublisherDeps {
   readonly topic: string;
   readonly sender: Pick<RecordSender, 'send'>;
 }
 
-/** Puts records in front of the writer, in sends that no broker refuses for their size. */
-export class KafkaRegistrationTopic implements RegistrationTopic {
-  constructor(private readonly deps: KafkaRegistrationTopicDeps) {}
+/**
+ * Sends to the topic that the writer reads, in parts small enough for every broker. Both methods resolve when Kafka has
+ * confirmed all records; both may reject with UnavailableError.
+ */
+export class RegistrationPublisher {
+  constructor(private readonly deps: RegistrationPublisherDeps) {}
 
-  async resend(records: readonly OutgoingRecord[]): Promise<void> {
+  async republish(records: readonly OutgoingRecord[]): Promise<void> {
     await this.send(records.map(({ headers, ...record }) => ({ ...record, headers: headers as IHeaders })));
   }
 

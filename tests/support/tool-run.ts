@@ -1,8 +1,7 @@
 import { createSeedTool } from '../../dev/seed/seed-tool';
 import { DLQ_HELP, parseDlqArguments } from '../../src/tools/dlq-arguments';
 import { runDlq } from '../../src/tools/dlq-commands';
-import { parseReconcileArguments, RECONCILE_HELP } from '../../src/tools/reconcile-arguments';
-import { runReconcile } from '../../src/tools/reconcile-command';
+import { parseReconcileArguments, RECONCILE_HELP, runReconcile } from '../../src/tools/reconcile-command';
 import { runTool, type Tool, type ToolProcess } from '../../src/tools/run-tool';
 import type { Env } from './test-servers';
 
