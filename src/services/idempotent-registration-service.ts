@@ -8,7 +8,7 @@ import {
 } from '../domain/errors';
 import { isSameRegistration, type Registration } from '../domain/registration';
 import { registrationOf } from '../domain/user';
-import { WaitBudget } from '../runtime/wait-budget';
+import { TimeBudget } from '../runtime/timeout';
 import type {
   CompletedUsers,
   IdempotencyClaim,
@@ -65,7 +65,7 @@ export class IdempotentRegistrationService {
     const attempt = { key, fingerprint: fingerprintOf(key, body), attemptId: randomUUID() };
     const redisWait = this.redisWait();
 
-    const claim = await unlessAway(redisWait.spend(this.deps.records.claim(attempt)));
+    const claim = await unlessAway(redisWait.run(this.deps.records.claim(attempt)));
     if (claim?.state === 'other body') throw new IdempotencyKeyReusedError('the key came with another body');
     if (claim?.state === 'in progress') throw new IdempotentRequestInProgressError('another is under way');
     const { outcome, isReplay } =
@@ -82,10 +82,10 @@ export class IdempotentRegistrationService {
     submission: KeyedSubmission,
     attempt: IdempotentAttempt,
     claim: Claimed | undefined,
-    redisWait: WaitBudget,
+    redisWait: TimeBudget,
   ): Promise<Ending> {
     const { records } = this.deps;
-    const end = (work: Promise<void>): Promise<void> => unlessAway(redisWait.spend(work));
+    const end = (work: Promise<void>): Promise<void> => unlessAway(redisWait.run(work));
     try {
       const ending = await this.tryOnce(submission, claim?.isRetry === true, redisWait);
       // A claim that timed out may still be made. Whether it would have been a retry is not known, so nothing is kept.
@@ -101,7 +101,7 @@ export class IdempotentRegistrationService {
   private async tryOnce(
     { parse, requestId }: KeyedSubmission,
     isRetry: boolean,
-    redisWait: WaitBudget,
+    redisWait: TimeBudget,
   ): Promise<Ending> {
     try {
       await this.deps.registrations.register(parse(), requestId, redisWait);
@@ -116,17 +116,17 @@ export class IdempotentRegistrationService {
     return { outcome: { kind: isOwn ? 'accepted' : 'registered' }, isReplay: isOwn };
   }
 
-  private async isStored(registration: Registration, redisWait: WaitBudget): Promise<boolean> {
+  private async isStored(registration: Registration, redisWait: TimeBudget): Promise<boolean> {
     const { completed, users } = this.deps;
     const { email } = registration;
-    const cached = await unlessAway(redisWait.spend(completed.find(email)));
+    const cached = await unlessAway(redisWait.run(completed.find(email)));
     const user = cached ?? (await users.findByEmail(email));
     return user !== undefined && isSameRegistration(registrationOf(user), registration);
   }
 
-  private redisWait(): WaitBudget {
+  private redisWait(): TimeBudget {
     const { redisTimeoutMs } = this.deps;
-    return new WaitBudget(
+    return new TimeBudget(
       redisTimeoutMs,
       () => new UnavailableError(`Redis did not answer within ${redisTimeoutMs} ms`),
     );

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { AlreadyRegisteredError, RegistrationInProgressError, UnavailableError } from '../domain/errors';
 import { isSameRegistration, type Registration } from '../domain/registration';
-import { withTimeout } from '../runtime/timeout';
-import type { WaitBudget } from '../runtime/wait-budget';
+import { withTimeout, type TimeBudget } from '../runtime/timeout';
 import type {
   CompletedUsers,
   DoubtfulKeys,
@@ -38,7 +37,7 @@ export class RegistrationService {
    * in time (the reservation then stays: the event may still arrive) or nothing could be accepted. `redisWait` is
    * what the request may still wait for Redis when it has asked it before.
    */
-  async register(registration: Registration, requestId: string, redisWait?: WaitBudget): Promise<void> {
+  async register(registration: Registration, requestId: string, redisWait?: TimeBudget): Promise<void> {
     // Room comes first: a full queue then leaves no reservation behind. One that is made is never taken back, since
     // a retry with the same fields may have sent its event by then.
     const room = this.deps.queue.claim();
@@ -51,7 +50,7 @@ export class RegistrationService {
   }
 
   /** Resolves to the event to send: a new one, or the pending one that this is a retry of. */
-  private async reserve(registration: Registration, redisWait?: WaitBudget): Promise<RegistrationEvent> {
+  private async reserve(registration: Registration, redisWait?: TimeBudget): Promise<RegistrationEvent> {
     const { email } = registration;
     const candidate = { eventId: randomUUID(), acceptedAt: new Date().toISOString(), registration };
 
@@ -90,13 +89,13 @@ export class RegistrationService {
    */
   private async askRedis(
     candidate: RegistrationEvent,
-    redisWait?: WaitBudget,
+    redisWait?: TimeBudget,
   ): Promise<Away | { holder: RegistrationEvent | undefined; isCompleted: boolean; hasFailed: boolean }> {
     const { email } = candidate.registration;
     const { pending, completed, failed, doubtfulKeys } = this.deps;
     try {
       const asked = Promise.all([pending.reserve(candidate), completed.find(email), failed.isMarked(email)]);
-      const [holder, user, hasFailed] = await (redisWait?.spend(asked) ?? asked);
+      const [holder, user, hasFailed] = await (redisWait?.run(asked) ?? asked);
       return { holder, isCompleted: user !== undefined, hasFailed };
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
