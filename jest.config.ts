@@ -39,6 +39,7 @@ const config: Config = {
   coverageThreshold: {
     global: {},
     './src/services/': { branches: 90 },
+    './src/tools/': { branches: 90 },
     './src/kafka/': { branches: 90 },
     './src/redis/': { branches: 90 },
     './src/postgres/': { branches: 90 },

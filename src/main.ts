@@ -17,6 +17,7 @@ async function run(config: Config, log: Logger): Promise<void> {
     });
     stopOnCrash((error) => log.error('crashed', { error }), stop);
     await lifecycle.start();
+    if (!lifecycle.isStarted) return; // A signal came first.
     log.info('listening', {
       port: server.address.port,
       metricsPort: metricsServer.address.port,

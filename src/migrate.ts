@@ -1,6 +1,6 @@
 import dotenv from 'dotenv';
 import { ConfigError, loadConfig } from './config/config';
-import { describeError } from './observability/describe-error';
+import { errorLine } from './observability/describe-error';
 import { applyMigrations } from './postgres/migrations';
 
 /** `npm run migrate`: applies the pending migrations and exits; 1 with one line when it cannot. */
@@ -14,8 +14,7 @@ async function migrate(): Promise<void> {
 
 dotenv.config({ quiet: true });
 migrate().catch((error: unknown) => {
-  const { message, code, name } = describeError(error);
-  const prefix = error instanceof ConfigError ? '' : 'Cannot migrate: ';
-  process.stderr.write(`${prefix}${message || code || name}\n`);
+  const problem = error instanceof ConfigError ? error.message : `Cannot migrate: ${errorLine(error)}`;
+  process.stderr.write(`${problem}\n`);
   process.exitCode = 1;
 });

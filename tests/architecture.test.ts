@@ -5,7 +5,7 @@ import path from 'node:path';
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   main: ['compose', 'config', 'observability', 'runtime', 'services'],
   migrate: ['config', 'observability', 'postgres'],
-  cli: ['config', 'domain', 'kafka', 'observability', 'postgres', 'redis', 'services'],
+  tools: ['config', 'domain', 'kafka', 'observability', 'postgres', 'redis', 'runtime', 'services'],
   compose: ['config', 'http', 'kafka', 'observability', 'postgres', 'redis', 'routes', 'runtime', 'services'],
   config: [],
   domain: [],
@@ -20,7 +20,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   postgres: ['domain', 'runtime', 'services'],
 };
 
-const TOOLS = [path.join('cli', 'dlq.ts'), path.join('cli', 'reconcile.ts')];
+const TOOLS = [path.join('tools', 'dlq.ts'), path.join('tools', 'reconcile.ts')];
 
 const TECHNOLOGIES = [
   'express',

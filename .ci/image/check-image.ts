@@ -61,7 +61,7 @@ async function serves(env: Env): Promise<string[]> {
     await eventually('the row', startLimitSeconds, async () => (await get(pod, path)) === 200);
 
     const healthCheck = await pod.healthCheck();
-    const letters = await pod.exec('/nodejs/bin/node', 'dist/cli/dlq.js', 'list');
+    const letters = await pod.exec('/nodejs/bin/node', 'dist/tools/dlq.js', 'list');
     const shell = await pod.exec('sh', '-c', 'true');
     const stopped = await pod.terminate(spec.terminationGracePeriodSeconds);
     console.log(`    stopped in ${stopped.seconds.toFixed(1)} s`);

@@ -1,4 +1,4 @@
-import { runTool } from '../../src/cli/run-tool';
+import { runTool } from '../../src/tools/run-tool';
 import { createSeedTool } from './seed-tool';
 
 /** `npm run seed`: made-up users for the database that the environment names. */

@@ -1,5 +1,4 @@
-import { parseOptions } from '../../src/cli/arguments';
-import { UsageError } from '../../src/cli/usage-error';
+import { parseOptions, UsageError } from '../../src/tools/run-tool';
 
 /** What `seed` was asked to do. */
 export interface SeedCommand {
@@ -18,7 +17,7 @@ what is missing, and existing users stay as they are.
   --users <count>  how many, 1 to ${MAX_USERS} (${DEFAULT_USERS})
 
 The database is the one that DB_HOST names (environment or .env), else that of this checkout's \`npm run dev\`.
-Exit code: 0, 1 when it failed, 2 for a wrong usage.`;
+Exit code: 0, 1 when it failed, 2 when the command line is wrong.`;
 
 /** Throws UsageError. */
 export function parseSeedArguments(args: string[]): SeedCommand {

@@ -1,4 +1,4 @@
-import type { Tool } from '../../src/cli/run-tool';
+import type { Tool } from '../../src/tools/run-tool';
 import { parseSeedArguments, SEED_HELP, type SeedCommand } from './seed-arguments';
 import { seedUsers } from './seed-users';
 

@@ -1,8 +1,10 @@
-import { reach, withUsers } from '../../src/cli/clients';
-import { plural } from '../../src/cli/counts';
-import type { Terminal } from '../../src/cli/terminal';
+import { ASSUME_AVAILABLE, assertReachable, NOOP_LOGGER } from '../../src/tools/clients';
+import { plural } from '../../src/tools/run-tool';
+import type { Terminal } from '../../src/tools/terminal';
 import type { Config } from '../../src/config/config';
 import { applyMigrations } from '../../src/postgres/migrations';
+import { PostgresPool } from '../../src/postgres/postgres-pool';
+import { PostgresUsers } from '../../src/postgres/postgres-users';
 import type { Users } from '../../src/services/ports';
 import { sampleUser } from './sample-user';
 import type { SeedCommand } from './seed-arguments';
@@ -17,7 +19,7 @@ export async function seedUsers({ users }: SeedCommand, config: Config, terminal
   // As the service does at its start: it may be starting now, or not have run yet.
   const { postgres } = config;
   if (postgres.migrateOnStart)
-    await reach(
+    await assertReachable(
       'PostgreSQL',
       applyMigrations(postgres, () => undefined),
     );
@@ -31,6 +33,17 @@ export async function seedUsers({ users }: SeedCommand, config: Config, terminal
     const known = users - added;
     terminal.line(`${plural(added, 'user')} added${known > 0 ? `, ${known} were there` : ''}`);
   });
+}
+
+/** Runs `work` with the users table once PostgreSQL is reachable. Throws UnavailableError. */
+async function withUsers(config: Config, work: (users: Users) => Promise<void>): Promise<void> {
+  const pool = new PostgresPool({ config: config.postgres, state: ASSUME_AVAILABLE, log: NOOP_LOGGER });
+  try {
+    await assertReachable('PostgreSQL', pool.check());
+    await work(new PostgresUsers(pool));
+  } finally {
+    await pool.stop();
+  }
 }
 
 /** Adds the sample users from the n-th to the m-th; resolves to how many were missing. */

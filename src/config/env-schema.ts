@@ -5,7 +5,14 @@ const flag = (value: boolean): Joi.BooleanSchema => Joi.boolean().default(value)
 const count = (min: number, max: number, value: number): Joi.NumberSchema =>
   Joi.number().integer().min(min).max(max).default(value);
 
-/** Comma-separated text to a list; each item must satisfy `item`, else the message `expected` is reported. */
+const oneOf = <Value extends string>(...values: Value[]): Joi.StringSchema<Value> =>
+  Joi.string<Value>().valid(...values);
+
+/** A variable without a default; its type says so. */
+const optional = <Value>(schema: Joi.StringSchema<Value>): Joi.StringSchema<Value | undefined> =>
+  schema.optional();
+
+/** Comma-separated text; each item must match `item`, else the message `expected` is reported. */
 const list = (item: RegExp, expected: string): Joi.StringSchema =>
   Joi.string()
     .custom((text: string, helpers) => {
@@ -26,9 +33,9 @@ function isReadable(url: string): boolean {
   }
 }
 
-// Without the other variable it would mean nothing, and whoever set it believes in TLS or a login that is not there.
-const onlyWith = (other: string, is: Joi.SchemaLike, needed: string, then: Joi.Schema): Joi.StringSchema =>
-  Joi.string()
+// Without the other variable it has no effect: its operator would rely on TLS, or a login, that is not there.
+const onlyWith = (other: string, is: Joi.SchemaLike, needed: string, then: Joi.Schema) =>
+  optional(Joi.string())
     .when(other, { is, then, otherwise: Joi.forbidden() })
     .messages({ 'any.unknown': `{{#label}} needs ${needed}` });
 
@@ -36,15 +43,15 @@ const onlyWith = (other: string, is: Joi.SchemaLike, needed: string, then: Joi.S
 export const SECRETS = ['API_KEYS', 'DB_PASSWORD', 'REDIS_URL', 'KAFKA_SASL_PASSWORD'] as const;
 
 /** Every environment variable the service reads, with its rule and default. `.env.example` lists the same. */
-export const envSchema = Joi.object({
-  NODE_ENV: Joi.string().valid('development', 'production', 'test').default('development'),
+const VARIABLES = {
+  NODE_ENV: oneOf('development', 'production', 'test').default('development'),
   PORT: port(8000),
   METRICS_PORT: port(9464),
-  LOG_LEVEL: Joi.string().valid('error', 'warn', 'info', 'debug').default('info'),
+  LOG_LEVEL: oneOf('error', 'warn', 'info', 'debug').default('info'),
   FRONTEND_URL: list(/^https?:\/\/[^/\s?#]+\/?$/, 'origins such as https://app.example.com').default(
     'http://localhost:5173',
   ),
-  API_KEYS: list(/^[\w.-]{1,64}:[0-9a-f]{64}$/, 'name:sha256 (64 hexadecimal digits, lower case)'),
+  API_KEYS: optional(list(/^[\w.-]{1,64}:[0-9a-f]{64}$/, 'name:sha256 (64 hexadecimal digits, lower case)')),
   TRUST_PROXY: count(0, 10, 0),
   RATE_LIMIT_MAX: count(1, 1_000_000_000, 100),
   RATE_LIMIT_WINDOW_MS: count(1000, 86_400_000, 900_000),
@@ -82,61 +89,28 @@ export const envSchema = Joi.object({
   KAFKA_DELIVERY_TIMEOUT_MS: count(100, 50_000, 5000),
   KAFKA_SSL: flag(false),
   KAFKA_SSL_CA_FILE: onlyWith('KAFKA_SSL', true, 'KAFKA_SSL=true', Joi.optional()),
-  KAFKA_SASL_MECHANISM: Joi.string().valid('plain', 'scram-sha-256', 'scram-sha-512'),
+  KAFKA_SASL_MECHANISM: optional(oneOf('plain', 'scram-sha-256', 'scram-sha-512')),
   KAFKA_SASL_USERNAME: onlyWith('KAFKA_SASL_MECHANISM', Joi.exist(), 'KAFKA_SASL_MECHANISM', Joi.required()),
   KAFKA_SASL_PASSWORD: onlyWith('KAFKA_SASL_MECHANISM', Joi.exist(), 'KAFKA_SASL_MECHANISM', Joi.required()),
   CONSUMER_ENABLED: flag(true),
 
   // Whether to load the OpenTelemetry packages, which read the endpoint and the other OTEL_ variables themselves.
-  OTEL_EXPORTER_OTLP_ENDPOINT: Joi.string().uri({ scheme: ['http', 'https'] }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: optional(Joi.string().uri({ scheme: ['http', 'https'] })),
   OTEL_SDK_DISABLED: flag(false),
-  OTEL_TRACES_EXPORTER: Joi.string().valid('otlp', 'none').default('otlp'),
+  OTEL_TRACES_EXPORTER: oneOf('otlp', 'none').default('otlp'),
   // JSON is sent for both: whoever takes OTLP over HTTP has to take it.
-  OTEL_EXPORTER_OTLP_PROTOCOL: Joi.string().valid('http/json', 'http/protobuf').default('http/json'),
+  OTEL_EXPORTER_OTLP_PROTOCOL: oneOf('http/json', 'http/protobuf').default('http/json'),
 
-  REVISION: Joi.string(),
+  REVISION: optional(Joi.string()),
 
   SHUTDOWN_TIMEOUT_MS: count(1000, 600_000, 25_000),
-});
+};
 
-/** The variables after validation. */
-export interface EnvValues {
-  NODE_ENV: 'development' | 'production' | 'test';
-  PORT: number;
-  METRICS_PORT: number;
-  LOG_LEVEL: string;
-  FRONTEND_URL: string;
-  API_KEYS?: string;
-  TRUST_PROXY: number;
-  RATE_LIMIT_MAX: number;
-  RATE_LIMIT_WINDOW_MS: number;
-  DB_HOST: string;
-  DB_PORT: number;
-  DB_NAME: string;
-  DB_USER: string;
-  DB_PASSWORD: string;
-  DB_SSL: boolean;
-  DB_SSL_CA_FILE?: string;
-  DB_POOL_MAX: number;
-  MIGRATE_ON_START: boolean;
-  REDIS_URL: string;
-  KAFKA_BROKERS: string;
-  KAFKA_CLIENT_ID: string;
-  KAFKA_GROUP_ID: string;
-  KAFKA_TOPIC: string;
-  KAFKA_PARTITIONS: number;
-  KAFKA_REPLICATION_FACTOR: number;
-  KAFKA_DELIVERY_TIMEOUT_MS: number;
-  KAFKA_SSL: boolean;
-  KAFKA_SSL_CA_FILE?: string;
-  KAFKA_SASL_MECHANISM?: 'plain' | 'scram-sha-256' | 'scram-sha-512';
-  KAFKA_SASL_USERNAME?: string;
-  KAFKA_SASL_PASSWORD?: string;
-  CONSUMER_ENABLED: boolean;
-  OTEL_EXPORTER_OTLP_ENDPOINT?: string;
-  OTEL_SDK_DISABLED: boolean;
-  OTEL_TRACES_EXPORTER: 'otlp' | 'none';
-  OTEL_EXPORTER_OTLP_PROTOCOL: string;
-  REVISION?: string;
-  SHUTDOWN_TIMEOUT_MS: number;
-}
+export const envSchema = Joi.object(VARIABLES);
+
+/** The variables after validation; those marked as optional may be undefined. */
+export type EnvValues = {
+  readonly [Name in keyof typeof VARIABLES]: (typeof VARIABLES)[Name] extends Joi.AnySchema<infer Value>
+    ? Value
+    : never;
+};

@@ -20,10 +20,6 @@ export class KafkaProducer {
     private readonly log: Logger,
   ) {}
 
-  start(): void {
-    // Connects with the first send.
-  }
-
   async stop(): Promise<void> {
     const producer = await this.producer?.catch(() => undefined);
     this.producer = undefined;

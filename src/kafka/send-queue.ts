@@ -54,10 +54,6 @@ export class SendQueue implements RegistrationQueue {
 
   constructor(private readonly deps: SendQueueDeps) {}
 
-  start(): void {
-    // The first record starts the sending.
-  }
-
   /** Records that are not confirmed yet. */
   get depth(): number {
     return this.entries.length;

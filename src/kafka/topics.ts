@@ -39,10 +39,6 @@ export class KafkaTopics {
 
   constructor(private readonly deps: KafkaTopicsDeps) {}
 
-  start(): void {
-    // Connects with the first check.
-  }
-
   async stop(): Promise<void> {
     const admin = await this.admin?.catch(() => undefined);
     this.admin = undefined;

@@ -1,4 +1,7 @@
 import type { Admin, Kafka } from 'kafkajs';
+import { closeWithin } from '../runtime/timeout';
+
+const DISCONNECT_TIMEOUT_MS = 1000;
 
 /** Connects an admin client for one piece of work and disconnects it afterwards. */
 export async function withAdmin<T>(kafka: Kafka, work: (admin: Admin) => Promise<T>): Promise<T> {
@@ -7,6 +10,6 @@ export async function withAdmin<T>(kafka: Kafka, work: (admin: Admin) => Promise
     await admin.connect();
     return await work(admin);
   } finally {
-    await admin.disconnect();
+    await closeWithin(DISCONNECT_TIMEOUT_MS, admin.disconnect());
   }
 }

@@ -10,7 +10,7 @@ import {
 } from '@opentelemetry/api';
 import { parseTraceParent } from '@opentelemetry/core';
 import type { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
-import { withTimeout } from '../runtime/timeout';
+import { closeWithin } from '../runtime/timeout';
 import type { Logger, ReceivedRecord, RequestSpan, Span, Tracing, WrittenBatch } from '../services/ports';
 import { headerText, REQUEST_ID_HEADER, TRACEPARENT_HEADER } from '../services/registration-record';
 
@@ -32,15 +32,11 @@ export class OtlpTracing implements Tracing {
     this.tracer = deps.provider.getTracer('user-registration-backend');
   }
 
-  start(): void {
-    // The first span starts the sending.
-  }
-
   /** Delivers the last spans; a collector that is away is no reason to fail, or to wait for long. */
   async stop(): Promise<void> {
-    const timeout = (): Error => new Error(`not delivered within ${FLUSH_TIMEOUT_MS} ms`);
-    await withTimeout(this.deps.provider.shutdown(), FLUSH_TIMEOUT_MS, timeout).catch((error: unknown) =>
-      this.deps.log.debug('the last spans were dropped', { error }),
+    const { provider, log } = this.deps;
+    await closeWithin(FLUSH_TIMEOUT_MS, provider.shutdown(), (error) =>
+      log.debug('the last spans were dropped', { error }),
     );
   }
 

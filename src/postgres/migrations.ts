@@ -1,12 +1,15 @@
+import { Socket } from 'node:net';
 import path from 'node:path';
 import { Client } from 'pg';
 import type { Config } from '../config/config';
 import { Backoff } from '../runtime/backoff';
+import { closeWithin } from '../runtime/timeout';
 import type { Logger } from '../services/ports';
 import { connectionOptions } from './postgres-pool';
 
 const MIGRATIONS_DIR = path.resolve(__dirname, '../../migrations');
 const CONNECT_TIMEOUT_MS = 5000;
+const CLOSE_TIMEOUT_MS = 1000;
 const STATEMENT_TIMEOUT_MS = 300_000; // Holds for the wait on another process's migrations, too.
 
 /**
@@ -17,8 +20,10 @@ export async function applyMigrations(
   config: Config['postgres'],
   log: (message: string) => void,
 ): Promise<string[]> {
+  const socket = new Socket();
   const client = new Client({
     ...connectionOptions(config),
+    stream: () => socket,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: STATEMENT_TIMEOUT_MS,
   });
@@ -28,7 +33,8 @@ export async function applyMigrations(
     await client.connect();
     return await migrateWith(client, log);
   } finally {
-    await client.end();
+    await closeWithin(CLOSE_TIMEOUT_MS, client.end());
+    socket.destroy(); // A frozen server never closes its side, which would keep the process.
   }
 }
 

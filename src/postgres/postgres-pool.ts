@@ -8,7 +8,7 @@ import { translatePostgresError } from './postgres-errors';
 const CONNECT_TIMEOUT_MS = 3000;
 const CHECK_TIMEOUT_MS = 3000;
 const STATEMENT_TIMEOUT_MS = 10_000;
-const LAST_ANSWERS_MS = 1000;
+const DRAIN_MS = 1000;
 
 export interface PostgresPoolDeps {
   readonly config: Config['postgres'];
@@ -49,14 +49,10 @@ export class PostgresPool {
     }
   }
 
-  start(): void {
-    // Connections are made on demand.
-  }
-
-  /** Waits a moment for queries that are under way; then cuts them off: a frozen server never answers. */
+  /** Waits a moment for queries in flight, then cuts them off: a frozen server never responds. */
   async stop(): Promise<void> {
     const pools = [this.pool, this.checkPool].filter((pool) => !pool.ending);
-    const cut = setTimeout(() => this.sockets.forEach((socket) => socket.destroy()), LAST_ANSWERS_MS);
+    const cut = setTimeout(() => this.sockets.forEach((socket) => socket.destroy()), DRAIN_MS);
     await Promise.all(pools.map((pool) => pool.end())).finally(() => clearTimeout(cut));
   }
 

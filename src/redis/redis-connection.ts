@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Redis, ReplyError } from 'ioredis';
 import { UnavailableError } from '../domain/errors';
-import { withTimeout } from '../runtime/timeout';
+import { closeWithin, withTimeout } from '../runtime/timeout';
 import type { DependencyState, Logger } from '../services/ports';
 import { CHECK_KEYS, CHECK_TTL_SECONDS } from './redis-keys';
 
@@ -16,6 +16,7 @@ export const BATCH_TIMEOUT_MS = 2000;
 const CHECK_TIMEOUT_MS = 1000;
 const WRITE = `return redis.call('SET', KEYS[1], '', 'EX', ARGV[1])`;
 const CONNECT_TIMEOUT_MS = 2000;
+const QUIT_TIMEOUT_MS = 500;
 const MAX_RECONNECT_DELAY_MS = 2000;
 
 export interface RedisConnectionDeps {
@@ -56,7 +57,7 @@ export class RedisConnection {
   }
 
   async stop(): Promise<void> {
-    if (this.redis.status === 'ready') await this.redis.quit();
+    if (this.redis.status === 'ready') await closeWithin(QUIT_TIMEOUT_MS, this.redis.quit());
     this.redis.disconnect();
   }
 

@@ -1,31 +1,34 @@
 export interface BulkheadOptions {
-  /** At a time. */
+  /** Maximum number of calls that run at the same time. */
   readonly max: number;
-  /** What the others wait for their turn at most. */
+  /** Maximum queueing time. */
   readonly waitMs: number;
-  /** What those get whose turn has not come by then. */
+  /** Error for callers that time out in the queue. */
   readonly onTimeout: () => Error;
 }
 
-/** Keeps one kind of work from taking everything that all kinds share: the next piece waits in line, in order. */
+/** A semaphore with a queue and a queueing timeout: keeps one kind of work from using up a shared resource. */
 export class Bulkhead {
   private running = 0;
   private readonly waiting = new Set<() => void>();
 
   constructor(private readonly options: BulkheadOptions) {}
 
-  /** Rejects by onTimeout, and the work is not begun, when its turn does not come in time. */
+  /** Runs the work, first come first served. Rejects with onTimeout's error, without running it, after `waitMs`. */
   async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.running < this.options.max) this.running += 1;
-    else await this.turn();
+    await this.acquire();
     try {
       return await work();
     } finally {
-      this.handOver();
+      this.release();
     }
   }
 
-  private turn(): Promise<void> {
+  private acquire(): void | Promise<void> {
+    if (this.running < this.options.max) {
+      this.running += 1;
+      return;
+    }
     return new Promise((resolve, reject) => {
       const begin = (): void => {
         clearTimeout(timer);
@@ -40,7 +43,7 @@ export class Bulkhead {
     });
   }
 
-  private handOver(): void {
+  private release(): void {
     const [next] = this.waiting;
     if (next === undefined) this.running -= 1;
     else next();

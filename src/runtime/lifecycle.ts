@@ -3,11 +3,11 @@ import { withTimeout } from './timeout';
 /** Something that is started with the process and stopped with it. */
 export interface Component {
   readonly name: string;
-  /** Must not wait for a dependency that may be away. */
-  start(): void | Promise<void>;
+  /** Must not wait for a dependency that may be unavailable. */
+  start?(): void | Promise<void>;
   /** Safe to call twice and without a start. */
   stop(): void | Promise<void>;
-  /** How long stop() may take before the next component's turn. */
+  /** How long stop() may take before the next component is stopped. */
   readonly stopTimeoutMs: number;
 }
 
@@ -20,7 +20,6 @@ interface LifecycleLog {
 export class Lifecycle {
   private phase: 'new' | 'started' | 'stopping' = 'new';
   private stopped: Promise<boolean> | undefined;
-
   private components: readonly Component[] = [];
 
   constructor(private readonly log: LifecycleLog) {}
@@ -34,8 +33,12 @@ export class Lifecycle {
     return this.phase === 'started';
   }
 
+  /** Starts nothing more once stop() was called: isStarted then stays false. */
   async start(): Promise<void> {
-    for (const component of this.components) await component.start();
+    for (const component of this.components) {
+      if (this.phase !== 'new') return;
+      await component.start?.();
+    }
     if (this.phase === 'new') this.phase = 'started';
   }
 
@@ -44,7 +47,7 @@ export class Lifecycle {
     this.phase = 'stopping';
     this.stopped ??= withTimeout(this.stopAll(), timeoutMs, () => new Error('deadline passed')).catch(
       (error: unknown) => {
-        this.log.error('stop did not finish in time', { timeoutMs, error });
+        this.log.error('shutdown timed out', { timeoutMs, error });
         return false;
       },
     );

@@ -1,6 +1,6 @@
 const MAX_SILENCE_MS = 60_000;
 
-/** Whether a loop that must never stand still has done something lately; waiting in back-off counts. */
+/** Whether a loop that must never stall has done something recently; waiting in back-off counts. */
 export class Liveness {
   private lastTickAt = performance.now();
 

@@ -11,8 +11,8 @@ export function stopOnSignal(stop: (signal: string) => Promise<boolean>): void {
 }
 
 /**
- * A bug that escaped every handler: report it, stop in order, exit 1 (an unknown state must not serve on). Only the
- * first is reported: when nobody reads the log any more, a report is itself the next crash.
+ * A bug that escaped every handler: report it, stop in order, exit 1 (a process in an unknown state must not go on
+ * serving). Only the first is reported: when stdout is closed, a report is itself the next crash.
  */
 export function stopOnCrash(report: (error: unknown) => void, stop: () => Promise<boolean>): void {
   let isCrashed = false;

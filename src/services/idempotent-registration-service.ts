@@ -8,7 +8,7 @@ import {
 } from '../domain/errors';
 import { isSameRegistration, type Registration } from '../domain/registration';
 import { registrationOf } from '../domain/user';
-import { WaitBudget } from '../runtime/wait-budget';
+import { TimeBudget } from '../runtime/timeout';
 import { ifAvailable, UNAVAILABLE } from './if-available';
 import type { CompletedUsers, IdempotencyRecords, Users } from './ports';
 import type { RegistrationService } from './registration-service';
@@ -48,19 +48,17 @@ export class IdempotentRegistrationService {
     const attempt = { key, fingerprint: fingerprintOf(key, registration), attemptId: randomUUID() };
     const redisWait = this.redisWait();
 
-    const claim = await ifAvailable(redisWait.spend(records.claim(attempt)));
+    const claim = await ifAvailable(redisWait.run(records.claim(attempt)));
     if (claim === 'registrationMismatch') throw new IdempotencyKeyReusedError('with another registration');
     if (claim === 'inProgress') throw new IdempotentRequestInProgressError('another attempt is in flight');
     if (claim === 'completed') return 'replayed';
     try {
       const result = await this.execute(keyed, claim === 'retry', redisWait);
       // Also without an answer to the claim, which may have been made, or may be yet.
-      await ifAvailable(redisWait.spend(records.finish(attempt, 'accepted')));
+      await ifAvailable(redisWait.run(records.finish(attempt, 'accepted')));
       return result;
     } catch (error) {
-      await ifAvailable(
-        redisWait.spend(records.finish(attempt, isRejection(error) ? 'rejected' : 'unknown')),
-      );
+      await ifAvailable(redisWait.run(records.finish(attempt, isRejection(error) ? 'rejected' : 'unknown')));
       throw error;
     }
   }
@@ -68,7 +66,7 @@ export class IdempotentRegistrationService {
   private async execute(
     { registration, requestId }: KeyedRegistration,
     isRetry: boolean,
-    redisWait: WaitBudget,
+    redisWait: TimeBudget,
   ): Promise<'accepted' | 'replayed'> {
     try {
       await this.deps.registrations.register(registration, requestId, redisWait);
@@ -82,17 +80,17 @@ export class IdempotentRegistrationService {
     }
   }
 
-  private async isStored(registration: Registration, redisWait: WaitBudget): Promise<boolean> {
+  private async isStored(registration: Registration, redisWait: TimeBudget): Promise<boolean> {
     const { completed, users } = this.deps;
     const { email } = registration;
-    const cached = await ifAvailable(redisWait.spend(completed.find(email)));
+    const cached = await ifAvailable(redisWait.run(completed.find(email)));
     const user = (cached !== UNAVAILABLE && cached) || (await users.findByEmail(email));
     return user !== undefined && isSameRegistration(registrationOf(user), registration);
   }
 
-  private redisWait(): WaitBudget {
+  private redisWait(): TimeBudget {
     const { redisTimeoutMs } = this.deps;
-    return new WaitBudget(
+    return new TimeBudget(
       redisTimeoutMs,
       () => new UnavailableError(`Redis did not answer within ${redisTimeoutMs} ms`),
     );

@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { AlreadyRegisteredError, RegistrationInProgressError, UnavailableError } from '../domain/errors';
 import { isSameRegistration, type Registration } from '../domain/registration';
 import type { User } from '../domain/user';
-import { withTimeout } from '../runtime/timeout';
-import type { WaitBudget } from '../runtime/wait-budget';
+import { withTimeout, type TimeBudget } from '../runtime/timeout';
 import { ifAvailable, runInBackground, UNAVAILABLE } from './if-available';
 import type {
   CompletedUsers,
@@ -46,7 +45,7 @@ export class RegistrationService {
    * in time (the reservation then stays: the event may still arrive) or nothing could be accepted. `redisWait` is
    * what the request may still wait for Redis when it has asked it before.
    */
-  async register(registration: Registration, requestId: string, redisWait?: WaitBudget): Promise<void> {
+  async register(registration: Registration, requestId: string, redisWait?: TimeBudget): Promise<void> {
     // First, so that a full queue leaves no reservation. One that was made is never released later, since a retry with
     // the same fields may have sent its event by then.
     const room = this.deps.queue.claim();
@@ -59,7 +58,7 @@ export class RegistrationService {
   }
 
   /** Resolves to the event to send: a new one, or the pending one that this is a retry of. */
-  private async reserve(registration: Registration, redisWait?: WaitBudget): Promise<RegistrationEvent> {
+  private async reserve(registration: Registration, redisWait?: TimeBudget): Promise<RegistrationEvent> {
     const { users, measurements } = this.deps;
     const { email } = registration;
     const candidate = { eventId: randomUUID(), acceptedAt: new Date().toISOString(), registration };
@@ -97,11 +96,11 @@ export class RegistrationService {
    * reservation, so a client that could reserve a stored email sees it there. Of a failure only the existence is read:
    * deleting it unseen would be one more write to the socket for each registration.
    */
-  private async askRedis(candidate: RegistrationEvent, redisWait?: WaitBudget): Promise<Reservation> {
+  private async askRedis(candidate: RegistrationEvent, redisWait?: TimeBudget): Promise<Reservation> {
     const { email } = candidate.registration;
     const { pending, completed, failed } = this.deps;
     const asked = Promise.all([pending.reserve(candidate), completed.find(email), failed.isMarked(email)]);
-    const [holder, user, hasFailed] = await (redisWait?.spend(asked) ?? asked);
+    const [holder, user, hasFailed] = await (redisWait?.run(asked) ?? asked);
     return { holder, user, hasFailed };
   }
 

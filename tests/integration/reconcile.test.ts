@@ -45,7 +45,7 @@ async function store(env: Env, { registration }: RegistrationEvent): Promise<voi
 async function setUp() {
   const env = await isolatedServers();
   await createTopics(env);
-  const events = { young: accepted(9), lost: accepted(11), ending: accepted(59.5), stored: accepted(20) };
+  const events = { recent: accepted(9), lost: accepted(11), expiring: accepted(59.5), stored: accepted(20) };
   const byEmail = Object.values(events).map((event) => [event.registration.email, event] as const);
   await store(env, events.stored);
   await reserve(env, { ...Object.fromEntries(byEmail), 'broken@example.com': '{' });
@@ -53,8 +53,8 @@ async function setUp() {
 }
 
 describe('reconcile', () => {
-  it('lists old reservations without a row, without e-mails, and changes nothing', async () => {
-    const { env, lost, ending } = await setUp();
+  it('lists old reservations without a row, without emails, and changes nothing', async () => {
+    const { env, lost, expiring } = await setUp();
 
     const { code, stdout, stderr } = await reconcile(env);
 
@@ -63,12 +63,12 @@ describe('reconcile', () => {
     expect(lines.slice(0, -1).sort()).toEqual(
       [
         `${lost.eventId}  accepted ${lost.acceptedAt}  11 min ago  unstored`,
-        `${ending.eventId}  accepted ${ending.acceptedAt}  59 min ago  ending`,
+        `${expiring.eventId}  accepted ${expiring.acceptedAt}  59 min ago  expiring`,
         'unreadable',
       ].sort(),
     );
     expect(lines.at(-1)).toBe(
-      '5 pending keys: 1 without a row, 1 ending within a minute (left alone), 1 with a row, 1 unreadable, 1 younger than 10 min',
+      '5 pending keys: 1 without a row, 1 expiring within a minute (left alone), 1 with a row, 1 unreadable, 1 younger than 10 min',
     );
     expect(stderr).toContain('--publish sends the 1 again and frees the 1\n');
     expect(stdout + stderr).not.toContain('@');
@@ -76,18 +76,18 @@ describe('reconcile', () => {
     expect(await readAll(env, env['KAFKA_TOPIC'] ?? '')).toEqual([]);
   });
 
-  it('shows e-mails when asked to, and takes another age', async () => {
-    const { env, young, lost } = await setUp();
+  it('shows emails when asked to, and takes another age', async () => {
+    const { env, recent, lost } = await setUp();
 
     const { stdout } = await reconcile(env, '--older-than 0.5 --show-emails');
 
-    expect(stdout).toContain(`9 min ago  unstored  ${young.registration.email}\n`);
+    expect(stdout).toContain(`9 min ago  unstored  ${recent.registration.email}\n`);
     expect(stdout).toContain(`11 min ago  unstored  ${lost.registration.email}\n`);
     expect(stdout).toContain('unreadable  broken@example.com\n');
     expect((await reconcile(env, '--older-than 15')).stdout).toContain('0 without a row');
   });
 
-  it('publishes the very event again and frees the e-mail that has a row', async () => {
+  it('publishes the very event again and frees the email that has a row', async () => {
     const { env, lost, stored } = await setUp();
 
     const { code, stdout } = await reconcile(env, '--publish');
@@ -139,18 +139,18 @@ describe('reconcile', () => {
     expect(stdout).toContain('2000 pending keys: 2000 without a row');
   });
 
-  it('fails with one line within seconds when a dependency is away', async () => {
+  it('fails with one line within seconds when a dependency is unavailable', async () => {
     const { env } = await setUp();
     const startedAt = performance.now();
 
     expect(await reconcile({ ...env, REDIS_URL: 'redis://127.0.0.1:1' })).toEqual({
       code: 1,
       stdout: '',
-      stderr: expect.stringMatching(/^Cannot reconcile: Redis is away: .*ECONNREFUSED.*\n$/),
+      stderr: expect.stringMatching(/^Cannot reconcile: Redis is unavailable: .*ECONNREFUSED.*\n$/),
     });
     expect(await reconcile({ ...env, DB_HOST: '127.0.0.1', DB_PORT: '1' })).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^Cannot reconcile: PostgreSQL is away: .*ECONNREFUSED.*\n$/),
+      stderr: expect.stringMatching(/^Cannot reconcile: PostgreSQL is unavailable: .*ECONNREFUSED.*\n$/),
     });
     expect(await reconcile({ ...env, KAFKA_BROKERS: '127.0.0.1:1' }, '--publish')).toMatchObject({
       code: 1,
@@ -163,7 +163,7 @@ describe('reconcile', () => {
   it('is an entry point of its own', async () => {
     const { env } = await setUp();
 
-    const { code, stdout } = await runEntryPoint('src/cli/reconcile.ts', env, ['--older-than', '5']);
+    const { code, stdout } = await runEntryPoint('src/tools/reconcile.ts', env, ['--older-than', '5']);
 
     expect(code).toBe(0);
     expect(stdout).toMatch(/^5 pending keys: 2 without a row/m);

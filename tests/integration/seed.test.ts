@@ -73,7 +73,7 @@ describe('seed', () => {
     });
     expect(await seed({ ...env, DB_PORT: '1' })).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^Cannot seed: PostgreSQL is away: .*ECONNREFUSED.*\n$/),
+      stderr: expect.stringMatching(/^Cannot seed: PostgreSQL is unavailable: .*ECONNREFUSED.*\n$/),
     });
     expect(await seed({ ...env, NODE_ENV: 'production' })).toMatchObject({
       code: 1,

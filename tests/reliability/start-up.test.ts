@@ -64,6 +64,32 @@ describe('start', () => {
   });
 });
 
+describe('SIGTERM during the start', () => {
+  it('is followed by nothing but the stop, without an error', async () => {
+    // The metrics server is the first to listen.
+    const hook = `
+      import { Server } from 'node:net';
+      const { listen } = Server.prototype;
+      Server.prototype.listen = function (...args) {
+        Server.prototype.listen = listen;
+        return listen.apply(this, args).once('listening', () => process.emit('SIGTERM', 'SIGTERM'));
+      };`;
+    const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(hook)}`;
+
+    const { code, stdout } = await runEntryPoint('src/main.ts', {
+      ...NOBODY,
+      NODE_ENV: 'production',
+      PORT: '0',
+      METRICS_PORT: '0',
+      NODE_OPTIONS,
+    });
+
+    const messages = [...stdout.matchAll(/"message":"([^"]*)/g)].map(([, message]) => message);
+    expect(code).toBe(0);
+    expect(new Set(messages.slice(messages.indexOf('stopping') + 1))).toEqual(new Set(['stopped']));
+  });
+});
+
 describe('migrations', () => {
   it('are applied once by two processes that start at the same time on an empty database', async () => {
     const env: Env = { ...(await isolatedServers()), MIGRATE_ON_START: 'true' };

@@ -24,7 +24,7 @@ import type {
   Users,
   UsersPage,
 } from '../../src/services/ports';
-import type { OutgoingRecord, RegistrationTopic } from '../../src/services/tool-ports';
+import type { OutgoingRecord, RegistrationPublisher } from '../../src/tools/registration-publisher';
 import { buildUser } from './builders';
 
 /** A fake that can be away, as its real dependency can. */
@@ -239,11 +239,14 @@ export class InMemoryPendingEntries implements PendingEntries {
   }
 }
 
-export class RecordingTopic extends Dependency implements RegistrationTopic {
+export class RecordingPublisher
+  extends Dependency
+  implements Pick<RegistrationPublisher, 'republish' | 'publish'>
+{
   readonly records: OutgoingRecord[] = [];
   readonly events: RegistrationEvent[] = [];
 
-  async resend(records: readonly OutgoingRecord[]): Promise<void> {
+  async republish(records: readonly OutgoingRecord[]): Promise<void> {
     this.reach();
     this.records.push(...records);
     return Promise.resolve();

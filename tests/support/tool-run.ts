@@ -1,9 +1,8 @@
 import { createSeedTool } from '../../dev/seed/seed-tool';
-import { DLQ_HELP, parseDlqArguments } from '../../src/cli/dlq-arguments';
-import { runDlq } from '../../src/cli/dlq-commands';
-import { parseReconcileArguments, RECONCILE_HELP } from '../../src/cli/reconcile-arguments';
-import { runReconcile } from '../../src/cli/reconcile-command';
-import { runTool, type Tool, type ToolProcess } from '../../src/cli/run-tool';
+import { DLQ_HELP, parseDlqArguments } from '../../src/tools/dlq-arguments';
+import { runDlq } from '../../src/tools/dlq-commands';
+import { parseReconcileArguments, RECONCILE_HELP, runReconcile } from '../../src/tools/reconcile-command';
+import { runTool, type Tool, type ToolProcess } from '../../src/tools/run-tool';
 import type { Env } from './test-servers';
 
 /** What a tool printed, and its exit code. */

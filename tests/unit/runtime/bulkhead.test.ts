@@ -10,11 +10,11 @@ function tasks() {
   return { begun, task, names: () => begun.map(({ name }) => name) };
 }
 
-const onTimeout = (): Error => new Error('no turn');
+const onTimeout = (): Error => new Error('queued too long');
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('Bulkhead', () => {
-  it('begins so many at once and the others in order, one for each that ends, also when it failed', async () => {
+  it('runs up to max at once and the others in order, one for each that ends, also when it failed', async () => {
     const bulkhead = new Bulkhead({ max: 2, waitMs: 60_000, onTimeout });
     const { begun, task, names } = tasks();
 
@@ -37,7 +37,7 @@ describe('Bulkhead', () => {
     expect(await Promise.all(results.slice(1))).toEqual(['b', 'c', 'd', 'e']);
   });
 
-  it('gives a place that nobody waits for to the next that comes', async () => {
+  it('keeps a free slot for the next call', async () => {
     const bulkhead = new Bulkhead({ max: 1, waitMs: 60_000, onTimeout });
 
     for (let nth = 0; nth < 3; nth += 1) {
@@ -45,12 +45,12 @@ describe('Bulkhead', () => {
     }
   });
 
-  it('does not begin what has waited too long, and goes on behind it', async () => {
+  it('does not run work that has queued too long, and goes on after it', async () => {
     const bulkhead = new Bulkhead({ max: 1, waitMs: 20, onTimeout });
     const { begun, task, names } = tasks();
     const first = bulkhead.run(task('first'));
 
-    await expect(bulkhead.run(task('late'))).rejects.toThrow('no turn');
+    await expect(bulkhead.run(task('late'))).rejects.toThrow('queued too long');
     begun[0]?.end();
     await first;
     const next = bulkhead.run(task('next'));

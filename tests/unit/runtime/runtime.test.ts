@@ -129,7 +129,7 @@ describe('Lifecycle', () => {
     const { events, log, lifecycle } = setUp(['a', 'b', 'c']);
     const components = setUp(['b']).components.map((component) => ({ ...component, stop }));
     lifecycle.register([
-      { name: 'a', stopTimeoutMs: 20, start: () => undefined, stop: () => void events.push('stop a') },
+      { name: 'a', stopTimeoutMs: 20, stop: () => void events.push('stop a') },
       ...components,
     ]);
 
@@ -146,15 +146,30 @@ describe('Lifecycle', () => {
       {
         name: 'slow',
         stopTimeoutMs: 200,
-        start: () => undefined,
         stop: () => new Promise(() => undefined),
       },
     ]);
 
     expect(await lifecycle.stop(10)).toBe(false);
-    expect(log.lines).toMatchObject([
-      { level: 'error', message: 'stop did not finish in time', timeoutMs: 10 },
-    ]);
+    expect(log.lines).toMatchObject([{ level: 'error', message: 'shutdown timed out', timeoutMs: 10 }]);
+  });
+
+  it('starts nothing more once it is told to stop', async () => {
+    const { events, lifecycle, components } = setUp(['a', 'b']);
+    const stopDuringStart: Component = {
+      name: 'stopped during its start',
+      stopTimeoutMs: 20,
+      start: async () => {
+        await lifecycle.stop(1000);
+      },
+      stop: () => undefined,
+    };
+    lifecycle.register([...components.slice(0, 1), stopDuringStart, ...components.slice(1)]);
+
+    await lifecycle.start();
+
+    expect(events).toEqual(['start a', 'stop b', 'stop a']);
+    expect(lifecycle.isStarted).toBe(false);
   });
 
   it('passes a start failure on', async () => {

@@ -1,25 +1,24 @@
 import type { EachBatchPayload } from 'kafkajs';
 import { UnavailableError } from '../../../src/domain/errors';
-import { Reading } from '../../../src/kafka/reading';
-import type { OffsetRange } from '../../../src/services/tool-ports';
+import { RangeRead, type OffsetRange } from '../../../src/tools/topic-reader';
 
 function setUp(ranges: readonly OffsetRange[], fail = false) {
   const visits: string[] = [];
-  const reading = new Reading(ranges, (partition, messages, { done, total }) => {
+  const read = new RangeRead(ranges, (partition, messages, { done, total }) => {
     visits.push(`${partition}:${messages.map(({ offset }) => offset).join()} ${done}/${total}`);
     return fail ? Promise.reject(new Error('visitor')) : Promise.resolve();
   });
   const state = { isEnded: false };
-  void reading.ended.then(
+  void read.finished.then(
     () => (state.isEnded = true),
     () => undefined,
   );
   const deliver = (partition: number, ...offsets: number[]): Promise<void> =>
-    reading.visit({
+    read.visit({
       batch: { partition, messages: offsets.map((offset) => ({ offset: String(offset) })) },
       heartbeat: () => Promise.resolve(),
     } as unknown as EachBatchPayload);
-  return { reading, visits, state, deliver };
+  return { read, visits, state, deliver };
 }
 
 const twoPartitions = [
@@ -27,7 +26,7 @@ const twoPartitions = [
   { partition: 1, from: 0n, to: 1n },
 ];
 
-describe('Reading', () => {
+describe('RangeRead', () => {
   it('visits each record of the ranges once, whatever comes again or later, and ends', async () => {
     const { visits, state, deliver } = setUp(twoPartitions);
 
@@ -51,56 +50,52 @@ describe('Reading', () => {
   });
 
   it('ends at offsets that are no records', async () => {
-    const { reading, state, deliver } = setUp([{ partition: 0, from: 0n, to: 4n }]);
+    const { read, state, deliver } = setUp([{ partition: 0, from: 0n, to: 4n }]);
 
     await deliver(0, 0);
-    reading.advance(0, 3n);
-    reading.advance(0, 1n);
+    read.advance(0, 3n);
+    read.advance(0, 1n);
     await Promise.resolve();
     expect(state.isEnded).toBe(false);
-    reading.advance(0, 4n);
+    read.advance(0, 4n);
 
-    await reading.ended;
-  });
-
-  it('ends at once when there is nothing to read', async () => {
-    await setUp([{ partition: 0, from: 3n, to: 3n }]).reading.ended;
+    await read.finished;
   });
 
   it('fails with the visitor, and visits nothing more', async () => {
-    const { reading, visits, deliver } = setUp(twoPartitions, true);
+    const { read, visits, deliver } = setUp(twoPartitions, true);
 
     await deliver(0, 2);
     await deliver(0, 2, 3);
 
-    await expect(reading.ended).rejects.toThrow('visitor');
+    await expect(read.finished).rejects.toThrow('visitor');
     expect(visits).toHaveLength(1);
   });
 
   it('fails when nothing happens for too long', async () => {
-    const { reading, deliver } = setUp(twoPartitions);
+    const { read, deliver } = setUp(twoPartitions);
     await deliver(0, 2);
 
-    reading.failIfIdleFor(10_000);
-    reading.failIfIdleFor(-1);
+    read.failIfIdle(10_000);
+    read.failIfIdle(-1);
 
-    await expect(reading.ended).rejects.toThrow(UnavailableError);
-    await expect(reading.ended).rejects.toThrow('3 offsets not read');
+    await expect(read.finished).rejects.toThrow(UnavailableError);
+    await expect(read.finished).rejects.toThrow('3 offsets not read');
   });
 
   it('does not count a visitor’s work as silence', async () => {
     let finish: () => void = () => undefined;
-    const reading = new Reading(twoPartitions, () => new Promise((resolve) => (finish = resolve)));
-    const visit = reading.visit({
+    const read = new RangeRead(twoPartitions, () => new Promise((resolve) => (finish = resolve)));
+    const visit = read.visit({
       batch: { partition: 1, messages: [{ offset: '0' }] },
       heartbeat: () => Promise.resolve(),
     } as unknown as EachBatchPayload);
 
-    reading.failIfIdleFor(-1);
+    read.failIfIdle(-1);
     finish();
     await visit;
-    reading.advance(0, 5n);
+    read.advance(0, 5n);
 
-    await reading.ended;
+    await read.finished;
   });
 });

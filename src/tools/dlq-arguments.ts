@@ -1,17 +1,15 @@
 import { parseEmail } from '../domain/email';
-import type { DeadLetterFilter } from '../services/dead-letter-filter';
-import type { LetterPlace } from '../services/tool-ports';
-import { parseOptions, parseTime } from './arguments';
-import { UsageError } from './usage-error';
+import type { DeadLetterFilter, DeadLetterId } from './dead-letter';
+import { parseOptions, parseTime, UsageError } from './run-tool';
 
-/** What `dlq` was asked to do. */
+/** A parsed `dlq` command line. */
 export type DlqCommand =
-  | { readonly name: 'list'; readonly filter: DeadLetterFilter; readonly isJson: boolean }
-  | { readonly name: 'show'; readonly place: LetterPlace }
-  | { readonly name: 'replay'; readonly filter: DeadLetterFilter; readonly isDryRun: boolean }
-  | { readonly name: 'purge'; readonly before: number | undefined; readonly isConfirmed: boolean };
+  | { readonly name: 'list'; readonly filter: DeadLetterFilter; readonly json: boolean }
+  | { readonly name: 'show'; readonly id: DeadLetterId }
+  | { readonly name: 'replay'; readonly filter: DeadLetterFilter; readonly dryRun: boolean }
+  | { readonly name: 'purge'; readonly before: number | undefined; readonly confirmed: boolean };
 
-export const DLQ_HELP = `Usage: npm run dlq -- <command> [options]        (in the image: node dist/cli/dlq.js <command> [options])
+export const DLQ_HELP = `Usage: npm run dlq -- <command> [options]        (in the image: node dist/tools/dlq.js <command> [options])
 
   list [<id>...] [filter] [--json]       one line each, without personal data; counts by reason
   show <id>                              all of one, WITH personal data
@@ -22,9 +20,9 @@ An id is partition:offset, as list shows it. Filters, which must all fit:
   --reason <reason>   conflict, invalid or unstorable; may be given more than once
   --since <time>      written at this time or later (ISO 8601: 2026-11-23 or 2026-11-23T21:30:00Z)
   --until <time>      written before this time
-  --email <e-mail>    of this e-mail
+  --email <email>     of this email
 
-Settings come from the environment and .env, as for the service. Exit code: 0, 1 when it failed, 2 for a wrong usage.`;
+Settings come from the environment and .env, as for the service. Exit code: 0, 1 when it failed, 2 when the command line is wrong.`;
 
 const ID = /^(\d{1,9}):(\d{1,18})$/;
 const REASONS = ['conflict', 'invalid', 'unstorable'];
@@ -53,14 +51,14 @@ export function parseDlqArguments([name = 'none', ...args]: string[]): DlqComman
 
 function parseList(args: string[]): DlqCommand {
   const { values, positionals } = parseOptions(args, { ...FILTER_OPTIONS, json: { type: 'boolean' } });
-  return { name: 'list', filter: parseFilter(values, positionals), isJson: values.json ?? false };
+  return { name: 'list', filter: parseFilter(values, positionals), json: values.json ?? false };
 }
 
 function parseShow(args: string[]): DlqCommand {
   const { positionals } = parseOptions(args, {});
   const [id, ...others] = positionals;
   if (id === undefined || others.length > 0) throw new UsageError('show takes one id');
-  return { name: 'show', place: parseId(id) };
+  return { name: 'show', id: parseId(id) };
 }
 
 function parseReplay(args: string[]): DlqCommand {
@@ -68,7 +66,7 @@ function parseReplay(args: string[]): DlqCommand {
     ...FILTER_OPTIONS,
     'dry-run': { type: 'boolean' },
   });
-  return { name: 'replay', filter: parseFilter(values, positionals), isDryRun: values['dry-run'] ?? false };
+  return { name: 'replay', filter: parseFilter(values, positionals), dryRun: values['dry-run'] ?? false };
 }
 
 function parsePurge(args: string[]): DlqCommand {
@@ -82,7 +80,7 @@ function parsePurge(args: string[]): DlqCommand {
     throw new UsageError('purge takes either --before <time> or --all');
   }
   const before = values.before === undefined ? undefined : parseTime('before', values.before);
-  return { name: 'purge', before, isConfirmed: values.yes ?? false };
+  return { name: 'purge', before, confirmed: values.yes ?? false };
 }
 
 interface FilterValues {
@@ -97,7 +95,7 @@ function parseFilter({ reason, since, until, email }: FilterValues, ids: string[
     throw new UsageError(`--reason must be one of ${REASONS.join(', ')}`);
   }
   return {
-    ...(ids.length > 0 && { places: ids.map(parseId) }),
+    ...(ids.length > 0 && { ids: ids.map(parseId) }),
     ...(reason && { reasons: reason }),
     ...(since !== undefined && { since: parseTime('since', since) }),
     ...(until !== undefined && { until: parseTime('until', until) }),
@@ -109,11 +107,11 @@ function parseFilterEmail(email: string): string {
   try {
     return parseEmail(email);
   } catch (error) {
-    throw new UsageError('--email must be a valid e-mail', { cause: error });
+    throw new UsageError('--email must be a valid email', { cause: error });
   }
 }
 
-function parseId(text: string): LetterPlace {
+function parseId(text: string): DeadLetterId {
   const [, partition, offset] = ID.exec(text) ?? [];
   if (partition === undefined || offset === undefined) {
     throw new UsageError('an id is partition:offset, such as 0:17');

@@ -1,5 +1,5 @@
-import { parseDlqArguments } from '../../../src/cli/dlq-arguments';
-import { parseReconcileArguments } from '../../../src/cli/reconcile-arguments';
+import { parseDlqArguments } from '../../../src/tools/dlq-arguments';
+import { parseReconcileArguments } from '../../../src/tools/reconcile-command';
 
 const usageError = (message: string): Error =>
   expect.objectContaining({ name: 'UsageError', message }) as Error;
@@ -8,31 +8,31 @@ const words = (line: string): string[] => line.split(' ').filter((word) => word 
 
 describe('dlq', () => {
   it.each<[string, object]>([
-    ['list', { name: 'list', filter: {}, isJson: false }],
+    ['list', { name: 'list', filter: {}, json: false }],
     [
       'list --json --reason conflict --reason invalid',
-      { filter: { reasons: ['conflict', 'invalid'] }, isJson: true },
+      { filter: { reasons: ['conflict', 'invalid'] }, json: true },
     ],
     ['list --since 2026-11-23', { filter: { since: Date.UTC(2026, 10, 23) } }],
     ['list --until 2026-11-23T21:30:00+02:00', { filter: { until: Date.UTC(2026, 10, 23, 19, 30) } }],
     ['list --email JOHN@Example.com', { filter: { email: 'john@example.com' } }],
-    ['show 2:17', { name: 'show', place: { partition: 2, offset: 17n } }],
+    ['show 2:17', { name: 'show', id: { partition: 2, offset: 17n } }],
     [
       'replay 0:1 2:3 --dry-run',
       {
         name: 'replay',
-        isDryRun: true,
+        dryRun: true,
         filter: {
-          places: [
+          ids: [
             { partition: 0, offset: 1n },
             { partition: 2, offset: 3n },
           ],
         },
       },
     ],
-    ['replay', { name: 'replay', isDryRun: false, filter: {} }],
-    ['purge --all', { name: 'purge', before: undefined, isConfirmed: false }],
-    ['purge --before 2026-11-23 --yes', { before: Date.UTC(2026, 10, 23), isConfirmed: true }],
+    ['replay', { name: 'replay', dryRun: false, filter: {} }],
+    ['purge --all', { name: 'purge', before: undefined, confirmed: false }],
+    ['purge --before 2026-11-23 --yes', { before: Date.UTC(2026, 10, 23), confirmed: true }],
   ])('understands %s', (line, expected) => {
     expect(parseDlqArguments(words(line))).toMatchObject(expected);
   });
@@ -49,7 +49,7 @@ describe('dlq', () => {
       '--until must be an ISO time such as 2026-11-23 or 2026-11-23T21:30:00Z',
     ],
     ['list --since 2026-13-01', '--since must be an ISO time such as 2026-11-23 or 2026-11-23T21:30:00Z'],
-    ['list --email john', '--email must be a valid e-mail'],
+    ['list --email john', '--email must be a valid email'],
     ['list 17', 'an id is partition:offset, such as 0:17'],
     ['list --dry-run', "Unknown option '--dry-run'"],
     ['show', 'show takes one id'],
@@ -57,18 +57,15 @@ describe('dlq', () => {
     ['purge', 'purge takes either --before <time> or --all'],
     ['purge --all --before 2026-11-23', 'purge takes either --before <time> or --all'],
     ['purge --all 0:17', 'purge takes no ids: Kafka deletes from the oldest on'],
-  ])('refuses "%s"', (line, problem) => {
+  ])('rejects "%s"', (line, problem) => {
     expect(() => parseDlqArguments(words(line))).toThrow(usageError(problem));
   });
 });
 
 describe('reconcile', () => {
   it.each<[string, object]>([
-    ['', { olderThanMs: 600_000, isPublishing: false, showsEmails: false }],
-    [
-      '--older-than 0.5 --publish --show-emails',
-      { olderThanMs: 30_000, isPublishing: true, showsEmails: true },
-    ],
+    ['', { olderThanMs: 600_000, publish: false, showEmails: false }],
+    ['--older-than 0.5 --publish --show-emails', { olderThanMs: 30_000, publish: true, showEmails: true }],
   ])('understands "%s"', (line, expected) => {
     expect(parseReconcileArguments(words(line))).toEqual({ name: 'reconcile', ...expected });
   });
@@ -77,7 +74,7 @@ describe('reconcile', () => {
     ['--older-than soon', '--older-than must be a number of minutes'],
     ['--older-than=-1', '--older-than must be a number of minutes'],
     ['now', 'reconcile takes only options'],
-  ])('refuses "%s"', (line, problem) => {
+  ])('rejects "%s"', (line, problem) => {
     expect(() => parseReconcileArguments(words(line))).toThrow(usageError(problem));
   });
 });

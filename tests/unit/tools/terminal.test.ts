@@ -1,4 +1,4 @@
-import { OutputClosedError, Terminal } from '../../../src/cli/terminal';
+import { OutputClosedError, Terminal } from '../../../src/tools/terminal';
 
 class Stream {
   text = '';
@@ -64,7 +64,7 @@ describe('Terminal', () => {
     expect(stdout.text).toBe('result\n');
   });
 
-  it('tells the work when nobody reads any more', () => {
+  it('throws when the output is no longer read', () => {
     const { stdout, terminal } = setUp();
     stdout.closed();
 

@@ -1,5 +1,5 @@
 import type { Message } from 'kafkajs';
-import { KafkaRegistrationTopic } from '../../../src/kafka/kafka-registration-topic';
+import { RegistrationPublisher } from '../../../src/tools/registration-publisher';
 import { toMessage } from '../../../src/kafka/registration-message';
 import { buildEvent, buildRecord } from '../../support/builders';
 
@@ -9,35 +9,35 @@ function setUp() {
     sent.push(messages);
     return Promise.resolve();
   };
-  return { sent, topic: new KafkaRegistrationTopic({ topic: 'users', sender: { send } }) };
+  return { sent, publisher: new RegistrationPublisher({ topic: 'users', producer: { send } }) };
 }
 
-describe('KafkaRegistrationTopic', () => {
+describe('RegistrationPublisher', () => {
   it('sends records with key, value and headers as they are', async () => {
-    const { sent, topic } = setUp();
+    const { sent, publisher } = setUp();
     const { key, value, headers } = buildRecord();
 
-    await topic.resend([{ key, value, headers }]);
+    await publisher.republish([{ key, value, headers }]);
 
     expect(sent).toEqual([[{ key, value, headers }]]);
   });
 
   it('publishes events as the API does', async () => {
-    const { sent, topic } = setUp();
+    const { sent, publisher } = setUp();
     const event = buildEvent();
 
-    await topic.publish([event], 'reconcile');
+    await publisher.publish([event], 'reconcile');
 
     expect(sent).toEqual([[toMessage(event, 'reconcile')]]);
   });
 
   it('splits what is too large for one send', async () => {
-    const { sent, topic } = setUp();
+    const { sent, publisher } = setUp();
     const large = { key: null, value: Buffer.alloc(300_000), headers: {} };
     const empty = { key: null, value: null, headers: {} };
 
-    await topic.resend([large, empty, large, large]);
-    await topic.resend([]);
+    await publisher.republish([large, empty, large, large]);
+    await publisher.republish([]);
 
     expect(sent.map((messages) => messages.length)).toEqual([2, 1, 1]);
   });

@@ -5,7 +5,7 @@ const CLEAR_LINE = '\r\u001b[K';
 const TTY_INTERVAL_MS = 100;
 const FIRST_PLAIN_INTERVAL_MS = 1000;
 
-/** Whoever read the output is gone, as behind `| head`: there is nothing left to do. */
+/** The reader of the output is gone, as with `| head`: there is nothing left to do. */
 export class OutputClosedError extends Error {
   override readonly name = 'OutputClosedError';
 }
@@ -39,7 +39,7 @@ export class Terminal {
     this.stderr.write(`${printable(text)}\n`);
   }
 
-  /** How far the work is: one line that changes on a terminal, else lines after 0, 1, 3, 7, 15… s. */
+  /** Progress: one line that changes on a terminal, else lines after 0, 1, 3, 7, 15… s. */
   progress(text: string): void {
     const { isTTY = false } = this.stderr;
     const now = performance.now();

@@ -1,8 +1,8 @@
-import type { StoredDeadLetter } from '../../src/services/tool-ports';
+import type { StoredDeadLetter } from '../../src/tools/dead-letter';
 import { buildRecord } from './builders';
 
-/** A dead letter as it lies in Kafka; `value` may be anything. */
-export function buildLetter(
+/** A dead letter as Kafka stores it; `value` may be anything. */
+export function buildDeadLetter(
   overrides: Parameters<typeof buildRecord>[0] & { writtenAt?: string; reason?: string } = {},
 ): StoredDeadLetter {
   const { writtenAt = '2026-01-02T03:04:05.678Z', reason = 'conflict', ...record } = overrides;

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { ValidationError } from '../domain/errors';
 import { isSameRegistration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/user';
-import { idOf } from './letter-description';
-import type { PendingEntries, PendingRegistrations, RegistrationEvent, Users } from './ports';
+import { promoteToCompleted, type PromotionStores } from '../services/promote-users';
+import type { PendingEntries, PendingRegistrations, RegistrationEvent, Users } from '../services/ports';
 import {
   EVENT_ID_HEADER,
   headerText,
@@ -11,25 +11,25 @@ import {
   readRecord,
   REPLAY_OF_HEADER,
   type ReadableRecord,
-} from './registration-record';
-import { promoteToCompleted, type PromotionStores } from './promote-users';
-import type { OutgoingRecord, RegistrationTopic, StoredDeadLetter } from './tool-ports';
+} from '../services/registration-record';
+import { formatId, type StoredDeadLetter } from './dead-letter';
+import type { OutgoingRecord, RegistrationPublisher } from './registration-publisher';
 
-/** Why a replay would change nothing, or break a promise given to someone else. */
-export type ReplayRefusal = 'invalid' | 'stored' | 'conflict' | 'pending' | 'repeated';
+/** Why a replay would change nothing, or break a promise given to another client. */
+export type SkipReason = 'invalid' | 'stored' | 'conflict' | 'pending' | 'repeated';
 
-/** What became of one letter; in a dry run, what would become of it. */
+/** What became of one dead letter; in a dry run, what would become of it. */
 export interface ReplayOutcome {
-  readonly letter: StoredDeadLetter;
-  readonly outcome: 'sent' | ReplayRefusal;
+  readonly deadLetter: StoredDeadLetter;
+  readonly outcome: 'sent' | SkipReason;
 }
 
 export interface DeadLetterReplayDeps extends Pick<PromotionStores, 'completed'> {
   readonly users: Pick<Users, 'findByEmails'>;
   readonly pending: Pick<PendingRegistrations, 'reserve' | 'clear'>;
   readonly entries: Pick<PendingEntries, 'find'>;
-  readonly topic: Pick<RegistrationTopic, 'resend'>;
-  readonly isDryRun: boolean;
+  readonly publisher: Pick<RegistrationPublisher, 'republish'>;
+  readonly dryRun: boolean;
 }
 
 interface Candidate extends ReadableRecord {
@@ -37,39 +37,43 @@ interface Candidate extends ReadableRecord {
   readonly eventId: string;
 }
 
+/** The event that reserves each email; none for a reservation that cannot be read. */
 type Holders = ReadonlyMap<string, RegistrationEvent | undefined>;
 
 /**
- * One replay of dead letters, some at a time. Safe to repeat: a letter is sent only if it can become a row now, and it
- * takes its e-mail as a new registration does, so it never overtakes one that was answered 201.
+ * One replay of dead letters, some at a time. Safe to repeat: a dead letter is sent only if it can become a row now, and
+ * it reserves its email as a new registration does, so it never overtakes one that was answered 201.
  */
 export class DeadLetterReplay {
   private readonly sentEmails = new Set<string>();
 
   constructor(private readonly deps: DeadLetterReplayDeps) {}
 
-  /** Throws UnavailableError: what is not reported by then may have been sent, and the same call may be made again. */
-  async replay(letters: readonly StoredDeadLetter[]): Promise<ReplayOutcome[]> {
-    const candidates = letters.map(toCandidate);
+  /** Throws UnavailableError: some dead letters may have been sent, and the same call may be repeated. */
+  async replay(deadLetters: readonly StoredDeadLetter[]): Promise<ReplayOutcome[]> {
+    const candidates = deadLetters.map(toCandidate);
     const readable = candidates.filter((each) => each !== undefined);
-    // As for a new registration: the row is looked for behind the reservation.
-    const holders = await this.claim(readable);
+    // As for a new registration: rows are looked up after the reservation.
+    const holders = await this.findHolders(readable);
     const rows = await this.findRows(readable);
-    const outcomes = letters.map((letter, index): ReplayOutcome => {
+    const outcomes = deadLetters.map((deadLetter, index): ReplayOutcome => {
       const candidate = candidates[index];
-      return { letter, outcome: candidate ? this.judge(candidate, rows, holders) : 'invalid' };
+      return { deadLetter, outcome: candidate ? this.decide(candidate, rows, holders) : 'invalid' };
     });
-    const sent = new Set(outcomes.filter(({ outcome }) => outcome === 'sent').map(({ letter }) => letter));
+    const sent = new Set(
+      outcomes.filter(({ outcome }) => outcome === 'sent').map(({ deadLetter }) => deadLetter),
+    );
     await this.send(readable.filter(({ record }) => sent.has(record)));
     return outcomes;
   }
 
-  private async claim(candidates: readonly Candidate[]): Promise<Holders> {
+  /** Reserves the emails, or in a dry run only looks. Of each email, the first candidate counts. */
+  private async findHolders(candidates: readonly Candidate[]): Promise<Holders> {
     const firsts = new Map(candidates.toReversed().map((each) => [each.registration.email, each]));
     const waiting = [...firsts.values()].filter(
       ({ registration }) => !this.sentEmails.has(registration.email),
     );
-    return this.deps.isDryRun ? this.look(waiting) : this.reserve(waiting);
+    return this.deps.dryRun ? this.look(waiting) : this.reserve(waiting);
   }
 
   private async look(candidates: readonly Candidate[]): Promise<Holders> {
@@ -88,11 +92,11 @@ export class DeadLetterReplay {
   private async findRows(candidates: readonly Candidate[]): Promise<Map<string, User>> {
     const emails = new Set(candidates.map(({ registration }) => registration.email));
     const users = emails.size === 0 ? [] : await this.deps.users.findByEmails([...emails]);
-    if (!this.deps.isDryRun && users.length > 0) await promoteToCompleted(this.deps, users);
+    if (!this.deps.dryRun && users.length > 0) await promoteToCompleted(this.deps, users);
     return new Map(users.map((user) => [user.email, user]));
   }
 
-  private judge(
+  private decide(
     { registration }: Candidate,
     rows: ReadonlyMap<string, User>,
     holders: Holders,
@@ -109,16 +113,17 @@ export class DeadLetterReplay {
   }
 
   private async send(candidates: readonly Candidate[]): Promise<void> {
-    if (candidates.length > 0 && !this.deps.isDryRun)
-      await this.deps.topic.resend(candidates.map(toOutgoing));
+    if (candidates.length === 0 || this.deps.dryRun) return;
+    await this.deps.publisher.republish(candidates.map(toOutgoing));
   }
 }
 
-// The writer's own rules: what they refuse would only become a dead letter again.
-function toCandidate(letter: StoredDeadLetter): Candidate | undefined {
+// The writer's own rules: a record that they reject would only become a dead letter again.
+function toCandidate(deadLetter: StoredDeadLetter): Candidate | undefined {
   try {
-    const { registration } = readRecord(letter);
-    return { record: letter, registration, eventId: headerText(letter, EVENT_ID_HEADER) ?? randomUUID() };
+    const { registration } = readRecord(deadLetter);
+    const eventId = headerText(deadLetter, EVENT_ID_HEADER) ?? randomUUID();
+    return { record: deadLetter, registration, eventId };
   } catch (error) {
     if (!(error instanceof ValidationError)) throw error;
     return undefined;
@@ -133,7 +138,7 @@ function toOutgoing({ record, eventId }: Candidate): OutgoingRecord {
   const headers = {
     ...originalHeaders(record.headers),
     [EVENT_ID_HEADER]: eventId,
-    [REPLAY_OF_HEADER]: idOf(record),
+    [REPLAY_OF_HEADER]: formatId(record),
   };
   return { key: record.key, value: record.value, headers };
 }

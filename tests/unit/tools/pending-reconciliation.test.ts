@@ -1,34 +1,34 @@
 import { UnavailableError } from '../../../src/domain/errors';
 import type { RegistrationEvent } from '../../../src/services/ports';
-import { PendingReconciliation } from '../../../src/services/pending-reconciliation';
+import { PendingReconciliation } from '../../../src/tools/pending-reconciliation';
 import type { PendingEntry } from '../../../src/services/ports';
 import { buildEvent, buildRegistration } from '../../support/builders';
 import {
   InMemoryCompletedUsers,
   InMemoryPendingRegistrations,
   InMemoryUsers,
-  RecordingTopic,
+  RecordingPublisher,
 } from '../../support/fakes';
 
 const MINUTE_MS = 60_000;
 
-function setUp(isPublishing: boolean) {
+function setUp(publish: boolean) {
   const users = new InMemoryUsers();
   const completed = new InMemoryCompletedUsers();
   const pending = new InMemoryPendingRegistrations();
-  const topic = new RecordingTopic();
+  const publisher = new RecordingPublisher();
   const reconciliation = new PendingReconciliation({
     users,
     completed,
     pending,
-    topic,
-    isPublishing,
+    publisher,
+    publish,
     olderThanMs: 10 * MINUTE_MS,
     pendingTtlMs: 60 * MINUTE_MS,
   });
   const states = async (...entries: PendingEntry[]): Promise<string[]> =>
     (await reconciliation.reconcile(entries)).map(({ state }) => state);
-  return { users, completed, pending, topic, states };
+  return { users, completed, pending, publisher, states };
 }
 
 const accepted = (minutesAgo: number): RegistrationEvent =>
@@ -38,20 +38,20 @@ const entryOf = (event: RegistrationEvent): PendingEntry => ({ email: event.regi
 
 describe('PendingReconciliation', () => {
   it('publishes the very events that are old and have no row', async () => {
-    const { topic, states } = setUp(true);
+    const { publisher, states } = setUp(true);
     const old = accepted(11);
 
     expect(await states(entryOf(accepted(9)), entryOf(old), entryOf(accepted(59.5)))).toEqual([
-      'young',
+      'recent',
       'unstored',
-      'ending',
+      'expiring',
     ]);
 
-    expect(topic.events).toEqual([old]);
+    expect(publisher.events).toEqual([old]);
   });
 
-  it('frees e-mails that have a row, cached first', async () => {
-    const { users, pending, completed, topic, states } = setUp(true);
+  it('frees emails that have a row, cached first', async () => {
+    const { users, pending, completed, publisher, states } = setUp(true);
     const event = accepted(11);
     await users.insertMissing([event.registration]);
     await pending.reserve(event);
@@ -60,10 +60,10 @@ describe('PendingReconciliation', () => {
 
     expect(pending.entries.size).toBe(0);
     expect(completed.entries.size).toBe(1);
-    expect(topic.events).toEqual([]);
+    expect(publisher.events).toEqual([]);
   });
 
-  it('frees an e-mail with a row whose entry cannot be read', async () => {
+  it('frees an email with a row whose entry cannot be read', async () => {
     const { users, pending, states } = setUp(true);
     const event = accepted(11);
     await users.insertMissing([event.registration]);
@@ -73,8 +73,8 @@ describe('PendingReconciliation', () => {
     expect(pending.entries.size).toBe(0);
   });
 
-  it('reports entries that hold no event the writer would take', async () => {
-    const { topic, states } = setUp(true);
+  it('reports entries that hold no event the writer would accept', async () => {
+    const { publisher, states } = setUp(true);
     const event = accepted(11);
     const registration = { ...event.registration, gender: 'x' };
 
@@ -87,11 +87,11 @@ describe('PendingReconciliation', () => {
         entryOf({ ...event, acceptedAt: 'then' }),
       ),
     ).toEqual(['unreadable', 'unreadable', 'unreadable', 'unreadable', 'unreadable']);
-    expect(topic.events).toEqual([]);
+    expect(publisher.events).toEqual([]);
   });
 
   it('changes nothing unless it is to publish', async () => {
-    const { users, pending, completed, topic, states } = setUp(false);
+    const { users, pending, completed, publisher, states } = setUp(false);
     const [stored, unstored] = [accepted(11), accepted(11)];
     await users.insertMissing([stored.registration]);
     await pending.reserve(stored);
@@ -100,10 +100,10 @@ describe('PendingReconciliation', () => {
 
     expect(pending.entries.size).toBe(1);
     expect(completed.entries.size).toBe(0);
-    expect(topic.events).toEqual([]);
+    expect(publisher.events).toEqual([]);
   });
 
-  it('fails when a store is away', async () => {
+  it('fails when a store is unavailable', async () => {
     const { users, states } = setUp(true);
     users.isAway = true;
 

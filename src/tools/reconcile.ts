@@ -1,6 +1,5 @@
 import dotenv from 'dotenv';
-import { parseReconcileArguments, RECONCILE_HELP } from './reconcile-arguments';
-import { runReconcile } from './reconcile-command';
+import { parseReconcileArguments, RECONCILE_HELP, runReconcile } from './reconcile-command';
 import { runTool } from './run-tool';
 
 /** `npm run reconcile`: reservations without a row, for operators. */

@@ -1,4 +1,4 @@
-import { errorLine } from '../../../src/observability/error-line';
+import { errorLine } from '../../../src/observability/describe-error';
 
 describe('errorLine', () => {
   it('tells an error and its causes in one line', () => {

@@ -1,0 +1,72 @@
+import type { Config } from '../config/config';
+import { UnavailableError } from '../domain/errors';
+import { createKafka } from '../kafka/client';
+import { KafkaProducer } from '../kafka/producer';
+import { PostgresPool } from '../postgres/postgres-pool';
+import { PostgresUsers } from '../postgres/postgres-users';
+import { RedisCompletedUsers } from '../redis/redis-completed-users';
+import { RedisConnection } from '../redis/redis-connection';
+import { RedisPendingEntries } from '../redis/reservations';
+import { RedisPendingRegistrations } from '../redis/reservations';
+import { Lifecycle } from '../runtime/lifecycle';
+import type { Logger } from '../services/ports';
+import { DeadLetterArchive } from './dead-letter-archive';
+import { RegistrationPublisher } from './registration-publisher';
+import { TopicReader } from './topic-reader';
+
+const STOP_TIMEOUT_MS = 5000;
+
+/** A tool prints its own lines; what the clients log meanwhile is meant for the service's log. */
+export const NOOP_LOGGER: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+
+/** A tool has no background check: every command tries for itself. */
+export const ASSUME_AVAILABLE = { isAway: false };
+
+/** The dead letters; connects when it is used. */
+export function openArchive({ kafka: config }: Config): DeadLetterArchive {
+  const kafka = createKafka(config, NOOP_LOGGER);
+  const reader = new TopicReader({ kafka, groupPrefix: `${config.groupId}-dlq` });
+  return new DeadLetterArchive({ kafka, topic: config.deadLetterTopic, reader });
+}
+
+export type Stores = ReturnType<typeof createStores>;
+
+/** Runs `work` with the stores and the publisher once Redis and PostgreSQL are reachable. Throws UnavailableError. */
+export async function withStores<T>(config: Config, work: (stores: Stores) => Promise<T>): Promise<T> {
+  const pool = new PostgresPool({ config: config.postgres, state: ASSUME_AVAILABLE, log: NOOP_LOGGER });
+  const redis = new RedisConnection({ url: config.redis.url, state: ASSUME_AVAILABLE, log: NOOP_LOGGER });
+  const producer = new KafkaProducer(createKafka(config.kafka, NOOP_LOGGER), NOOP_LOGGER);
+  const lifecycle = new Lifecycle(NOOP_LOGGER);
+  lifecycle.register([pool, redis, producer]);
+  try {
+    await lifecycle.start();
+    await Promise.all([assertReachable('Redis', redis.check()), assertReachable('PostgreSQL', pool.check())]);
+    return await work(createStores(config, pool, redis, producer));
+  } finally {
+    await lifecycle.stop(STOP_TIMEOUT_MS);
+  }
+}
+
+function createStores(config: Config, pool: PostgresPool, redis: RedisConnection, producer: KafkaProducer) {
+  return {
+    users: new PostgresUsers(pool),
+    completed: new RedisCompletedUsers(redis),
+    pending: new RedisPendingRegistrations(redis),
+    entries: new RedisPendingEntries(redis),
+    publisher: new RegistrationPublisher({ topic: config.kafka.topic, producer }),
+  };
+}
+
+/** Throws UnavailableError, with the server's name, when the check fails. */
+export async function assertReachable(name: string, check: Promise<unknown>): Promise<void> {
+  try {
+    await check;
+  } catch (error) {
+    throw new UnavailableError(`${name} is unavailable`, { cause: error });
+  }
+}

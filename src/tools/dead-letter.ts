@@ -1,0 +1,103 @@
+import { parseEmail } from '../domain/email';
+import {
+  ERROR_HEADER,
+  REASON_HEADER,
+  REPLAY_OF_HEADER,
+  SOURCE_OFFSET_HEADER,
+  SOURCE_PARTITION_HEADER,
+  SOURCE_TOPIC_HEADER,
+} from '../services/registration-record';
+import type { ReceivedRecord } from '../services/ports';
+import { headerText } from '../services/registration-record';
+
+/** A dead letter as Kafka stores it; `topic`, `partition` and `offset` are its own, not those of its source. */
+export interface StoredDeadLetter extends ReceivedRecord {
+  /** When it became a dead letter, ISO 8601 in UTC. */
+  readonly writtenAt: string;
+}
+
+/** Where a dead letter is stored. Written as partition:offset. */
+export interface DeadLetterId {
+  readonly partition: number;
+  readonly offset: bigint;
+}
+
+/** What may be shown of a dead letter to everyone: no email, no payload. */
+export interface DeadLetterDescription {
+  readonly id: string;
+  readonly writtenAt: string;
+  readonly reason: string;
+  readonly error: string;
+  /** topic/partition:offset of the record that became the dead letter. */
+  readonly source: string;
+  /** The id of the earlier dead letter that this one is a failed replay of. */
+  readonly replayOf?: string;
+}
+
+/** Which dead letters to select: those that match all that is given. Nothing given selects all. */
+export interface DeadLetterFilter {
+  readonly ids?: readonly DeadLetterId[];
+  readonly reasons?: readonly string[];
+  /** Written at this time or later, in ms. */
+  readonly since?: number;
+  /** Written before this time, in ms. */
+  readonly until?: number;
+  /** Canonical. */
+  readonly email?: string;
+}
+
+/** partition:offset. */
+export function formatId({ partition, offset }: DeadLetterId | StoredDeadLetter): string {
+  return `${partition}:${offset}`;
+}
+
+/** Headers that are missing, as in a record that another program wrote, are described as `?`. */
+export function describeDeadLetter(deadLetter: StoredDeadLetter): DeadLetterDescription {
+  const header = (name: string): string => headerText(deadLetter, name) ?? '?';
+  const replayOf = headerText(deadLetter, REPLAY_OF_HEADER);
+  return {
+    id: formatId(deadLetter),
+    writtenAt: deadLetter.writtenAt,
+    reason: header(REASON_HEADER),
+    error: header(ERROR_HEADER),
+    source: `${header(SOURCE_TOPIC_HEADER)}/${header(SOURCE_PARTITION_HEADER)}:${header(SOURCE_OFFSET_HEADER)}`,
+    ...(replayOf !== undefined && { replayOf }),
+  };
+}
+
+/** A predicate: whether a dead letter matches the filter. */
+export function deadLetterMatcher(filter: DeadLetterFilter): (deadLetter: StoredDeadLetter) => boolean {
+  const { reasons, since = -Infinity, until = Infinity, email } = filter;
+  const ids = filter.ids && new Set(filter.ids.map(formatId));
+  return (deadLetter) => {
+    const writtenAt = Date.parse(deadLetter.writtenAt);
+    return (
+      (ids?.has(formatId(deadLetter)) ?? true) &&
+      (reasons?.includes(headerText(deadLetter, REASON_HEADER) ?? '') ?? true) &&
+      writtenAt >= since &&
+      writtenAt < until &&
+      (email === undefined || concernsEmail(deadLetter, email))
+    );
+  };
+}
+
+// An invalid record may have another email in its key than in its value, or one that is not canonical.
+function concernsEmail({ key, value }: StoredDeadLetter, email: string): boolean {
+  return [key?.toString(), emailIn(value)].some((address) => canonical(address) === email);
+}
+
+function emailIn(value: Buffer | null): unknown {
+  try {
+    return (JSON.parse(String(value)) as { email?: unknown } | null)?.email;
+  } catch {
+    return undefined;
+  }
+}
+
+function canonical(address: unknown): string | undefined {
+  try {
+    return parseEmail(address);
+  } catch {
+    return undefined;
+  }
+}

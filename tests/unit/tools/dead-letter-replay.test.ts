@@ -1,0 +1,152 @@
+import { UnavailableError } from '../../../src/domain/errors';
+import { DeadLetterReplay } from '../../../src/tools/dead-letter-replay';
+import type { StoredDeadLetter } from '../../../src/tools/dead-letter';
+import { buildEvent, buildRegistration } from '../../support/builders';
+import {
+  InMemoryCompletedUsers,
+  InMemoryPendingEntries,
+  InMemoryPendingRegistrations,
+  InMemoryUsers,
+  RecordingPublisher,
+} from '../../support/fakes';
+import { buildDeadLetter } from '../../support/dead-letters';
+
+function setUp() {
+  const users = new InMemoryUsers();
+  const completed = new InMemoryCompletedUsers();
+  const pending = new InMemoryPendingRegistrations();
+  const entries = new InMemoryPendingEntries(pending);
+  const publisher = new RecordingPublisher();
+  const run = async (deadLetters: StoredDeadLetter[], dryRun = false): Promise<string[]> => {
+    const replay = new DeadLetterReplay({ users, completed, pending, entries, publisher, dryRun });
+    return (await replay.replay(deadLetters)).map(({ outcome }) => outcome);
+  };
+  return { users, completed, pending, publisher, run };
+}
+
+const john = buildRegistration({ email: 'john@example.com' });
+const jane = { ...john, firstName: 'Jane' };
+
+describe('DeadLetterReplay', () => {
+  it('sends key, value and headers as they came, and says which dead letter they are from', async () => {
+    const { publisher, pending, run } = setUp();
+    const deadLetter = buildDeadLetter({
+      value: john,
+      partition: 1,
+      offset: '7',
+      headers: { 'event-id': 'e1', x: 'y' },
+    });
+
+    expect(await run([deadLetter])).toEqual(['sent']);
+
+    expect(publisher.records).toEqual([
+      {
+        key: deadLetter.key,
+        value: deadLetter.value,
+        headers: { 'event-id': 'e1', x: 'y', 'dead-letter-replay-of': '1:7' },
+      },
+    ]);
+    expect(pending.entries.get('john@example.com')).toMatchObject({ eventId: 'e1', registration: john });
+  });
+
+  it('names a record that came without an event id, so that its reservation can be freed', async () => {
+    const { publisher, pending, run } = setUp();
+
+    await run([buildDeadLetter({ value: john, headers: {} })]);
+
+    const { eventId } = pending.entries.get('john@example.com') ?? {};
+    expect(eventId).toBeDefined();
+    expect(publisher.records[0]?.headers['event-id']).toBe(eventId);
+  });
+
+  it('skips what the writer would reject again', async () => {
+    const { publisher, pending, run } = setUp();
+    const deadLetters = [
+      buildDeadLetter({ value: null }),
+      buildDeadLetter({ value: '{' }),
+      buildDeadLetter({ value: { ...john, gender: 'x' } }),
+      buildDeadLetter({ value: john, key: Buffer.from('other@example.com') }),
+    ];
+
+    expect(await run(deadLetters)).toEqual(['invalid', 'invalid', 'invalid', 'invalid']);
+
+    expect(publisher.records).toEqual([]);
+    expect(pending.entries.size).toBe(0);
+  });
+
+  it('skips what is stored and what would lose again, and leaves no reservation', async () => {
+    const { users, completed, pending, publisher, run } = setUp();
+    await users.insertMissing([john]);
+
+    expect(await run([buildDeadLetter({ value: jane }), buildDeadLetter({ value: john })])).toEqual([
+      'conflict',
+      'stored',
+    ]);
+
+    expect(publisher.records).toEqual([]);
+    expect(pending.entries.size).toBe(0);
+    expect(completed.entries.get('john@example.com')).toEqual(users.rows[0]);
+  });
+
+  it('sends one dead letter of each email, the first', async () => {
+    const { publisher, pending, users, completed, run } = setUp();
+    const entries = new InMemoryPendingEntries(pending);
+    const first = buildDeadLetter({ value: john });
+
+    expect(await run([first, buildDeadLetter({ value: jane }), buildDeadLetter({ value: john })])).toEqual([
+      'sent',
+      'repeated',
+      'repeated',
+    ]);
+    const replay = new DeadLetterReplay({ users, completed, pending, entries, publisher, dryRun: false });
+    await replay.replay([first]);
+    const [later] = await replay.replay([buildDeadLetter({ value: jane })]);
+
+    expect(later?.outcome).toBe('repeated');
+    expect(publisher.records.map(({ value }) => value)).toEqual([first.value, first.value]);
+  });
+
+  it('skips an email that another registration has reserved', async () => {
+    const { pending, publisher, run } = setUp();
+    const holder = buildEvent({ registration: jane });
+    await pending.reserve(holder);
+
+    expect(await run([buildDeadLetter({ value: john })])).toEqual(['pending']);
+    expect(await run([buildDeadLetter({ value: john })], true)).toEqual(['pending']);
+
+    expect(publisher.records).toEqual([]);
+    expect(pending.entries.get('john@example.com')).toBe(holder);
+  });
+
+  it('sends again what a cut-short replay may not have sent', async () => {
+    const { publisher, run } = setUp();
+    const deadLetter = buildDeadLetter({ value: john });
+    publisher.isAway = true;
+    await expect(run([deadLetter])).rejects.toThrow(UnavailableError);
+    publisher.isAway = false;
+
+    expect(await run([deadLetter])).toEqual(['sent']);
+
+    expect(publisher.records).toHaveLength(1);
+  });
+
+  it('tells in a dry run what it would do, and changes nothing', async () => {
+    const { users, completed, pending, publisher, run } = setUp();
+    const stored = buildRegistration();
+    await users.insertMissing([stored]);
+
+    expect(
+      await run(
+        [
+          buildDeadLetter({ value: john }),
+          buildDeadLetter({ value: stored }),
+          buildDeadLetter({ value: '' }),
+        ],
+        true,
+      ),
+    ).toEqual(['sent', 'stored', 'invalid']);
+
+    expect(publisher.records).toEqual([]);
+    expect(pending.entries.size + completed.entries.size).toBe(0);
+  });
+});
