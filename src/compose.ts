@@ -9,14 +9,14 @@ import { SendQueue } from './kafka/send-queue';
 import { StallDetector } from './kafka/stall-detector';
 import { KafkaTopics } from './kafka/topics';
 import { Metrics } from './observability/metrics';
-import { remedyFor } from './observability/remedy';
+import { remedyFor } from './observability/hint';
 import { Migrations } from './postgres/migrations';
-import { PostgresPool } from './postgres/postgres-pool';
-import { PostgresUsers } from './postgres/postgres-users';
-import { RedisCompletedUsers } from './redis/redis-completed-users';
-import { REQUEST_TIMEOUT_MS as REDIS_TIMEOUT_MS, RedisConnection } from './redis/redis-connection';
-import { RedisFailedRegistrations } from './redis/redis-failed-registrations';
-import { RedisIdempotencyRecords } from './redis/redis-idempotency-records';
+import { PostgresPool } from './postgres/pool';
+import { PostgresUsers } from './postgres/users';
+import { RedisCompletedUsers } from './redis/user-cache';
+import { REQUEST_TIMEOUT_MS as REDIS_TIMEOUT_MS, RedisConnection } from './redis/connection';
+import { RedisFailedRegistrations } from './redis/failure-marks';
+import { RedisIdempotencyRecords } from './redis/idempotency-store';
 import { createRedisRateLimitStore } from './redis/rate-limit-store';
 import { RedisPendingRegistrations } from './redis/reservations';
 import { createApp } from './routes/app';
@@ -232,6 +232,6 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
 // Imported here, so that without tracing nobody pays for OpenTelemetry's packages.
 async function loadTracing(log: Logger) {
   const { createTracerProvider } = await import('./observability/tracer-provider.js');
-  const { OtlpTracing } = await import('./observability/otlp-tracing.js');
+  const { OtlpTracing } = await import('./observability/tracing.js');
   return new OtlpTracing({ provider: createTracerProvider(log), log });
 }

@@ -100,7 +100,7 @@ describe('architecture', () => {
     const names = new Set(users.map((file) => path.basename(file, '.ts')));
     const importers = imports.filter(({ target }) => names.has(path.basename(target, '.js')));
 
-    expect([...names].sort()).toEqual(['otlp-tracing', 'tracer-provider']);
+    expect([...names].sort()).toEqual(['tracer-provider', 'tracing']);
     expect(importers.length).toBeGreaterThan(0);
     expect(importers.filter(({ isDynamic }) => !isDynamic)).toEqual([]);
   });

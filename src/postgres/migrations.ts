@@ -5,7 +5,7 @@ import type { Config } from '../config/config';
 import { Backoff } from '../runtime/backoff';
 import { closeWithin } from '../runtime/timeout';
 import type { Logger } from '../services/ports';
-import { connectionOptions } from './postgres-pool';
+import { connectionOptions } from './pool';
 
 const MIGRATIONS_DIR = path.resolve(__dirname, '../../migrations');
 const CONNECT_TIMEOUT_MS = 5000;

@@ -1,6 +1,6 @@
 import type { User } from '../domain/user';
 import type { PagePosition, PageRequest, UsersPage } from '../services/ports';
-import type { PostgresPool } from './postgres-pool';
+import type { PostgresPool } from './pool';
 import { LIST_COLUMNS } from './user-columns';
 
 // Rows compared as one value: the index leads to the place at once.

@@ -4,8 +4,8 @@ import type {
   PendingRegistrations,
   RegistrationEvent,
 } from '../services/ports';
-import { BATCH_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type RedisConnection } from './redis-connection';
-import { PENDING_TTL_SECONDS, pendingKey } from './redis-keys';
+import { BATCH_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type RedisConnection } from './connection';
+import { PENDING_TTL_SECONDS, pendingKey } from './keys';
 
 const SCAN_COUNT = 500;
 const EVERY_KEY = pendingKey('*');

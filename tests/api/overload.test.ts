@@ -5,7 +5,7 @@ import supertest from 'supertest';
 import { loadConfig } from '../../src/config/config';
 import { LoadShedder } from '../../src/http/load-shedder';
 import { HttpServer } from '../../src/http/server';
-import { connectionOptions } from '../../src/postgres/postgres-pool';
+import { connectionOptions } from '../../src/postgres/pool';
 import { createApp } from '../../src/routes/app';
 import { undescribed } from '../support/api-document';
 import { buildRegistration, uniqueEmail } from '../support/builders';

@@ -1,6 +1,6 @@
-import { RedisCompletedUsers } from '../../src/redis/redis-completed-users';
-import { RedisConnection } from '../../src/redis/redis-connection';
-import { RedisFailedRegistrations } from '../../src/redis/redis-failed-registrations';
+import { RedisCompletedUsers } from '../../src/redis/user-cache';
+import { RedisConnection } from '../../src/redis/connection';
+import { RedisFailedRegistrations } from '../../src/redis/failure-marks';
 import { RedisPendingRegistrations } from '../../src/redis/reservations';
 import type { CompletedUsers, FailedRegistrations, PendingRegistrations } from '../../src/services/ports';
 import { buildEvent, buildRegistration, buildUser, uniqueEmail } from '../support/builders';

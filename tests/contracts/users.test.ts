@@ -1,7 +1,7 @@
 import { UnavailableError, UnstorableError } from '../../src/domain/errors';
 import { loadConfig } from '../../src/config/config';
-import { PostgresPool } from '../../src/postgres/postgres-pool';
-import { PostgresUsers } from '../../src/postgres/postgres-users';
+import { PostgresPool } from '../../src/postgres/pool';
+import { PostgresUsers } from '../../src/postgres/users';
 import type { Users } from '../../src/services/ports';
 import { buildRegistration, uniqueEmail } from '../support/builders';
 import { eventually } from '../support/eventually';

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { TcpProxy } from '../../dev/faults/tcp-proxy';
-import { RedisConnection } from '../../src/redis/redis-connection';
+import { RedisConnection } from '../../src/redis/connection';
 import { buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { startService, type TestService } from '../support/harness';

@@ -3,8 +3,8 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { loadConfig } from '../../src/config/config';
 import { UnavailableError } from '../../src/domain/errors';
 import { applyMigrations } from '../../src/postgres/migrations';
-import { PostgresPool } from '../../src/postgres/postgres-pool';
-import { RedisConnection } from '../../src/redis/redis-connection';
+import { PostgresPool } from '../../src/postgres/pool';
+import { RedisConnection } from '../../src/redis/connection';
 import { eventually } from '../support/eventually';
 import { RecordingLogger } from '../support/recording-logger';
 import { runEntryPoint } from '../support/service-process';

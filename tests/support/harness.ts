@@ -4,7 +4,7 @@ import { loadConfig } from '../../src/config/config';
 import { eventually } from './eventually';
 import { RecordingLogger } from './recording-logger';
 import { isolatedServers, type Env } from './test-servers';
-import { watchAnswers } from './watch-answers';
+import { watchAnswers } from './watch-responses';
 
 /** The production service in this process, on real servers of its own; all its answers are held against the OpenAPI document. */
 export interface TestService {

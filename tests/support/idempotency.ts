@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { LOCK_TTL_MS } from '../../src/redis/redis-idempotency-records';
+import { LOCK_TTL_MS } from '../../src/redis/idempotency-store';
 import { withRedis, type Env } from './test-servers';
 
 /** Where Redis holds what it knows of an idempotency key. */

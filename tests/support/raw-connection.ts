@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { checkUnread } from './watch-answers';
+import { checkUnread } from './watch-responses';
 
 /** A TCP connection to the service that sends bytes as they are and keeps what comes back. */
 export class RawConnection {

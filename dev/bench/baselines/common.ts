@@ -2,7 +2,7 @@ import { Pool } from 'pg';
 import { loadConfig } from '../../../src/config/config';
 import type { Registration } from '../../../src/domain/registration';
 import { createLogger } from '../../../src/observability/logger';
-import { connectionOptions } from '../../../src/postgres/postgres-pool';
+import { connectionOptions } from '../../../src/postgres/pool';
 
 /** What every baseline has in common with the service: its settings, its log, its database. */
 export const config = loadConfig(process.env);

@@ -1,5 +1,5 @@
-import type { PostgresPool } from '../../../src/postgres/postgres-pool';
-import { PostgresUsers } from '../../../src/postgres/postgres-users';
+import type { PostgresPool } from '../../../src/postgres/pool';
+import { PostgresUsers } from '../../../src/postgres/users';
 import type { PagePosition } from '../../../src/services/ports';
 import { sql, type Env } from '../../../tests/support/test-servers';
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { loadConfig } from '../../../src/config/config';
-import { connectionOptions } from '../../../src/postgres/postgres-pool';
+import { connectionOptions } from '../../../src/postgres/pool';
 import { ask } from '../../faults/http-client';
 import type { Contender } from '../contender';
 import { connections, runPacedLoad } from '../run-load';

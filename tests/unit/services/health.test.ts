@@ -1,4 +1,4 @@
-import { remedyFor } from '../../../src/observability/remedy';
+import { remedyFor } from '../../../src/observability/hint';
 import { Liveness } from '../../../src/runtime/liveness';
 import { DependencyMonitor, DependencyStatus } from '../../../src/services/dependency-monitor';
 import { HealthService } from '../../../src/services/health-service';

@@ -1,4 +1,4 @@
-import { remedyFor } from '../../../src/observability/remedy';
+import { remedyFor } from '../../../src/observability/hint';
 
 const withCode = (code: string): Error => Object.assign(new Error('no'), { code });
 

@@ -3,7 +3,7 @@ import { Redis, ReplyError } from 'ioredis';
 import { UnavailableError } from '../domain/errors';
 import { closeWithin, withTimeout } from '../runtime/timeout';
 import type { DependencyState, Logger } from '../services/ports';
-import { CHECK_KEYS, CHECK_TTL_SECONDS } from './redis-keys';
+import { CHECK_KEYS, CHECK_TTL_SECONDS } from './keys';
 
 // One request waits for Redis at most 300 ms in all, first to be counted, then for everything else. Being counted has
 // the smaller part: a wrong count does less harm than a wrong answer.

@@ -4,8 +4,8 @@ import type { User } from '../domain/user';
 import { Bulkhead } from '../runtime/bulkhead';
 import { withTimeout } from '../runtime/timeout';
 import type { PageRequest, Users, UsersPage } from '../services/ports';
-import { LookUps } from './look-ups';
-import type { PostgresPool } from './postgres-pool';
+import { LookUps } from './batched-lookup';
+import type { PostgresPool } from './pool';
 import { CREATED_AT, USER_COLUMNS } from './user-columns';
 import { readUsersPage } from './users-page';
 

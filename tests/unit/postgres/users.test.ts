@@ -1,5 +1,5 @@
-import type { PostgresPool } from '../../../src/postgres/postgres-pool';
-import { PostgresUsers } from '../../../src/postgres/postgres-users';
+import type { PostgresPool } from '../../../src/postgres/pool';
+import { PostgresUsers } from '../../../src/postgres/users';
 
 // What lies between the callbacks of two sockets: every microtask and every nextTick.
 const callbackOfAnotherSocket = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));

@@ -4,8 +4,8 @@ import type {
   IdempotencyRecords,
   IdempotentAttempt,
 } from '../services/ports';
-import { REQUEST_TIMEOUT_MS, type RedisConnection } from './redis-connection';
-import { IDEMPOTENCY_TTL_SECONDS, idempotencyKey } from './redis-keys';
+import { REQUEST_TIMEOUT_MS, type RedisConnection } from './connection';
+import { IDEMPOTENCY_TTL_SECONDS, idempotencyKey } from './keys';
 
 const TTL_MS = IDEMPOTENCY_TTL_SECONDS * 1000;
 /** Longer than any attempt: KAFKA_DELIVERY_TIMEOUT_MS is at most 50 s, a request's other waits are seconds. */

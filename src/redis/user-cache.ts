@@ -1,7 +1,7 @@
 import type { User } from '../domain/user';
 import type { CompletedUsers } from '../services/ports';
-import { BATCH_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type RedisConnection } from './redis-connection';
-import { COMPLETED_TTL_SECONDS, completedKey } from './redis-keys';
+import { BATCH_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type RedisConnection } from './connection';
+import { COMPLETED_TTL_SECONDS, completedKey } from './keys';
 
 /** `user:completed:{email}`: the stored row as JSON, as the API returns it. */
 export class RedisCompletedUsers implements CompletedUsers {

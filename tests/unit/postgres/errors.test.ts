@@ -1,6 +1,6 @@
 import { DatabaseError } from 'pg';
 import { UnavailableError, UnstorableError } from '../../../src/domain/errors';
-import { translatePostgresError } from '../../../src/postgres/postgres-errors';
+import { translatePostgresError } from '../../../src/postgres/errors';
 
 function databaseError(code: string): DatabaseError {
   return Object.assign(new DatabaseError('message', 1, 'error'), { code });

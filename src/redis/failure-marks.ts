@@ -1,6 +1,6 @@
 import { FAILURE_REASONS, type FailureReason, type FailedRegistrations } from '../services/ports';
-import { REQUEST_TIMEOUT_MS, type RedisConnection } from './redis-connection';
-import { FAILED_TTL_SECONDS, failedKey } from './redis-keys';
+import { REQUEST_TIMEOUT_MS, type RedisConnection } from './connection';
+import { FAILED_TTL_SECONDS, failedKey } from './keys';
 
 /** `user:failed:{email}`: why the last registration of this email was not stored. */
 export class RedisFailedRegistrations implements FailedRegistrations {

@@ -1,7 +1,7 @@
 import { loadConfig } from '../../src/config/config';
 import { UnavailableError } from '../../src/domain/errors';
-import { RedisConnection } from '../../src/redis/redis-connection';
-import { LOCK_TTL_MS, RedisIdempotencyRecords } from '../../src/redis/redis-idempotency-records';
+import { RedisConnection } from '../../src/redis/connection';
+import { LOCK_TTL_MS, RedisIdempotencyRecords } from '../../src/redis/idempotency-store';
 import type { IdempotencyRecords } from '../../src/services/ports';
 import { buildAttempt } from '../support/builders';
 import { eventually } from '../support/eventually';

@@ -3,7 +3,7 @@ import { Pool, type QueryConfig, type QueryResultRow } from 'pg';
 import type { Config } from '../config/config';
 import { UnavailableError } from '../domain/errors';
 import type { DependencyState, Logger } from '../services/ports';
-import { translatePostgresError } from './postgres-errors';
+import { translatePostgresError } from './errors';
 
 const CONNECT_TIMEOUT_MS = 3000;
 const CHECK_TIMEOUT_MS = 3000;
