@@ -3,7 +3,7 @@ import { compose } from './compose';
 import { ConfigError, loadConfig, productionWarnings, type Config } from './config/config';
 import { createLogger } from './observability/logger';
 import { stopOnCrash, stopOnSignal } from './runtime/signals';
-import type { Logger } from './services/ports';
+import type { Logger } from './services/ports/telemetry';
 
 async function run(config: Config, log: Logger): Promise<void> {
   productionWarnings(config).forEach((warning) => log.warn(warning));

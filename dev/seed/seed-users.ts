@@ -5,7 +5,7 @@ import type { Config } from '../../src/config/config';
 import { applyMigrations } from '../../src/postgres/migrations';
 import { PostgresPool } from '../../src/postgres/pool';
 import { PostgresUsers } from '../../src/postgres/users';
-import type { Users } from '../../src/services/ports';
+import type { Users } from '../../src/services/ports/stores';
 import { sampleUser } from './sample-user';
 import type { SeedCommand } from './seed-arguments';
 

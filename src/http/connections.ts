@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Logger } from '../services/ports';
+import type { Logger } from '../services/ports/telemetry';
 import type { HttpLimits } from './limits';
 import { clientKey } from './middleware/rate-limit';
 

@@ -42,3 +42,8 @@ export const HTTP_LIMITS: HttpLimits = {
   responseTimeoutMs: 60_000,
   checkIntervalMs: 1000,
 };
+
+/** The limits for these settings: behind proxies the addresses are theirs, and slow clients are theirs to hold off. */
+export function httpLimits({ trustedProxyHops }: { readonly trustedProxyHops: number }): HttpLimits {
+  return trustedProxyHops > 0 ? { ...HTTP_LIMITS, maxConnectionsPerAddress: Infinity } : HTTP_LIMITS;
+}

@@ -1,5 +1,5 @@
 import { performance, type EventLoopUtilization } from 'node:perf_hooks';
-import type { Logger } from '../services/ports';
+import type { Logger } from '../services/ports/telemetry';
 
 const WINDOW_MS = 50;
 /**

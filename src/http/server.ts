@@ -2,7 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Express } from 'express';
-import type { Logger } from '../services/ports';
+import type { Logger } from '../services/ports/telemetry';
 import { respondToClientError } from './client-error';
 import { Connections } from './connections';
 import { createExpressPrototypes } from './express-prototypes';

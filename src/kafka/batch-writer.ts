@@ -2,7 +2,8 @@ import type { EachBatchPayload, KafkaMessage } from 'kafkajs';
 import { UnavailableError } from '../domain/errors';
 import { Backoff, pause } from '../runtime/backoff';
 import type { Liveness } from '../runtime/liveness';
-import type { Logger, Measurements, ReceivedRecord } from '../services/ports';
+import type { ReceivedRecord } from '../services/ports/messaging';
+import type { Logger, PipelineMetrics } from '../services/ports/telemetry';
 import { headerText, REQUEST_ID_HEADER } from '../services/registration-record';
 import type { BacklogThrottle } from './backlog-throttle';
 
@@ -18,7 +19,7 @@ export interface BatchWriterDeps {
   readonly writer: { write(records: readonly ReceivedRecord[]): Promise<void> };
   readonly throttle: Pick<BacklogThrottle, 'shouldThrottle' | 'runThrottled'>;
   readonly liveness: Liveness;
-  readonly measurements: Pick<Measurements, 'wrote'>;
+  readonly metrics: Pick<PipelineMetrics, 'batchWritten'>;
   readonly log: Logger;
 }
 
@@ -83,7 +84,7 @@ export class BatchWriter {
     payload: EachBatchPayload,
     throttled: boolean,
   ): Promise<boolean> {
-    const { writer, throttle, liveness, measurements, log } = this.deps;
+    const { writer, throttle, liveness, metrics, log } = this.deps;
     const { topic, partition } = payload.batch;
     const write = (): Promise<void> => writer.write(records);
     const backoff = new Backoff({ minMs: 100, maxMs: 3000 });
@@ -96,7 +97,7 @@ export class BatchWriter {
       const failure = await writing;
       if (failure === undefined) {
         this.retrying.delete(partition);
-        measurements.wrote(records.length);
+        metrics.batchWritten(records.length);
         return true;
       }
       this.retrying.add(partition);

@@ -1,6 +1,6 @@
 import { Kafka, logLevel, type KafkaConfig, type LogEntry, type SASLOptions } from './kafkajs';
 import type { Config } from '../config/config';
-import type { Logger } from '../services/ports';
+import type { Logger } from '../services/ports/telemetry';
 
 const CONNECT_TIMEOUT_MS = 3000;
 const REQUEST_TIMEOUT_MS = 4000;

@@ -1,7 +1,7 @@
 import type { Kafka } from 'kafkajs';
 import type { Config } from '../config/config';
 import { pause } from '../runtime/backoff';
-import type { Logger } from '../services/ports';
+import type { Logger } from '../services/ports/telemetry';
 import { withAdmin } from './with-admin';
 
 const FIRST_READING_MS = 1000;

@@ -25,7 +25,7 @@ export interface RegistrationConsumerDeps extends BatchWriterDeps {
   readonly kafka: Kafka;
   readonly config: Config['kafka'];
   /** Nothing is consumed before Kafka was reached and the topics exist. */
-  readonly kafkaStatus: { readonly wasReached: boolean; readonly isAway: boolean };
+  readonly kafkaStatus: { readonly wasReached: boolean; readonly isUnavailable: boolean };
   readonly stallDetector: Pick<StallDetector, 'watch'>;
   readonly throttle: Pick<BacklogThrottle, 'shouldThrottle' | 'runThrottled' | 'reset'>;
 }
@@ -76,7 +76,7 @@ export class RegistrationConsumer {
       } catch (error) {
         log.warn('consumer stopped, restarting', { error });
         // Waiting for Kafka is a sign of life; a consumer that fails for another reason is not waiting.
-        if (kafka.isAway || isRetriable(error)) liveness.tick();
+        if (kafka.isUnavailable || isRetriable(error)) liveness.tick();
       }
       await backoff.wait(this.stopping.signal);
     }

@@ -6,7 +6,7 @@ import {
   SOURCE_PARTITION_HEADER,
   SOURCE_TOPIC_HEADER,
 } from '../services/registration-record';
-import type { DeadLetter, DeadLetters } from '../services/ports';
+import type { DeadLetter, DeadLetters } from '../services/ports/messaging';
 import type { KafkaProducer } from './producer';
 
 export interface KafkaDeadLetterTopicDeps {

@@ -1,6 +1,6 @@
 import { CompressionTypes, Partitioners, type Kafka, type Message, type Producer } from './kafkajs';
 import { UnavailableError } from '../domain/errors';
-import type { Logger } from '../services/ports';
+import type { Logger } from '../services/ports/telemetry';
 import { NO_RETRY } from './kafkajs-patches';
 
 const ALL_IN_SYNC_REPLICAS = -1;

@@ -5,7 +5,7 @@ import {
   REQUEST_ID_HEADER,
   TRACEPARENT_HEADER,
 } from '../services/registration-record';
-import type { RegistrationEvent } from '../services/ports';
+import type { RegistrationEvent } from '../services/ports/messaging';
 
 /** A registration as a record: key = e-mail (one e-mail, one partition, one order), value = the six fields. */
 export function toMessage(

@@ -2,15 +2,8 @@ import type { Message } from 'kafkajs';
 import { UnavailableError } from '../domain/errors';
 import { Backoff } from '../runtime/backoff';
 import { withTimeout } from '../runtime/timeout';
-import type {
-  Logger,
-  Measurements,
-  QueueRoom,
-  RegistrationEvent,
-  RegistrationQueue,
-  Span,
-  Tracing,
-} from '../services/ports';
+import type { RegistrationEvent, RegistrationQueue, SendPermit } from '../services/ports/messaging';
+import type { Logger, PipelineMetrics, Span, Tracing } from '../services/ports/telemetry';
 import type { KafkaProducer } from './producer';
 import { toMessage } from './registration-message';
 
@@ -21,11 +14,18 @@ export interface SendQueueLimits {
   readonly batchBytes: number;
 }
 
+export const SEND_QUEUE_LIMITS: SendQueueLimits = {
+  maxRecords: 10_000,
+  maxBytes: 16 * 1024 * 1024,
+  batchRecords: 1000,
+  batchBytes: 512 * 1024,
+};
+
 export interface SendQueueDeps {
   readonly topic: string;
   readonly producer: Pick<KafkaProducer, 'send'>;
   readonly limits: SendQueueLimits;
-  readonly measurements: Pick<Measurements, 'sent'>;
+  readonly metrics: Pick<PipelineMetrics, 'produced'>;
   readonly tracing?: Pick<Tracing, 'send'> | undefined;
   readonly log: Logger;
 }
@@ -47,7 +47,7 @@ export class SendQueue implements RegistrationQueue {
   readonly stopTimeoutMs = 5000;
   private entries: Entry[] = [];
   private bytes = 0;
-  private claims = 0;
+  private reserved = 0;
   private sending: Promise<void> | undefined;
   private isClosed = false;
   private readonly stopping = new AbortController();
@@ -65,13 +65,13 @@ export class SendQueue implements RegistrationQueue {
     return oldest === undefined ? 0 : performance.now() - oldest.queuedAt;
   }
 
-  claim(): QueueRoom {
+  acquire(): SendPermit {
     const { maxRecords, maxBytes } = this.deps.limits;
     if (this.isClosed) throw new UnavailableError('the process is stopping');
-    if (this.entries.length + this.claims >= maxRecords || this.bytes >= maxBytes) {
+    if (this.entries.length + this.reserved >= maxRecords || this.bytes >= maxBytes) {
       throw new UnavailableError('the send queue is full');
     }
-    return new Room(this);
+    return new QueuePermit(this);
   }
 
   /** Flushes what is queued; gives up with an error when the time is over, as after a lost connection. */
@@ -87,8 +87,8 @@ export class SendQueue implements RegistrationQueue {
   }
 
   /** For Room only. */
-  changeClaims(by: 1 | -1): void {
-    this.claims += by;
+  changeReserved(by: 1 | -1): void {
+    this.reserved += by;
   }
 
   /** For Room only. */
@@ -122,7 +122,7 @@ export class SendQueue implements RegistrationQueue {
   }
 
   private async send(batch: readonly Entry[]): Promise<void> {
-    const { producer, topic, measurements } = this.deps;
+    const { producer, topic, metrics } = this.deps;
     const startedAt = performance.now();
     let isConfirmed = false;
     try {
@@ -132,7 +132,7 @@ export class SendQueue implements RegistrationQueue {
       );
       isConfirmed = true;
     } finally {
-      measurements.sent((performance.now() - startedAt) / 1000, isConfirmed);
+      metrics.produced((performance.now() - startedAt) / 1000, isConfirmed);
     }
   }
 
@@ -156,11 +156,11 @@ export class SendQueue implements RegistrationQueue {
   }
 }
 
-class Room implements QueueRoom {
+class QueuePermit implements SendPermit {
   private isHeld = true;
 
   constructor(private readonly queue: SendQueue) {
-    queue.changeClaims(1);
+    queue.changeReserved(1);
   }
 
   publish(event: RegistrationEvent, requestId: string): Promise<void> {
@@ -171,6 +171,6 @@ class Room implements QueueRoom {
   release(): void {
     if (!this.isHeld) return;
     this.isHeld = false;
-    this.queue.changeClaims(-1);
+    this.queue.changeReserved(-1);
   }
 }

@@ -9,7 +9,7 @@ import {
 import type { Config } from '../config/config';
 import { UnavailableError } from '../domain/errors';
 import { pause } from '../runtime/backoff';
-import type { Logger } from '../services/ports';
+import type { Logger } from '../services/ports/telemetry';
 
 const KEEP_FOR_EVER = '-1';
 const DEAD_LETTER_MAX_BYTES = String(4 * 1024 * 1024);

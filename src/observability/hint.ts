@@ -1,9 +1,9 @@
-/** The servers that the service needs. */
-type Dependency = 'redis' | 'postgres' | 'kafka';
-type Refusal = 'authority' | 'host name' | 'password' | 'rights' | 'memory' | 'replica' | 'disk';
+import type { DependencyName } from '../services/dependency-monitor';
+
+type FailureKind = 'authority' | 'host name' | 'password' | 'rights' | 'memory' | 'replica' | 'disk';
 
 // The drivers tell it by code, by name or only by text; kafkajs wraps its errors in others.
-const SIGNS: readonly (readonly [Refusal, RegExp])[] = [
+const ERROR_PATTERNS: readonly (readonly [FailureKind, RegExp])[] = [
   ['host name', /ALTNAME_INVALID|does not match certificate's altnames/i],
   ['authority', /self[- ]signed|UNABLE_TO_|unable to (get|verify)|CERT_/i],
   ['password', /\b(28P01|28000|WRONGPASS|NOAUTH)\b|SASLAuthentication|password authentication failed/i],
@@ -14,7 +14,7 @@ const SIGNS: readonly (readonly [Refusal, RegExp])[] = [
   ['disk', /\bMISCONF\b/],
 ];
 
-const REMEDIES: Readonly<Record<Dependency, Readonly<Partial<Record<Refusal, string>>>>> = {
+const HINTS: Readonly<Record<DependencyName, Readonly<Partial<Record<FailureKind, string>>>>> = {
   postgres: {
     authority: 'DB_SSL_CA_FILE must name the certificate of the authority that signed the server’s',
     'host name': 'DB_HOST must be a name that the server’s certificate holds',
@@ -38,10 +38,10 @@ const REMEDIES: Readonly<Record<Dependency, Readonly<Partial<Record<Refusal, str
 };
 
 /** What to do about a server that cannot be reached or used, when waiting will not help: one sentence, without a value. */
-export function remedyFor(dependency: Dependency, error: unknown): string | undefined {
+export function hintFor(dependency: DependencyName, error: unknown): string | undefined {
   const text = describe(error);
-  const [refusal] = SIGNS.find(([, sign]) => sign.test(text)) ?? [];
-  return refusal && REMEDIES[dependency][refusal];
+  const [refusal] = ERROR_PATTERNS.find(([, sign]) => sign.test(text)) ?? [];
+  return refusal && HINTS[dependency][refusal];
 }
 
 function describe(error: unknown): string {

@@ -1,6 +1,6 @@
 import winston from 'winston';
 import Transport from 'winston-transport';
-import type { Logger } from '../services/ports';
+import type { Logger } from '../services/ports/telemetry';
 import { describeError, type ErrorDescription } from './describe-error';
 
 const withPlainErrors = winston.format((info) => {
@@ -10,7 +10,7 @@ const withPlainErrors = winston.format((info) => {
 
 // For eyes: an error is one line, its stack only where something is broken.
 const readable = winston.format.printf(({ timestamp, level, message, error, ...fields }) => {
-  const problem = error === undefined ? '' : describeForEyes(error as ErrorDescription, level === 'error');
+  const problem = error === undefined ? '' : formatError(error as ErrorDescription, level === 'error');
   const rest = Object.keys(fields).length > 0 ? ` ${JSON.stringify(fields)}` : '';
   return `${String(timestamp).slice(11, 23)} ${level.padEnd(5)} ${String(message)}${rest}${problem}`;
 });
@@ -55,11 +55,8 @@ export function createLogger(options: { readonly level: string; readonly json: b
   });
 }
 
-function describeForEyes(
-  { name, code, message, stack, cause }: ErrorDescription,
-  withStack: boolean,
-): string {
+function formatError({ name, code, message, stack, cause }: ErrorDescription, withStack: boolean): string {
   if (withStack && stack !== undefined) return `\n${stack}`;
   const text = message !== undefined && message !== '' ? message : (code ?? name);
-  return ` — ${text}${cause === undefined ? '' : describeForEyes(cause, false)}`;
+  return ` — ${text}${cause === undefined ? '' : formatError(cause, false)}`;
 }

@@ -1,12 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import {
-  DEAD_LETTER_REASONS,
-  type DeadLetterReason,
-  type Decider,
-  type Measurements,
-} from '../services/ports';
+import { DEAD_LETTER_REASONS, type DeadLetterReason } from '../services/ports/messaging';
+import type { PipelineMetrics, UniquenessSource } from '../services/ports/telemetry';
 
 const PREFIX = 'registration_';
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS']);
@@ -30,7 +26,7 @@ export interface Sources {
 }
 
 /** Every metric of the service, each declared here and in the README. Labels take values from short, fixed lists. */
-export class Metrics implements Measurements {
+export class Metrics implements PipelineMetrics {
   readonly registry = new Registry();
 
   private readonly requests = new Histogram({
@@ -47,7 +43,7 @@ export class Metrics implements Measurements {
     registers: [this.registry],
   });
   private readonly decidedAlone = new Counter({
-    name: `${PREFIX}decided_without_total`,
+    name: `${PREFIX}degraded_decisions_total`,
     help: 'Registrations decided while this dependency was away or too slow: one of them may end as a conflict',
     labelNames: ['dependency'],
     registers: [this.registry],
@@ -88,25 +84,29 @@ export class Metrics implements Measurements {
   }
 
   /** Adds what is read at each scrape. */
-  watch({ sendQueue, consumer, consumerLag, liveness, health, dependencies, pool }: Sources): void {
-    this.value('send_queue_records', 'Records that wait for Kafka’s confirmation', () => sendQueue.depth);
-    this.value(
+  registerGauges({ sendQueue, consumer, consumerLag, liveness, health, dependencies, pool }: Sources): void {
+    this.gaugeValue(
+      'send_queue_records',
+      'Records that wait for Kafka’s confirmation',
+      () => sendQueue.depth,
+    );
+    this.gaugeValue(
       'send_queue_oldest_age_seconds',
       'How long the oldest of them has waited',
       () => sendQueue.oldestAgeMs / 1000,
     );
-    this.value(
+    this.gaugeValue(
       'oldest_unstored_age_seconds',
       'Age of the oldest record that this process has fetched and not written yet; 0 without one',
       () => (consumer.oldestInFlightAt === undefined ? 0 : (Date.now() - consumer.oldestInFlightAt) / 1000),
     );
     this.watchLag(consumerLag);
-    this.value(
+    this.gaugeValue(
       'consumer_silence_seconds',
       'Time since the consumer’s last sign of life; back-off counts as one; 0 without a consumer',
       () => liveness.silenceMs / 1000,
     );
-    this.value('ready', '1 when /ready answers 200', () => Number(health.isReady()));
+    this.gaugeValue('ready', '1 when /ready answers 200', () => Number(health.isReady()));
     this.gauge(
       'dependency_up',
       '1 when the last background check found it healthy',
@@ -115,12 +115,20 @@ export class Metrics implements Measurements {
         for (const { name, isHealthy } of dependencies) gauge.set({ dependency: name }, Number(isHealthy));
       },
     );
+    this.watchPool(pool);
+  }
+
+  private watchPool(pool: Sources['pool']): void {
     this.gauge('postgres_connections', 'Connections of the pool, by state', ['state'], (gauge) => {
       gauge.set({ state: 'used' }, pool.usage.used);
       gauge.set({ state: 'idle' }, pool.usage.idle);
     });
-    this.value('postgres_connections_max', 'DB_POOL_MAX', () => pool.usage.max);
-    this.value('postgres_waiting_queries', 'Queries that wait for a connection', () => pool.usage.waiting);
+    this.gaugeValue('postgres_connections_max', 'DB_POOL_MAX', () => pool.usage.max);
+    this.gaugeValue(
+      'postgres_waiting_queries',
+      'Queries that wait for a connection',
+      () => pool.usage.waiting,
+    );
   }
 
   // An arrow function: it is handed over by itself.
@@ -136,23 +144,23 @@ export class Metrics implements Measurements {
     );
   };
 
-  decidedWithout(dependency: Decider): void {
+  decidedDegraded(dependency: UniquenessSource): void {
     this.decidedAlone.inc({ dependency });
   }
 
-  sent(seconds: number, isConfirmed: boolean): void {
+  produced(seconds: number, isConfirmed: boolean): void {
     this.sends.observe({ result: isConfirmed ? 'confirmed' : 'failed' }, seconds);
   }
 
-  wrote(records: number): void {
+  batchWritten(records: number): void {
     this.batches.observe(records);
   }
 
-  stored(seconds: number): void {
+  persisted(seconds: number): void {
     this.persistDelay.observe(seconds);
   }
 
-  buried(reason: DeadLetterReason): void {
+  deadLettered(reason: DeadLetterReason): void {
     this.deadLetters.inc({ reason });
   }
 
@@ -174,7 +182,7 @@ export class Metrics implements Measurements {
     );
   }
 
-  private value(name: string, help: string, read: () => number): void {
+  private gaugeValue(name: string, help: string, read: () => number): void {
     this.gauge(name, help, [], (gauge) => gauge.set(read()));
   }
 

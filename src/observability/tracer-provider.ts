@@ -8,7 +8,7 @@ import {
   type ReadableSpan,
   type SpanExporter,
 } from '@opentelemetry/sdk-trace-base';
-import type { Logger } from '../services/ports';
+import type { Logger } from '../services/ports/telemetry';
 
 const DEFAULT_NAME = 'user-registration-backend';
 
@@ -39,7 +39,7 @@ export function createTracerProvider(log: Logger): BasicTracerProvider {
 
 /** Says once that the collector is away, and once that it is back. */
 class ReportingExporter implements SpanExporter {
-  private isAway = false;
+  private isUnavailable = false;
 
   constructor(
     private readonly exporter: SpanExporter,
@@ -58,9 +58,10 @@ class ReportingExporter implements SpanExporter {
   }
 
   private report({ code, error }: ExportResult): void {
-    const wasAway = this.isAway;
-    this.isAway = code === ExportResultCode.FAILED;
-    if (this.isAway && !wasAway) this.log.warn('traces cannot be delivered, spans are dropped', { error });
-    if (wasAway && !this.isAway) this.log.info('traces are delivered again');
+    const wasUnavailable = this.isUnavailable;
+    this.isUnavailable = code === ExportResultCode.FAILED;
+    if (this.isUnavailable && !wasUnavailable)
+      this.log.warn('traces cannot be delivered, spans are dropped', { error });
+    if (wasUnavailable && !this.isUnavailable) this.log.info('traces are delivered again');
   }
 }

@@ -11,7 +11,8 @@ import {
 import { parseTraceParent } from '@opentelemetry/core';
 import type { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import { closeWithin } from '../runtime/timeout';
-import type { Logger, ReceivedRecord, RequestSpan, Span, Tracing, WrittenBatch } from '../services/ports';
+import type { ReceivedRecord } from '../services/ports/messaging';
+import type { Logger, RequestSpan, Span, Tracing, WrittenBatch } from '../services/ports/telemetry';
 import { headerText, REQUEST_ID_HEADER, TRACEPARENT_HEADER } from '../services/registration-record';
 
 const FLUSH_TIMEOUT_MS = 1500;
@@ -25,7 +26,7 @@ export interface OtlpTracingDeps {
 export class OtlpTracing implements Tracing {
   readonly name = 'tracing';
   readonly stopTimeoutMs = FLUSH_TIMEOUT_MS + 500;
-  private readonly requestUnderWay = new AsyncLocalStorage<Context>();
+  private readonly requestContext = new AsyncLocalStorage<Context>();
   private readonly tracer: Tracer;
 
   constructor(private readonly deps: OtlpTracingDeps) {
@@ -44,7 +45,7 @@ export class OtlpTracing implements Tracing {
     // Its name is known when a route was found.
     const span = this.tracer.startSpan('request', { kind: SpanKind.SERVER }, contextOf(traceparent));
     return {
-      run: (handle) => this.requestUnderWay.run(trace.setSpan(ROOT_CONTEXT, span), handle),
+      run: (handle) => this.requestContext.run(trace.setSpan(ROOT_CONTEXT, span), handle),
       end: ({ method, route, status, requestId }) => {
         span.updateName(`${method} ${route}`);
         span.setAttributes({ 'http.request.method': method, 'http.route': route, 'request.id': requestId });
@@ -60,7 +61,7 @@ export class OtlpTracing implements Tracing {
     const span = this.tracer.startSpan(
       `send ${topic}`,
       options,
-      this.requestUnderWay.getStore() ?? ROOT_CONTEXT,
+      this.requestContext.getStore() ?? ROOT_CONTEXT,
     );
     const { traceId, spanId, traceFlags } = span.spanContext();
     return {
@@ -70,7 +71,7 @@ export class OtlpTracing implements Tracing {
   }
 
   // Only now, since a batch may have had to be written again many times: nothing has to be remembered meanwhile.
-  wrote({ records, letters, startedAt, insertedAt }: WrittenBatch): void {
+  batchWritten({ records, deadLetters: letters, startedAt, insertedAt }: WrittenBatch): void {
     const reasons = new Map(letters.map(({ record, reason }) => [record, reason]));
     for (const record of records) {
       const reason = reasons.get(record);

@@ -8,7 +8,7 @@ import {
   type Registration,
 } from '../domain/registration';
 import { PAGE_LIMIT, type User } from '../domain/user';
-import { FAILURE_REASONS } from '../services/ports';
+import { FAILURE_REASONS } from '../services/ports/messaging';
 
 const JOHN: Registration = {
   firstName: 'John',

@@ -2,15 +2,15 @@ import DataLoader from 'dataloader';
 
 const MAX_PER_STATEMENT = 500;
 // A slow statement holds up the next ones no longer: they have their own time limit to keep.
-const PATIENCE_MS = 100;
+const MAX_WAIT_MS = 100;
 
 /**
  * Answers look-ups of one key each by statements for many: all keys that are asked for in one turn of the event loop go
  * in one, and while one is under way the next ones gather. More than twice as many are answered as by one each.
  */
-export class LookUps<T> {
+export class BatchedLookup<T> {
   private readonly loader: DataLoader<string, T | undefined>;
-  private underWay = 0;
+  private inFlight = 0;
   private readonly waiting = new Set<() => void>();
 
   /** `findAll` resolves to what there is, by key; it has to settle within a time limit. */
@@ -31,23 +31,23 @@ export class LookUps<T> {
 
   // The first one when this turn is through (each request comes in a callback of its own), the next when one has ended.
   private schedule(run: () => void): void {
-    if (this.underWay === 0) {
-      this.underWay += 1;
+    if (this.inFlight === 0) {
+      this.inFlight += 1;
       setImmediate(run);
       return;
     }
     const begin = (): void => {
       clearTimeout(timer);
       this.waiting.delete(begin);
-      this.underWay += 1;
+      this.inFlight += 1;
       run();
     };
-    const timer = setTimeout(begin, PATIENCE_MS);
+    const timer = setTimeout(begin, MAX_WAIT_MS);
     this.waiting.add(begin);
   }
 
   private endOne(): void {
-    this.underWay -= 1;
+    this.inFlight -= 1;
     const [next] = this.waiting;
     next?.();
   }

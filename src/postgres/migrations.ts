@@ -4,7 +4,7 @@ import { Client } from 'pg';
 import type { Config } from '../config/config';
 import { Backoff } from '../runtime/backoff';
 import { closeWithin } from '../runtime/timeout';
-import type { Logger } from '../services/ports';
+import type { Logger } from '../services/ports/telemetry';
 import { connectionOptions } from './pool';
 
 const MIGRATIONS_DIR = path.resolve(__dirname, '../../migrations');

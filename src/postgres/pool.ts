@@ -2,7 +2,7 @@ import { Socket } from 'node:net';
 import { Pool, type QueryConfig, type QueryResultRow } from 'pg';
 import type { Config } from '../config/config';
 import { UnavailableError } from '../domain/errors';
-import type { DependencyState, Logger } from '../services/ports';
+import type { DependencyState, Logger } from '../services/ports/telemetry';
 import { translatePostgresError } from './errors';
 
 const CONNECT_TIMEOUT_MS = 3000;
@@ -65,7 +65,7 @@ export class PostgresPool {
 
   /** For requests and batches. Throws UnavailableError at once while PostgreSQL is away. */
   async query<R extends QueryResultRow>(sql: string, values: unknown[]): Promise<R[]> {
-    if (this.deps.state.isAway) throw new UnavailableError('PostgreSQL is away');
+    if (this.deps.state.isUnavailable) throw new UnavailableError('PostgreSQL is away');
     return run<R>(this.pool, { text: sql, values });
   }
 

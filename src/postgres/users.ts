@@ -3,8 +3,8 @@ import type { Registration } from '../domain/registration';
 import type { User } from '../domain/user';
 import { Bulkhead } from '../runtime/bulkhead';
 import { withTimeout } from '../runtime/timeout';
-import type { PageRequest, Users, UsersPage } from '../services/ports';
-import { LookUps } from './batched-lookup';
+import type { PageRequest, Users, UsersPage } from '../services/ports/stores';
+import { BatchedLookup } from './batched-lookup';
 import type { PostgresPool } from './pool';
 import { CREATED_AT, USER_COLUMNS } from './user-columns';
 import { readUsersPage } from './users-page';
@@ -31,10 +31,10 @@ type InsertedRow = Pick<User, 'id' | 'email' | 'created_at'>;
 
 /** The users table, by parameterized statements only. */
 export class PostgresUsers implements Users {
-  private readonly registered = new LookUps((emails) =>
+  private readonly registered = new BatchedLookup((emails) =>
     within(LOOK_UP_TIMEOUT_MS, this.registeredOf(emails)),
   );
-  private readonly users = new LookUps((emails) => within(LOOK_UP_TIMEOUT_MS, this.usersOf(emails)));
+  private readonly users = new BatchedLookup((emails) => within(LOOK_UP_TIMEOUT_MS, this.usersOf(emails)));
   private readonly lists = new Bulkhead({
     max: MAX_LISTS,
     waitMs: LIST_TIMEOUT_MS,

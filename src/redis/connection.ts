@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Redis, ReplyError } from 'ioredis';
 import { UnavailableError } from '../domain/errors';
 import { closeWithin, withTimeout } from '../runtime/timeout';
-import type { DependencyState, Logger } from '../services/ports';
+import type { DependencyState, Logger } from '../services/ports/telemetry';
 import { CHECK_KEYS, CHECK_TTL_SECONDS } from './keys';
 
 // One request waits for Redis at most 300 ms in all, first to be counted, then for everything else. Being counted has
@@ -33,7 +33,7 @@ export class RedisConnection {
   readonly name = 'redis';
   readonly stopTimeoutMs = 1000;
   private readonly redis: Redis;
-  private gathering: Redis['stream'] | undefined;
+  private corkedStream: Redis['stream'] | undefined;
 
   constructor(private readonly deps: RedisConnectionDeps) {
     this.redis = new Redis(deps.url, {
@@ -63,10 +63,10 @@ export class RedisConnection {
 
   /** Runs commands within one deadline. Throws UnavailableError, at once while Redis is away. */
   async run<T>(timeoutMs: number, commands: (redis: Redis) => Promise<T>): Promise<T> {
-    if (this.deps.state.isAway) throw new UnavailableError('Redis is away');
+    if (this.deps.state.isUnavailable) throw new UnavailableError('Redis is away');
     const timeout = (): Error => new UnavailableError(`Redis did not answer within ${timeoutMs} ms`);
     try {
-      this.gatherTurn();
+      this.corkUntilNextTick();
       return await withTimeout(commands(this.redis), timeoutMs, timeout);
     } catch (error) {
       // Whatever Redis says no to (loading, out of memory, read-only, no right), the service can do without it.
@@ -96,13 +96,13 @@ export class RedisConnection {
 
   // A pipeline without ioredis's own (enableAutoPipelining), which makes and settles each command twice: the socket keeps
   // what one turn of the event loop writes and sends it in one piece. Half of a command's CPU time.
-  private gatherTurn(): void {
+  private corkUntilNextTick(): void {
     const { stream } = this.redis;
-    if (this.redis.status !== 'ready' || this.gathering === stream) return;
-    this.gathering = stream;
+    if (this.redis.status !== 'ready' || this.corkedStream === stream) return;
+    this.corkedStream = stream;
     stream.cork();
     setImmediate(() => {
-      this.gathering = undefined;
+      this.corkedStream = undefined;
       stream.uncork();
     });
   }

@@ -1,9 +1,10 @@
-import { FAILURE_REASONS, type FailureReason, type FailedRegistrations } from '../services/ports';
+import { FAILURE_REASONS, type FailureReason } from '../services/ports/messaging';
+import type { FailureMarks } from '../services/ports/stores';
 import { REQUEST_TIMEOUT_MS, type RedisConnection } from './connection';
 import { FAILED_TTL_SECONDS, failedKey } from './keys';
 
 /** `user:failed:{email}`: why the last registration of this email was not stored. */
-export class RedisFailedRegistrations implements FailedRegistrations {
+export class RedisFailureMarks implements FailureMarks {
   constructor(private readonly connection: RedisConnection) {}
 
   async mark(email: string, reason: FailureReason): Promise<void> {

@@ -1,9 +1,9 @@
 import type {
   AttemptResult,
   IdempotencyClaim,
-  IdempotencyRecords,
+  IdempotencyStore,
   IdempotentAttempt,
-} from '../services/ports';
+} from '../services/ports/stores';
 import { REQUEST_TIMEOUT_MS, type RedisConnection } from './connection';
 import { IDEMPOTENCY_TTL_SECONDS, idempotencyKey } from './keys';
 
@@ -36,7 +36,7 @@ const FINISH_IF_OWNER = `
  * `idempotency:{sha256 of the key}`, a hash: `registration`, its fingerprint; `attempt` while one is in flight; `result`,
  * `accepted` or `unknown`, after one that was not rejected.
  */
-export class RedisIdempotencyRecords implements IdempotencyRecords {
+export class RedisIdempotencyStore implements IdempotencyStore {
   constructor(private readonly connection: RedisConnection) {}
 
   async claim({ key, fingerprint, attemptId }: IdempotentAttempt): Promise<IdempotencyClaim> {

@@ -1,9 +1,5 @@
-import type {
-  PendingEntries,
-  PendingEntry,
-  PendingRegistrations,
-  RegistrationEvent,
-} from '../services/ports';
+import type { RegistrationEvent } from '../services/ports/messaging';
+import type { ReservationReader, Reservations, StoredReservation } from '../services/ports/stores';
 import { BATCH_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type RedisConnection } from './connection';
 import { PENDING_TTL_SECONDS, pendingKey } from './keys';
 
@@ -19,7 +15,7 @@ const RELEASE_IF_OWNER = `
   return 0`;
 
 /** `user:pending:{email}`: set once with NX, never written again, deleted last. */
-export class RedisPendingRegistrations implements PendingRegistrations {
+export class RedisReservations implements Reservations {
   constructor(private readonly connection: RedisConnection) {}
 
   async reserve(candidate: RegistrationEvent): Promise<RegistrationEvent | undefined> {
@@ -51,10 +47,10 @@ export class RedisPendingRegistrations implements PendingRegistrations {
 }
 
 /** `user:pending:{email}`, read only. */
-export class RedisPendingEntries implements PendingEntries {
+export class RedisReservationReader implements ReservationReader {
   constructor(private readonly connection: RedisConnection) {}
 
-  async find(emails: readonly string[]): Promise<PendingEntry[]> {
+  async find(emails: readonly string[]): Promise<StoredReservation[]> {
     const values = await this.connection.run(BATCH_TIMEOUT_MS, (redis) =>
       Promise.all(emails.map((email) => redis.get(pendingKey(email)))),
     );
@@ -64,7 +60,7 @@ export class RedisPendingEntries implements PendingEntries {
     });
   }
 
-  async scan(visit: (entries: readonly PendingEntry[]) => Promise<void>): Promise<void> {
+  async scan(visit: (entries: readonly StoredReservation[]) => Promise<void>): Promise<void> {
     let cursor = '0';
     do {
       const [next, keys] = await this.connection.run(BATCH_TIMEOUT_MS, (redis) =>

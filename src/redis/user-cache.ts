@@ -1,10 +1,10 @@
 import type { User } from '../domain/user';
-import type { CompletedUsers } from '../services/ports';
+import type { UserCache } from '../services/ports/stores';
 import { BATCH_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type RedisConnection } from './connection';
 import { COMPLETED_TTL_SECONDS, completedKey } from './keys';
 
 /** `user:completed:{email}`: the stored row as JSON, as the API returns it. */
-export class RedisCompletedUsers implements CompletedUsers {
+export class RedisUserCache implements UserCache {
   constructor(private readonly connection: RedisConnection) {}
 
   async find(email: string): Promise<User | undefined> {

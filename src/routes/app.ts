@@ -2,7 +2,7 @@ import express, { Router, type Express, type RequestHandler } from 'express';
 import type { Store } from 'express-rate-limit';
 import type { Config } from '../config/config';
 import type { HealthService } from '../services/health-service';
-import type { Logger, Tracing } from '../services/ports';
+import type { Logger, Tracing } from '../services/ports/telemetry';
 import type { LoadShedder } from '../http/load-shedder';
 import { createDocsRouter } from './docs';
 import { createHealthRouter } from './health';

@@ -1,7 +1,7 @@
 import Joi from 'joi';
 import { PAGE_LIMIT, PAGE_OFFSET } from '../domain/user';
 import { validator } from '../domain/validation';
-import type { PagePosition, PageRequest } from '../services/ports';
+import type { PageCursor, PageRequest } from '../services/ports/stores';
 
 const MAX_ID = 2_147_483_647;
 const CURSOR = /^(-?\d{1,16})?,(-?\d{1,10})$/;
@@ -22,7 +22,7 @@ function parameter(limits: typeof PAGE_LIMIT): Joi.Schema {
     .messages({ 'page.range': message, 'string.base': message, 'string.empty': message });
 }
 
-const position: Joi.CustomValidator<string, PagePosition> = (text, helpers) => {
+const position: Joi.CustomValidator<string, PageCursor> = (text, helpers) => {
   const [, micros, id] = CURSOR.exec(Buffer.from(text, 'base64url').toString()) ?? [];
   const after = { createdAtMicros: micros === undefined ? null : Number(micros), id: Number(id) };
   const isInRange = Number.isSafeInteger(after.createdAtMicros ?? 0) && Math.abs(after.id) <= MAX_ID;
@@ -32,7 +32,7 @@ const position: Joi.CustomValidator<string, PagePosition> = (text, helpers) => {
 
 const cursorMessage = '{{#label}} must be one that a Link header of this list gave';
 
-const pageSchema = Joi.object<{ limit: number; offset: number; cursor?: PagePosition }>({
+const pageSchema = Joi.object<{ limit: number; offset: number; cursor?: PageCursor }>({
   limit: parameter(PAGE_LIMIT),
   offset: parameter(PAGE_OFFSET),
   cursor: Joi.string()
@@ -48,10 +48,10 @@ export function parsePage(query: unknown): PageRequest {
 }
 
 /** The Link header's value (RFC 8288) that leads on behind this position. */
-export function nextLink(limit: number, position: PagePosition): string {
+export function nextLink(limit: number, position: PageCursor): string {
   return `</api/users?limit=${limit}&cursor=${cursorOf(position)}>; rel="next"`;
 }
 
-function cursorOf({ createdAtMicros, id }: PagePosition): string {
+function cursorOf({ createdAtMicros, id }: PageCursor): string {
   return Buffer.from(`${createdAtMicros ?? ''},${id}`).toString('base64url');
 }

@@ -1,22 +1,15 @@
 import { parseEmail } from '../domain/email';
 import { UnavailableError } from '../domain/errors';
-import type {
-  DeadLetters,
-  FailedRegistrations,
-  FailureReason,
-  Logger,
-  Measurements,
-  PendingRegistrations,
-  ReceivedRecord,
-  DeadLetter,
-} from './ports';
+import type { DeadLetter, DeadLetters, FailureReason, ReceivedRecord } from './ports/messaging';
+import type { FailureMarks, Reservations } from './ports/stores';
+import type { Logger, PipelineMetrics } from './ports/telemetry';
 import { EVENT_ID_HEADER, headerText, REQUEST_ID_HEADER } from './registration-record';
 
 export interface DeadLetterPublisherDeps {
   readonly deadLetters: DeadLetters;
-  readonly failed: Pick<FailedRegistrations, 'mark'>;
-  readonly pending: Pick<PendingRegistrations, 'release'>;
-  readonly measurements: Pick<Measurements, 'buried'>;
+  readonly failed: Pick<FailureMarks, 'mark'>;
+  readonly pending: Pick<Reservations, 'release'>;
+  readonly metrics: Pick<PipelineMetrics, 'deadLettered'>;
   readonly log: Logger;
 }
 
@@ -38,7 +31,7 @@ export class DeadLetterPublisher {
   private report({ record, reason, error }: DeadLetter): void {
     const { topic, partition, offset } = record;
     const requestId = headerText(record, REQUEST_ID_HEADER);
-    this.deps.measurements.buried(reason);
+    this.deps.metrics.deadLettered(reason);
     this.deps.log.warn('dead letter', { reason, error, topic, partition, offset, requestId });
   }
 

@@ -1,20 +1,23 @@
 import { UnavailableError } from '../domain/errors';
 import { pause } from '../runtime/backoff';
 import { withTimeout } from '../runtime/timeout';
-import type { DependencyState, Logger } from './ports';
+import type { DependencyState, Logger } from './ports/telemetry';
+
+/** The servers that the service needs. */
+export type DependencyName = 'redis' | 'postgres' | 'kafka';
 
 /** What the background check last saw of one dependency. Written by DependencyMonitor only. */
 export class DependencyStatus implements DependencyState {
   private last: 'unknown' | 'healthy' | 'unavailable' = 'unknown';
   private reached = false;
 
-  constructor(readonly name: string) {}
+  constructor(readonly name: DependencyName) {}
 
   get isHealthy(): boolean {
     return this.last === 'healthy';
   }
 
-  get isAway(): boolean {
+  get isUnavailable(): boolean {
     return this.last === 'unavailable';
   }
 
@@ -37,25 +40,25 @@ export interface DependencyCheck {
   readonly status: DependencyStatus;
   readonly check: () => Promise<void>;
   readonly timeoutMs: number;
-  /** What to do about an error that waiting will not mend. */
-  readonly remedy: (error: unknown) => string | undefined;
 }
 
 interface DependencyMonitorDeps {
   readonly checks: readonly DependencyCheck[];
   readonly intervalMs: number;
+  /** What to do about an error that waiting will not mend: one sentence. */
+  readonly hintFor: (dependency: DependencyName, error: unknown) => string | undefined;
   readonly log: Logger;
 }
 
 /**
  * Checks each dependency in the background, independently, so that no request has to. Logs when one becomes healthy or
- * unavailable, and when there is another remedy than the last reported one.
+ * unavailable, and when there is another hint than the last reported one.
  */
 export class DependencyMonitor {
   readonly name = 'dependency monitor';
   readonly stopTimeoutMs = 2000;
   private readonly stopping = new AbortController();
-  private readonly lastReportedRemedy = new Map<DependencyStatus, string | undefined>();
+  private readonly lastReportedHint = new Map<DependencyStatus, string | undefined>();
 
   constructor(private readonly deps: DependencyMonitorDeps) {}
 
@@ -74,20 +77,20 @@ export class DependencyMonitor {
     }
   }
 
-  private async checkOnce({ status, check, timeoutMs, remedy: remedyFor }: DependencyCheck): Promise<void> {
+  private async checkOnce({ status, check, timeoutMs }: DependencyCheck): Promise<void> {
     const timeout = (): Error => new UnavailableError(`no answer within ${timeoutMs} ms`);
     try {
       await withTimeout(check(), timeoutMs, timeout);
       if (status.update(true)) this.deps.log.info('dependency is healthy', { dependency: status.name });
     } catch (error) {
-      const remedy = remedyFor(error);
+      const hint = this.deps.hintFor(status.name, error);
       // A server that came up but rejects the password does not change the status, yet now something can be done.
-      const isNewRemedy = remedy !== undefined && remedy !== this.lastReportedRemedy.get(status);
-      if (!status.update(false) && !isNewRemedy) return;
-      this.lastReportedRemedy.set(status, remedy);
-      const fields = { dependency: status.name, ...(remedy !== undefined && { remedy }), error };
+      const isNewHint = hint !== undefined && hint !== this.lastReportedHint.get(status);
+      if (!status.update(false) && !isNewHint) return;
+      this.lastReportedHint.set(status, hint);
+      const fields = { dependency: status.name, ...(hint !== undefined && { hint }), error };
       if (status.wasReached) this.deps.log.warn('dependency unavailable', fields);
-      else this.deps.log[remedy === undefined ? 'info' : 'warn']('waiting for dependency', fields);
+      else this.deps.log[hint === undefined ? 'info' : 'warn']('waiting for dependency', fields);
     }
   }
 }

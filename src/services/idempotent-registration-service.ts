@@ -10,13 +10,13 @@ import { isSameRegistration, type Registration } from '../domain/registration';
 import { registrationOf } from '../domain/user';
 import { TimeBudget } from '../runtime/timeout';
 import { ifAvailable, UNAVAILABLE } from './if-available';
-import type { CompletedUsers, IdempotencyRecords, Users } from './ports';
+import type { IdempotencyStore, UserCache, Users } from './ports/stores';
 import type { RegistrationService } from './registration-service';
 
 export interface IdempotentRegistrationServiceDeps {
-  readonly records: IdempotencyRecords;
+  readonly records: IdempotencyStore;
   readonly registrations: Pick<RegistrationService, 'register'>;
-  readonly completed: Pick<CompletedUsers, 'find'>;
+  readonly completed: Pick<UserCache, 'find'>;
   readonly users: Pick<Users, 'findByEmail'>;
   /** What one request may wait for Redis, in all. */
   readonly redisTimeoutMs: number;
@@ -46,19 +46,21 @@ export class IdempotentRegistrationService {
     const { records } = this.deps;
     const { key, registration } = keyed;
     const attempt = { key, fingerprint: fingerprintOf(key, registration), attemptId: randomUUID() };
-    const redisWait = this.redisWait();
+    const redisBudget = this.redisBudget();
 
-    const claim = await ifAvailable(redisWait.run(records.claim(attempt)));
+    const claim = await ifAvailable(redisBudget.run(records.claim(attempt)));
     if (claim === 'registrationMismatch') throw new IdempotencyKeyReusedError('with another registration');
     if (claim === 'inProgress') throw new IdempotentRequestInProgressError('another attempt is in flight');
     if (claim === 'completed') return 'replayed';
     try {
-      const result = await this.execute(keyed, claim === 'retry', redisWait);
+      const result = await this.execute(keyed, claim === 'retry', redisBudget);
       // Also without an answer to the claim, which may have been made, or may be yet.
-      await ifAvailable(redisWait.run(records.finish(attempt, 'accepted')));
+      await ifAvailable(redisBudget.run(records.finish(attempt, 'accepted')));
       return result;
     } catch (error) {
-      await ifAvailable(redisWait.run(records.finish(attempt, isRejection(error) ? 'rejected' : 'unknown')));
+      await ifAvailable(
+        redisBudget.run(records.finish(attempt, isRejection(error) ? 'rejected' : 'unknown')),
+      );
       throw error;
     }
   }
@@ -66,29 +68,31 @@ export class IdempotentRegistrationService {
   private async execute(
     { registration, requestId }: KeyedRegistration,
     isRetry: boolean,
-    redisWait: TimeBudget,
+    redisBudget: TimeBudget,
   ): Promise<'accepted' | 'replayed'> {
     try {
-      await this.deps.registrations.register(registration, requestId, redisWait);
+      await this.deps.registrations.register(registration, requestId, redisBudget);
       return 'accepted';
     } catch (error) {
       // An earlier attempt may have been accepted without its client, or this service, getting to know.
       const isOwn =
-        isRetry && error instanceof AlreadyRegisteredError && (await this.isStored(registration, redisWait));
+        isRetry &&
+        error instanceof AlreadyRegisteredError &&
+        (await this.isStored(registration, redisBudget));
       if (isOwn) return 'replayed';
       throw error;
     }
   }
 
-  private async isStored(registration: Registration, redisWait: TimeBudget): Promise<boolean> {
+  private async isStored(registration: Registration, redisBudget: TimeBudget): Promise<boolean> {
     const { completed, users } = this.deps;
     const { email } = registration;
-    const cached = await ifAvailable(redisWait.run(completed.find(email)));
+    const cached = await ifAvailable(redisBudget.run(completed.find(email)));
     const user = (cached !== UNAVAILABLE && cached) || (await users.findByEmail(email));
     return user !== undefined && isSameRegistration(registrationOf(user), registration);
   }
 
-  private redisWait(): TimeBudget {
+  private redisBudget(): TimeBudget {
     const { redisTimeoutMs } = this.deps;
     return new TimeBudget(
       redisTimeoutMs,

@@ -1,5 +1,5 @@
 import { UnavailableError } from '../domain/errors';
-import type { Logger } from './ports';
+import type { Logger } from './ports/telemetry';
 
 /** In place of a result: the dependency could not be asked. */
 export const UNAVAILABLE = Symbol('unavailable');

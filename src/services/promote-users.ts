@@ -1,11 +1,11 @@
 import type { User } from '../domain/user';
 import { forEachChunk } from '../runtime/yielding';
-import type { CompletedUsers, PendingRegistrations } from './ports';
+import type { Reservations, UserCache } from './ports/stores';
 
 /** The stores that promoteToCompleted() writes to. */
 export interface PromotionStores {
-  readonly completed: Pick<CompletedUsers, 'put'>;
-  readonly pending: Pick<PendingRegistrations, 'clear'>;
+  readonly completed: Pick<UserCache, 'put'>;
+  readonly pending: Pick<Reservations, 'clear'>;
 }
 
 /**

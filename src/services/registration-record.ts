@@ -1,6 +1,6 @@
 import { ValidationError } from '../domain/errors';
 import { parseRegistration, type Registration } from '../domain/registration';
-import type { ReceivedRecord } from './ports';
+import type { ReceivedRecord } from './ports/messaging';
 
 /** Header names of a registration record; the value holds the six fields, the key is the email. */
 export const EVENT_ID_HEADER = 'event-id';

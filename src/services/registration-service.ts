@@ -4,26 +4,18 @@ import { isSameRegistration, type Registration } from '../domain/registration';
 import type { User } from '../domain/user';
 import { withTimeout, type TimeBudget } from '../runtime/timeout';
 import { ifAvailable, runInBackground, UNAVAILABLE } from './if-available';
-import type {
-  CompletedUsers,
-  FailedRegistrations,
-  Logger,
-  Measurements,
-  PendingRegistrations,
-  QueueRoom,
-  RegistrationEvent,
-  RegistrationQueue,
-  Users,
-} from './ports';
+import type { RegistrationEvent, RegistrationQueue, SendPermit } from './ports/messaging';
+import type { FailureMarks, Reservations, UserCache, Users } from './ports/stores';
+import type { Logger, PipelineMetrics } from './ports/telemetry';
 import { promoteToCompleted } from './promote-users';
 
 export interface RegistrationServiceDeps {
-  readonly pending: PendingRegistrations;
-  readonly completed: CompletedUsers;
-  readonly failed: FailedRegistrations;
+  readonly pending: Reservations;
+  readonly completed: UserCache;
+  readonly failed: FailureMarks;
   readonly users: Pick<Users, 'isRegistered' | 'findByEmail'>;
   readonly queue: RegistrationQueue;
-  readonly measurements: Pick<Measurements, 'decidedWithout'>;
+  readonly metrics: Pick<PipelineMetrics, 'decidedDegraded'>;
   readonly deliveryTimeoutMs: number;
   readonly log: Pick<Logger, 'error'>;
 }
@@ -42,37 +34,37 @@ export class RegistrationService {
 
   /**
    * Throws AlreadyRegisteredError, RegistrationInProgressError, or UnavailableError when the outcome is not known
-   * in time (the reservation then stays: the event may still arrive) or nothing could be accepted. `redisWait` is
+   * in time (the reservation then stays: the event may still arrive) or nothing could be accepted. `redisBudget` is
    * what the request may still wait for Redis when it has asked it before.
    */
-  async register(registration: Registration, requestId: string, redisWait?: TimeBudget): Promise<void> {
+  async register(registration: Registration, requestId: string, redisBudget?: TimeBudget): Promise<void> {
     // First, so that a full queue leaves no reservation. One that was made is never released later, since a retry with
     // the same fields may have sent its event by then.
-    const room = this.deps.queue.claim();
+    const permit = this.deps.queue.acquire();
     try {
-      const event = await this.reserve(registration, redisWait);
-      await this.deliver(room, event, requestId);
+      const event = await this.reserve(registration, redisBudget);
+      await this.deliver(permit, event, requestId);
     } finally {
-      room.release();
+      permit.release();
     }
   }
 
   /** Resolves to the event to send: a new one, or the pending one that this is a retry of. */
-  private async reserve(registration: Registration, redisWait?: TimeBudget): Promise<RegistrationEvent> {
-    const { users, measurements } = this.deps;
+  private async reserve(registration: Registration, redisBudget?: TimeBudget): Promise<RegistrationEvent> {
+    const { users, metrics } = this.deps;
     const { email } = registration;
     const candidate = { eventId: randomUUID(), acceptedAt: new Date().toISOString(), registration };
 
     const [reservation, isStored] = await Promise.all([
-      ifAvailable(this.askRedis(candidate, redisWait)),
+      ifAvailable(this.askRedis(candidate, redisBudget)),
       ifAvailable(users.isRegistered(email)),
     ]);
 
     if (reservation === UNAVAILABLE && isStored === UNAVAILABLE) {
       throw new UnavailableError('neither Redis nor PostgreSQL could tell whether the email is registered');
     }
-    if (reservation === UNAVAILABLE) measurements.decidedWithout('redis');
-    if (isStored === UNAVAILABLE) measurements.decidedWithout('postgres');
+    if (reservation === UNAVAILABLE) metrics.decidedDegraded('redis');
+    if (isStored === UNAVAILABLE) metrics.decidedDegraded('postgres');
     if (isStored === true || (reservation !== UNAVAILABLE && reservation.user !== undefined)) {
       if (reservation !== UNAVAILABLE) this.endReservation(candidate, reservation);
       throw new AlreadyRegisteredError('the email has a row');
@@ -85,10 +77,10 @@ export class RegistrationService {
     throw new RegistrationInProgressError('the email is reserved for other fields');
   }
 
-  private async deliver(room: QueueRoom, event: RegistrationEvent, requestId: string): Promise<void> {
+  private async deliver(permit: SendPermit, event: RegistrationEvent, requestId: string): Promise<void> {
     const { deliveryTimeoutMs } = this.deps;
     const timeout = (): Error => new UnavailableError(`Kafka did not confirm within ${deliveryTimeoutMs} ms`);
-    await withTimeout(room.publish(event, requestId), deliveryTimeoutMs, timeout);
+    await withTimeout(permit.publish(event, requestId), deliveryTimeoutMs, timeout);
   }
 
   /**
@@ -96,11 +88,11 @@ export class RegistrationService {
    * reservation, so a client that could reserve a stored email sees it there. Of a failure only the existence is read:
    * deleting it unseen would be one more write to the socket for each registration.
    */
-  private async askRedis(candidate: RegistrationEvent, redisWait?: TimeBudget): Promise<Reservation> {
+  private async askRedis(candidate: RegistrationEvent, redisBudget?: TimeBudget): Promise<Reservation> {
     const { email } = candidate.registration;
     const { pending, completed, failed } = this.deps;
     const asked = Promise.all([pending.reserve(candidate), completed.find(email), failed.isMarked(email)]);
-    const [holder, user, hasFailed] = await (redisWait?.run(asked) ?? asked);
+    const [holder, user, hasFailed] = await (redisBudget?.run(asked) ?? asked);
     return { holder, user, hasFailed };
   }
 

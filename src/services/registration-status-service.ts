@@ -1,22 +1,17 @@
 import { UnavailableError, UserNotFoundError } from '../domain/errors';
 import { ifAvailable, UNAVAILABLE } from './if-available';
-import type {
-  CompletedUsers,
-  FailureReason,
-  FailedRegistrations,
-  PendingRegistrations,
-  Users,
-} from './ports';
+import type { FailureReason } from './ports/messaging';
+import type { FailureMarks, Reservations, UserCache, Users } from './ports/stores';
 
 export type RegistrationStatus =
   | { readonly status: 'pending' | 'completed' }
   | { readonly status: 'failed'; readonly reason: FailureReason };
 
 export interface RegistrationStatusServiceDeps {
-  readonly completed: Pick<CompletedUsers, 'find'>;
+  readonly completed: Pick<UserCache, 'find'>;
   readonly users: Pick<Users, 'isRegistered'>;
-  readonly pending: Pick<PendingRegistrations, 'isReserved'>;
-  readonly failed: Pick<FailedRegistrations, 'find'>;
+  readonly pending: Pick<Reservations, 'isReserved'>;
+  readonly failed: Pick<FailureMarks, 'find'>;
 }
 
 /** Tells how far the registration of an email is: stored, pending, or not storable. */

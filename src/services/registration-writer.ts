@@ -4,15 +4,17 @@ import { registrationOf, type User } from '../domain/user';
 import { yieldingChunks } from '../runtime/yielding';
 import type { DeadLetterPublisher } from './dead-letter-publisher';
 import { ifAvailable } from './if-available';
-import type { DeadLetter, Measurements, ReceivedRecord, Tracing, Users } from './ports';
+import type { DeadLetter, ReceivedRecord } from './ports/messaging';
+import type { Users } from './ports/stores';
+import type { PipelineMetrics, Tracing } from './ports/telemetry';
 import { ACCEPTED_AT_HEADER, headerText, readRecord, type ReadableRecord } from './registration-record';
 import { promoteToCompleted, type PromotionStores } from './promote-users';
 
 export interface RegistrationWriterDeps extends PromotionStores {
   readonly users: Pick<Users, 'insertMissing'>;
   readonly deadLetterPublisher: DeadLetterPublisher;
-  readonly measurements: Pick<Measurements, 'stored'>;
-  readonly tracing?: Pick<Tracing, 'wrote'> | undefined;
+  readonly metrics: Pick<PipelineMetrics, 'persisted'>;
+  readonly tracing?: Pick<Tracing, 'batchWritten'> | undefined;
 }
 
 /** Turns records into rows. When write() resolves, every record is a row, a known duplicate, or a dead letter. */
@@ -33,7 +35,7 @@ export class RegistrationWriter {
     const deadLetters = [...invalid, ...unstorable, ...this.conflicts(readable, stored, unstorable)];
     await this.deps.deadLetterPublisher.publish(deadLetters);
     this.measure(readable, deadLetters);
-    this.deps.tracing?.wrote({ records, letters: deadLetters, startedAt, insertedAt });
+    this.deps.tracing?.batchWritten({ records, deadLetters: deadLetters, startedAt, insertedAt });
   }
 
   private measure(readable: readonly ReadableRecord[], deadLetters: readonly DeadLetter[]): void {
@@ -42,7 +44,7 @@ export class RegistrationWriter {
     for (const { record } of readable) {
       const acceptedAt = Date.parse(headerText(record, ACCEPTED_AT_HEADER) ?? '');
       if (!deadLettered.has(record) && acceptedAt <= now)
-        this.deps.measurements.stored((now - acceptedAt) / 1000);
+        this.deps.metrics.persisted((now - acceptedAt) / 1000);
     }
   }
 

@@ -1,10 +1,11 @@
 import { UserNotFoundError } from '../domain/errors';
 import type { User } from '../domain/user';
 import { ifAvailable, runInBackground, UNAVAILABLE } from './if-available';
-import type { CompletedUsers, Logger, PageRequest, Users, UsersPage } from './ports';
+import type { PageRequest, UserCache, Users, UsersPage } from './ports/stores';
+import type { Logger } from './ports/telemetry';
 
 export interface UserQueryServiceDeps {
-  readonly completed: CompletedUsers;
+  readonly completed: UserCache;
   readonly users: Pick<Users, 'findByEmail' | 'list'>;
   readonly log: Pick<Logger, 'error'>;
 }

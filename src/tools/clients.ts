@@ -4,12 +4,12 @@ import { createKafka } from '../kafka/client';
 import { KafkaProducer } from '../kafka/producer';
 import { PostgresPool } from '../postgres/pool';
 import { PostgresUsers } from '../postgres/users';
-import { RedisCompletedUsers } from '../redis/user-cache';
+import { RedisUserCache } from '../redis/user-cache';
 import { RedisConnection } from '../redis/connection';
-import { RedisPendingEntries } from '../redis/reservations';
-import { RedisPendingRegistrations } from '../redis/reservations';
+import { RedisReservationReader } from '../redis/reservations';
+import { RedisReservations } from '../redis/reservations';
 import { Lifecycle } from '../runtime/lifecycle';
-import type { Logger } from '../services/ports';
+import type { Logger } from '../services/ports/telemetry';
 import { DeadLetterArchive } from './dead-letter-archive';
 import { RegistrationPublisher } from './registration-publisher';
 import { TopicReader } from './topic-reader';
@@ -25,7 +25,7 @@ export const NOOP_LOGGER: Logger = {
 };
 
 /** A tool has no background check: every command tries for itself. */
-export const ASSUME_AVAILABLE = { isAway: false };
+export const ASSUME_AVAILABLE = { isUnavailable: false };
 
 /** The dead letters; connects when it is used. */
 export function openArchive({ kafka: config }: Config): DeadLetterArchive {
@@ -55,9 +55,9 @@ export async function withStores<T>(config: Config, work: (stores: Stores) => Pr
 function createStores(config: Config, pool: PostgresPool, redis: RedisConnection, producer: KafkaProducer) {
   return {
     users: new PostgresUsers(pool),
-    completed: new RedisCompletedUsers(redis),
-    pending: new RedisPendingRegistrations(redis),
-    entries: new RedisPendingEntries(redis),
+    completed: new RedisUserCache(redis),
+    pending: new RedisReservations(redis),
+    entries: new RedisReservationReader(redis),
     publisher: new RegistrationPublisher({ topic: config.kafka.topic, producer }),
   };
 }

@@ -3,7 +3,8 @@ import { ValidationError } from '../domain/errors';
 import { isSameRegistration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/user';
 import { promoteToCompleted, type PromotionStores } from '../services/promote-users';
-import type { PendingEntries, PendingRegistrations, RegistrationEvent, Users } from '../services/ports';
+import type { RegistrationEvent } from '../services/ports/messaging';
+import type { ReservationReader, Reservations, Users } from '../services/ports/stores';
 import {
   EVENT_ID_HEADER,
   headerText,
@@ -26,8 +27,8 @@ export interface ReplayOutcome {
 
 export interface DeadLetterReplayDeps extends Pick<PromotionStores, 'completed'> {
   readonly users: Pick<Users, 'findByEmails'>;
-  readonly pending: Pick<PendingRegistrations, 'reserve' | 'clear'>;
-  readonly entries: Pick<PendingEntries, 'find'>;
+  readonly pending: Pick<Reservations, 'reserve' | 'clear'>;
+  readonly entries: Pick<ReservationReader, 'find'>;
   readonly publisher: Pick<RegistrationPublisher, 'republish'>;
   readonly dryRun: boolean;
 }

@@ -7,7 +7,7 @@ import {
   SOURCE_PARTITION_HEADER,
   SOURCE_TOPIC_HEADER,
 } from '../services/registration-record';
-import type { ReceivedRecord } from '../services/ports';
+import type { ReceivedRecord } from '../services/ports/messaging';
 import { headerText } from '../services/registration-record';
 
 /** A dead letter as Kafka stores it; `topic`, `partition` and `offset` are its own, not those of its source. */

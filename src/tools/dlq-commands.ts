@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { Config } from '../config/config';
-import type { ReceivedRecord } from '../services/ports';
+import type { ReceivedRecord } from '../services/ports/messaging';
 import { openArchive, withStores } from './clients';
 import {
   deadLetterMatcher,

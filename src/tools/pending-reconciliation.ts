@@ -1,6 +1,7 @@
 import { ValidationError } from '../domain/errors';
 import { isSameRegistration, parseRegistration } from '../domain/registration';
-import type { PendingEntry, RegistrationEvent, Users } from '../services/ports';
+import type { RegistrationEvent } from '../services/ports/messaging';
+import type { StoredReservation, Users } from '../services/ports/stores';
 import { promoteToCompleted, type PromotionStores } from '../services/promote-users';
 import type { RegistrationPublisher } from './registration-publisher';
 
@@ -12,7 +13,7 @@ import type { RegistrationPublisher } from './registration-publisher';
 export type ReservationState = 'recent' | 'stored' | 'expiring' | 'unreadable' | 'unstored';
 
 export interface ClassifiedReservation {
-  readonly entry: PendingEntry;
+  readonly entry: StoredReservation;
   readonly state: ReservationState;
   /** Since it was accepted; undefined when unreadable. */
   readonly ageMs: number | undefined;
@@ -36,7 +37,7 @@ export class PendingReconciliation {
   constructor(private readonly deps: PendingReconciliationDeps) {}
 
   /** Throws UnavailableError: some may have been published, and the same call may be repeated. */
-  async reconcile(entries: readonly PendingEntry[]): Promise<ClassifiedReservation[]> {
+  async reconcile(entries: readonly StoredReservation[]): Promise<ClassifiedReservation[]> {
     const old = entries.filter((entry) => !this.isRecent(entry));
     const users = old.length === 0 ? [] : await this.deps.users.findByEmails(old.map(({ email }) => email));
     const stored = new Set(users.map(({ email }) => email));
@@ -48,16 +49,16 @@ export class PendingReconciliation {
     return classified;
   }
 
-  private isRecent(entry: PendingEntry): boolean {
+  private isRecent(entry: StoredReservation): boolean {
     const ageMs = ageOf(entry);
     return ageMs !== undefined && ageMs < this.deps.olderThanMs;
   }
 
-  private classify(entry: PendingEntry, stored: ReadonlySet<string>): ClassifiedReservation {
+  private classify(entry: StoredReservation, stored: ReadonlySet<string>): ClassifiedReservation {
     return { entry, state: this.stateOf(entry, stored), ageMs: ageOf(entry) };
   }
 
-  private stateOf(entry: PendingEntry, stored: ReadonlySet<string>): ReservationState {
+  private stateOf(entry: StoredReservation, stored: ReadonlySet<string>): ReservationState {
     const ageMs = ageOf(entry);
     if (stored.has(entry.email)) return 'stored';
     if (ageMs === undefined) return 'unreadable';
@@ -72,7 +73,7 @@ export class PendingReconciliation {
 }
 
 /** Undefined unless the entry holds an event that the writer would accept. */
-function ageOf({ email, event }: PendingEntry): number | undefined {
+function ageOf({ email, event }: StoredReservation): number | undefined {
   if (event?.registration.email !== email || !isCanonical(event)) return undefined;
   const ageMs = Date.now() - Date.parse(event.acceptedAt);
   return Number.isNaN(ageMs) ? undefined : ageMs;

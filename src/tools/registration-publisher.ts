@@ -1,7 +1,7 @@
 import type { IHeaders, Message } from 'kafkajs';
 import type { KafkaProducer } from '../kafka/producer';
 import { toMessage } from '../kafka/registration-message';
-import type { ReceivedRecord, RegistrationEvent } from '../services/ports';
+import type { ReceivedRecord, RegistrationEvent } from '../services/ports/messaging';
 
 const SEND_BYTES = 512 * 1024;
 

@@ -252,7 +252,7 @@ describe('503', () => {
 
   it('is what a full send queue answers at once', async () => {
     const isFull = {
-      claim: () => {
+      acquire: () => {
         throw new UnavailableError('full');
       },
     };

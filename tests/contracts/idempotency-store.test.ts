@@ -1,11 +1,11 @@
 import { loadConfig } from '../../src/config/config';
 import { UnavailableError } from '../../src/domain/errors';
 import { RedisConnection } from '../../src/redis/connection';
-import { LOCK_TTL_MS, RedisIdempotencyRecords } from '../../src/redis/idempotency-store';
-import type { IdempotencyRecords } from '../../src/services/ports';
+import { LOCK_TTL_MS, RedisIdempotencyStore } from '../../src/redis/idempotency-store';
+import type { IdempotencyStore } from '../../src/services/ports/stores';
 import { buildAttempt } from '../support/builders';
 import { eventually } from '../support/eventually';
-import { InMemoryIdempotencyRecords } from '../support/fakes';
+import { InMemoryIdempotencyStore } from '../support/fakes';
 import { ageIdempotencyLock, idempotencyKeyInRedis } from '../support/idempotency';
 import { RecordingLogger } from '../support/recording-logger';
 import { isolatedServers, withRedis, type Env } from '../support/test-servers';
@@ -17,7 +17,7 @@ beforeAll(async () => {
   env = await isolatedServers();
   connection = new RedisConnection({
     url: env['REDIS_URL'] ?? '',
-    state: { isAway: false },
+    state: { isUnavailable: false },
     log: new RecordingLogger(),
   });
   connection.start();
@@ -27,22 +27,22 @@ beforeAll(async () => {
 afterAll(() => connection.stop());
 
 interface Subject {
-  readonly records: IdempotencyRecords;
+  readonly records: IdempotencyStore;
   readonly expireLock: (key: string) => void | Promise<void>;
 }
 
 describe.each<[string, () => Subject]>([
   [
-    'InMemoryIdempotencyRecords',
+    'InMemoryIdempotencyStore',
     () => {
-      const records = new InMemoryIdempotencyRecords();
+      const records = new InMemoryIdempotencyStore();
       return { records, expireLock: (key) => records.expireLock(key) };
     },
   ],
   [
     'RedisIdempotencyRecords',
     () => ({
-      records: new RedisIdempotencyRecords(connection),
+      records: new RedisIdempotencyStore(connection),
       expireLock: (key) => ageIdempotencyLock(env, key),
     }),
   ],
@@ -118,7 +118,7 @@ describe.each<[string, () => Subject]>([
 
 describe('idempotency:{sha256 of the key}', () => {
   it('holds fingerprint and attempt, then the result, for 24 hours from the last of them', async () => {
-    const records = new RedisIdempotencyRecords(connection);
+    const records = new RedisIdempotencyStore(connection);
     const attempt = buildAttempt({ key: 'a key', fingerprint: 'f', attemptId: 'a' });
     const key = 'idempotency:8fa3aab2faa9b79e0a0398da5b5abd0780142442a5be80b9a64608d718cb1fcd';
     const read = () =>
@@ -139,7 +139,7 @@ describe('idempotency:{sha256 of the key}', () => {
   });
 
   it('stays locked for longer than Kafka may be waited for', async () => {
-    const records = new RedisIdempotencyRecords(connection);
+    const records = new RedisIdempotencyStore(connection);
     const attempt = buildAttempt();
     const longestWaitMs = LOCK_TTL_MS - 10_000;
     await records.claim(attempt);
@@ -161,7 +161,7 @@ describe('idempotency:{sha256 of the key}', () => {
     [{ fingerprint: 'f', outcome: '{"kind":"invalid","message":"m"}' }, 'new'],
     [{ fingerprint: 'f', outcome: 'text' }, 'new'],
   ])('of an earlier version, %j, is: %s', async (hash, claim) => {
-    const records = new RedisIdempotencyRecords(connection);
+    const records = new RedisIdempotencyStore(connection);
     const attempt = buildAttempt();
     await withRedis(env, async (redis) => {
       await redis.hset(idempotencyKeyInRedis(attempt.key), hash);
@@ -179,6 +179,6 @@ describe('idempotency:{sha256 of the key}', () => {
     const attempt = buildAttempt();
     await withRedis(env, (redis) => redis.set(idempotencyKeyInRedis(attempt.key), 'text'));
 
-    await expect(new RedisIdempotencyRecords(connection).claim(attempt)).rejects.toThrow(UnavailableError);
+    await expect(new RedisIdempotencyStore(connection).claim(attempt)).rejects.toThrow(UnavailableError);
   });
 });

@@ -1,15 +1,11 @@
-import { RedisCompletedUsers } from '../../src/redis/user-cache';
+import { RedisUserCache } from '../../src/redis/user-cache';
 import { RedisConnection } from '../../src/redis/connection';
-import { RedisFailedRegistrations } from '../../src/redis/failure-marks';
-import { RedisPendingRegistrations } from '../../src/redis/reservations';
-import type { CompletedUsers, FailedRegistrations, PendingRegistrations } from '../../src/services/ports';
+import { RedisFailureMarks } from '../../src/redis/failure-marks';
+import { RedisReservations } from '../../src/redis/reservations';
+import type { FailureMarks, Reservations, UserCache } from '../../src/services/ports/stores';
 import { buildEvent, buildRegistration, buildUser, uniqueEmail } from '../support/builders';
 import { eventually } from '../support/eventually';
-import {
-  InMemoryCompletedUsers,
-  InMemoryFailedRegistrations,
-  InMemoryPendingRegistrations,
-} from '../support/fakes';
+import { InMemoryUserCache, InMemoryFailureMarks, InMemoryReservations } from '../support/fakes';
 import { RecordingLogger } from '../support/recording-logger';
 import { isolatedServers, withRedis, type Env } from '../support/test-servers';
 
@@ -20,7 +16,7 @@ beforeAll(async () => {
   env = await isolatedServers();
   connection = new RedisConnection({
     url: env['REDIS_URL'] ?? '',
-    state: { isAway: false },
+    state: { isUnavailable: false },
     log: new RecordingLogger(),
   });
   connection.start();
@@ -29,9 +25,9 @@ beforeAll(async () => {
 
 afterAll(() => connection.stop());
 
-describe.each<[string, () => PendingRegistrations]>([
-  ['InMemoryPendingRegistrations', () => new InMemoryPendingRegistrations()],
-  ['RedisPendingRegistrations', () => new RedisPendingRegistrations(connection)],
+describe.each<[string, () => Reservations]>([
+  ['InMemoryReservations', () => new InMemoryReservations()],
+  ['RedisPendingRegistrations', () => new RedisReservations(connection)],
 ])('PendingRegistrations: %s', (_name, create) => {
   it('gives a free e-mail to the candidate', async () => {
     const candidate = buildEvent();
@@ -89,9 +85,9 @@ describe.each<[string, () => PendingRegistrations]>([
   });
 });
 
-describe.each<[string, () => CompletedUsers]>([
-  ['InMemoryCompletedUsers', () => new InMemoryCompletedUsers()],
-  ['RedisCompletedUsers', () => new RedisCompletedUsers(connection)],
+describe.each<[string, () => UserCache]>([
+  ['InMemoryUserCache', () => new InMemoryUserCache()],
+  ['RedisCompletedUsers', () => new RedisUserCache(connection)],
 ])('CompletedUsers: %s', (_name, create) => {
   it('finds what was put, exactly', async () => {
     const completed = create();
@@ -113,9 +109,9 @@ describe.each<[string, () => CompletedUsers]>([
   });
 });
 
-describe.each<[string, () => FailedRegistrations & { entries?: unknown }]>([
-  ['InMemoryFailedRegistrations', () => new InMemoryFailedRegistrations()],
-  ['RedisFailedRegistrations', () => new RedisFailedRegistrations(connection)],
+describe.each<[string, () => FailureMarks & { entries?: unknown }]>([
+  ['InMemoryFailureMarks', () => new InMemoryFailureMarks()],
+  ['RedisFailedRegistrations', () => new RedisFailureMarks(connection)],
 ])('FailedRegistrations: %s', (_name, create) => {
   it('tells the mark until it is cleared', async () => {
     const failed = create();
@@ -138,7 +134,7 @@ describe('keys in Redis', () => {
     withRedis(env, async (redis) => ({ value: await redis.get(key), ttl: await redis.ttl(key) }));
 
   it('user:pending:{email} holds payload, event id and time for an hour, and is never written again', async () => {
-    const pending = new RedisPendingRegistrations(connection);
+    const pending = new RedisReservations(connection);
     const event = buildEvent();
     const key = `user:pending:${event.registration.email}`;
     await pending.reserve(event);
@@ -153,7 +149,7 @@ describe('keys in Redis', () => {
 
   it('user:pending:{email} lives 3600 s', async () => {
     const event = buildEvent();
-    await new RedisPendingRegistrations(connection).reserve(event);
+    await new RedisReservations(connection).reserve(event);
 
     const { ttl } = await read(`user:pending:${event.registration.email}`);
 
@@ -162,7 +158,7 @@ describe('keys in Redis', () => {
   });
 
   it('user:failed:{email} holds the reason for 24 hours', async () => {
-    const failed = new RedisFailedRegistrations(connection);
+    const failed = new RedisFailureMarks(connection);
     const email = uniqueEmail();
 
     await failed.mark(email, 'unstorable');
@@ -177,7 +173,7 @@ describe('keys in Redis', () => {
   it.each(['text', '{}', 'null', '[]', '{"reason":"other"}'])(
     'a mark that holds %s gives no reason, but is there to be cleared',
     async (entry) => {
-      const failed = new RedisFailedRegistrations(connection);
+      const failed = new RedisFailureMarks(connection);
       const email = uniqueEmail();
       await withRedis(env, (redis) => redis.set(`user:failed:${email}`, entry));
 
@@ -192,7 +188,7 @@ describe('keys in Redis', () => {
       const event = buildEvent();
       const { email } = event.registration;
       await withRedis(env, (redis) => redis.set(`user:pending:${email}`, entry));
-      const pending = new RedisPendingRegistrations(connection);
+      const pending = new RedisReservations(connection);
 
       expect(await pending.reserve(event)).toBeUndefined();
       await pending.release(email, event.eventId);

@@ -2,7 +2,7 @@ import { UnavailableError, UnstorableError } from '../../src/domain/errors';
 import { loadConfig } from '../../src/config/config';
 import { PostgresPool } from '../../src/postgres/pool';
 import { PostgresUsers } from '../../src/postgres/users';
-import type { Users } from '../../src/services/ports';
+import type { Users } from '../../src/services/ports/stores';
 import { buildRegistration, uniqueEmail } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { InMemoryUsers } from '../support/fakes';
@@ -16,7 +16,7 @@ beforeAll(async () => {
   env = await isolatedServers();
   pool = new PostgresPool({
     config: loadConfig(env).postgres,
-    state: { isAway: false },
+    state: { isUnavailable: false },
     log: new RecordingLogger(),
   });
 });
@@ -26,7 +26,7 @@ afterAll(() => pool.stop());
 it('looks up by the index also when the table was empty at first', async () => {
   const ofItsOwn = await isolatedServers();
   const config = loadConfig(ofItsOwn).postgres;
-  const ownPool = new PostgresPool({ config, state: { isAway: false }, log: new RecordingLogger() });
+  const ownPool = new PostgresPool({ config, state: { isUnavailable: false }, log: new RecordingLogger() });
   const users = new PostgresUsers(ownPool);
   const indexScans = async (): Promise<number> => {
     const [row] = await sql(
@@ -54,7 +54,7 @@ it('reads no more rows for a page deep in the list than for the first', async ()
   const ofItsOwn = await isolatedServers();
   // One connection: it hands in its own statistics before it is asked for them.
   const config = loadConfig({ ...ofItsOwn, DB_POOL_MAX: '1' }).postgres;
-  const ownPool = new PostgresPool({ config, state: { isAway: false }, log: new RecordingLogger() });
+  const ownPool = new PostgresPool({ config, state: { isUnavailable: false }, log: new RecordingLogger() });
   const users = new PostgresUsers(ownPool);
   const rowsRead = async (): Promise<number> => {
     await ownPool.query('SELECT pg_stat_force_next_flush()', []);
@@ -206,7 +206,7 @@ describe('PostgresUsers', () => {
   it('is unavailable, at once, while the background check says so', async () => {
     const away = new PostgresPool({
       config: loadConfig(env).postgres,
-      state: { isAway: true },
+      state: { isUnavailable: true },
       log: new RecordingLogger(),
     });
 
@@ -218,7 +218,7 @@ describe('PostgresUsers', () => {
   it('is unavailable when the schema is not there yet, and its check fails', async () => {
     const empty = new PostgresPool({
       config: loadConfig({ ...env, DB_NAME: 'postgres' }).postgres,
-      state: { isAway: false },
+      state: { isUnavailable: false },
       log: new RecordingLogger(),
     });
 

@@ -38,7 +38,7 @@ function metricsIn(expr: string): string[] {
 
 function knownSeries(): Set<string> {
   const metrics = new Metrics('');
-  metrics.watch({
+  metrics.registerGauges({
     sendQueue: { depth: 0, oldestAgeMs: 0 },
     consumer: { oldestInFlightAt: undefined },
     consumerLag: { latest: [] },

@@ -1,4 +1,4 @@
-import type { RegistrationEvent } from '../../src/services/ports';
+import type { RegistrationEvent } from '../../src/services/ports/messaging';
 import { buildEvent, buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { startService } from '../support/harness';

@@ -74,7 +74,7 @@ describe('the commands of one turn of the event loop', () => {
     const target = new URL(service.env['REDIS_URL'] ?? '');
     proxy = await TcpProxy.start({ host: target.hostname, port: Number(target.port) });
     const url = `redis://${proxy.host}:${proxy.port}`;
-    connection = new RedisConnection({ url, state: { isAway: false }, log: new RecordingLogger() });
+    connection = new RedisConnection({ url, state: { isUnavailable: false }, log: new RecordingLogger() });
     connection.start();
     await connection.check();
   });

@@ -177,7 +177,7 @@ describe('what does not prove who it is', () => {
 
   it.each(refusals)(
     '%s: %s is refused, and one line says what to do',
-    async (dependency, _what, broken, remedy) => {
+    async (dependency, _what, broken, hint) => {
       const service = ServiceProcess.launch({ ...secured, ...ofItsOwn(), ...broken() });
 
       const line = await eventually(() => {
@@ -202,7 +202,7 @@ describe('what does not prove who it is', () => {
       expect(JSON.parse(line ?? '')).toMatchObject({
         level: 'warn',
         dependency,
-        remedy: expect.stringMatching(remedy) as string,
+        hint: expect.stringMatching(hint) as string,
       });
       for (const secret of [PASSWORD, WRONG, encodeURIComponent(WRONG)])
         expect(service.output).not.toContain(secret);

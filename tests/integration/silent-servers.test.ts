@@ -59,7 +59,11 @@ async function freezingRedis(env: Env) {
 describe('a Redis that freezes while its connection is closed', () => {
   it('is left after a moment', async () => {
     const { proxy, url } = await freezingRedis(sharedServers());
-    const connection = new RedisConnection({ url, state: { isAway: false }, log: new RecordingLogger() });
+    const connection = new RedisConnection({
+      url,
+      state: { isUnavailable: false },
+      log: new RecordingLogger(),
+    });
     connection.start();
     await eventually(() => connection.check());
 
@@ -104,7 +108,11 @@ describe('a Redis that accepts connections and stays silent', () => {
       socket.pipe(upstream).pipe(socket);
     });
     const url = `redis://127.0.0.1:${port}`;
-    const connection = new RedisConnection({ url, state: { isAway: false }, log: new RecordingLogger() });
+    const connection = new RedisConnection({
+      url,
+      state: { isUnavailable: false },
+      log: new RecordingLogger(),
+    });
     ends.push(() => connection.stop());
     connection.start();
 
@@ -127,7 +135,7 @@ describe('a PostgreSQL that falls silent during a query', () => {
       socket.pipe(upstream);
     });
     const config = loadConfig({ ...env, DB_HOST: '127.0.0.1', DB_PORT: String(port) }).postgres;
-    const pool = new PostgresPool({ config, state: { isAway: false }, log: new RecordingLogger() });
+    const pool = new PostgresPool({ config, state: { isUnavailable: false }, log: new RecordingLogger() });
     await pool.query('SELECT 1', []);
 
     answers.areLost = true;

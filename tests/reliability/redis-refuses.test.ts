@@ -53,7 +53,7 @@ const refusals: [string, RegExp, () => Promise<unknown>, () => Promise<unknown>]
   ],
 ];
 
-describe.each(refusals)('a Redis that answers, but %s', (_what, remedy, refuse, mend) => {
+describe.each(refusals)('a Redis that answers, but %s', (_what, hint, refuse, mend) => {
   it('is reported as away, once, with what to do; PostgreSQL alone decides until it is mended', async () => {
     const linesBefore = awayLines(service).length;
     await refuse();
@@ -69,7 +69,7 @@ describe.each(refusals)('a Redis that answers, but %s', (_what, remedy, refuse, 
 
     expect(attempts.map(({ answer }) => answer.status)).toEqual([201, 201]);
     expect(lines).toEqual([
-      expect.objectContaining({ level: 'warn', remedy: expect.stringMatching(remedy) as string }),
+      expect.objectContaining({ level: 'warn', hint: expect.stringMatching(hint) as string }),
     ]);
     await eventually(async () => expect(await healthOf(service)).toMatchObject({ message: 'OK' }));
     await expectStored(service.env, attempts);
@@ -92,7 +92,7 @@ describe.each(['user:*', 'idempotency:*', 'rate-limit:*'])('a user who may not u
       expect(await healthOf(limited)).toMatchObject({ services: { postgres: 'healthy', kafka: 'healthy' } }),
     );
 
-    expect(line).toMatchObject({ level: 'warn', remedy: expect.stringContaining(refused) as string });
+    expect(line).toMatchObject({ level: 'warn', hint: expect.stringContaining(refused) as string });
     expect(await healthOf(limited)).toMatchObject({ services: { redis: 'unhealthy' } });
     await limited.http.get('/api/health/ready').expect(503);
     await limited.stop();

@@ -32,7 +32,7 @@ function withCanonicalEmail({ registration, answer }: Attempt): Attempt {
 }
 
 async function decidedWithoutRedis(): Promise<number> {
-  const series = 'registration_decided_without_total{dependency="redis"}';
+  const series = 'registration_degraded_decisions_total{dependency="redis"}';
   const [one, other] = await Promise.all(services.map((service) => service.metric(series)));
   return (one ?? 0) + (other ?? 0);
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Registration } from '../../src/domain/registration';
 import type { User } from '../../src/domain/user';
-import type { IdempotentAttempt, ReceivedRecord, RegistrationEvent } from '../../src/services/ports';
+import type { ReceivedRecord, RegistrationEvent } from '../../src/services/ports/messaging';
+import type { IdempotentAttempt } from '../../src/services/ports/stores';
 
 /** An address no other test uses. */
 export function uniqueEmail(): string {

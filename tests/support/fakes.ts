@@ -2,41 +2,42 @@ import { UnavailableError, UnstorableError } from '../../src/domain/errors';
 import type { Registration } from '../../src/domain/registration';
 import type { User } from '../../src/domain/user';
 import type {
-  AttemptResult,
-  CompletedUsers,
   DeadLetter,
   DeadLetterReason,
-  Decider,
   DeadLetters,
-  FailedRegistrations,
   FailureReason,
-  IdempotencyClaim,
-  IdempotencyRecords,
-  IdempotentAttempt,
-  Measurements,
-  PageRequest,
-  PendingEntries,
-  PendingEntry,
-  PendingRegistrations,
-  QueueRoom,
   RegistrationEvent,
   RegistrationQueue,
+  SendPermit,
+} from '../../src/services/ports/messaging';
+import type {
+  AttemptResult,
+  FailureMarks,
+  IdempotencyClaim,
+  IdempotencyStore,
+  IdempotentAttempt,
+  PageRequest,
+  ReservationReader,
+  Reservations,
+  StoredReservation,
+  UserCache,
   Users,
   UsersPage,
-} from '../../src/services/ports';
+} from '../../src/services/ports/stores';
+import type { PipelineMetrics, UniquenessSource } from '../../src/services/ports/telemetry';
 import type { OutgoingRecord, RegistrationPublisher } from '../../src/tools/registration-publisher';
 import { buildUser } from './builders';
 
 /** A fake that can be away, as its real dependency can. */
 class Dependency {
-  isAway = false;
+  isUnavailable = false;
 
   protected reach(): void {
-    if (this.isAway) throw new UnavailableError('away');
+    if (this.isUnavailable) throw new UnavailableError('away');
   }
 }
 
-export class InMemoryPendingRegistrations extends Dependency implements PendingRegistrations {
+export class InMemoryReservations extends Dependency implements Reservations {
   readonly entries = new Map<string, RegistrationEvent>();
 
   async reserve(candidate: RegistrationEvent): Promise<RegistrationEvent | undefined> {
@@ -64,7 +65,7 @@ export class InMemoryPendingRegistrations extends Dependency implements PendingR
   }
 }
 
-export class InMemoryCompletedUsers extends Dependency implements CompletedUsers {
+export class InMemoryUserCache extends Dependency implements UserCache {
   readonly entries = new Map<string, User>();
 
   async find(email: string): Promise<User | undefined> {
@@ -79,7 +80,7 @@ export class InMemoryCompletedUsers extends Dependency implements CompletedUsers
   }
 }
 
-export class InMemoryFailedRegistrations extends Dependency implements FailedRegistrations {
+export class InMemoryFailureMarks extends Dependency implements FailureMarks {
   readonly entries = new Map<string, FailureReason>();
 
   async mark(email: string, reason: FailureReason): Promise<void> {
@@ -111,7 +112,7 @@ interface IdempotencyEntry {
   readonly result: 'accepted' | 'unknown' | undefined;
 }
 
-export class InMemoryIdempotencyRecords extends Dependency implements IdempotencyRecords {
+export class InMemoryIdempotencyStore extends Dependency implements IdempotencyStore {
   readonly entries = new Map<string, IdempotencyEntry>();
   private readonly expiredLocks = new Set<string>();
 
@@ -193,7 +194,7 @@ export class RecordingQueue implements RegistrationQueue {
   isFull = false;
   isSilent = false;
 
-  claim(): QueueRoom {
+  acquire(): SendPermit {
     if (this.isFull) throw new UnavailableError('full');
     this.claims += 1;
     let isHeld = true;
@@ -223,18 +224,18 @@ export class RecordingDeadLetters extends Dependency implements DeadLetters {
 }
 
 /** Looks into the fake reservations. */
-export class InMemoryPendingEntries implements PendingEntries {
-  constructor(private readonly pending: InMemoryPendingRegistrations) {}
+export class InMemoryReservationReader implements ReservationReader {
+  constructor(private readonly pending: InMemoryReservations) {}
 
-  async find(emails: readonly string[]): Promise<PendingEntry[]> {
+  async find(emails: readonly string[]): Promise<StoredReservation[]> {
     return Promise.resolve(this.all().filter(({ email }) => emails.includes(email)));
   }
 
-  async scan(visit: (entries: readonly PendingEntry[]) => Promise<void>): Promise<void> {
+  async scan(visit: (entries: readonly StoredReservation[]) => Promise<void>): Promise<void> {
     await visit(this.all());
   }
 
-  private all(): PendingEntry[] {
+  private all(): StoredReservation[] {
     return [...this.pending.entries].map(([email, event]) => ({ email, event }));
   }
 }
@@ -260,30 +261,30 @@ export class RecordingPublisher
 }
 
 /** Keeps every measurement. */
-export class RecordingMeasurements implements Measurements {
-  readonly decidedAlone: Decider[] = [];
+export class RecordingMetrics implements PipelineMetrics {
+  readonly decidedAlone: UniquenessSource[] = [];
   readonly sends: { readonly seconds: number; readonly isConfirmed: boolean }[] = [];
   readonly batches: number[] = [];
   readonly delays: number[] = [];
   readonly reasons: DeadLetterReason[] = [];
 
-  decidedWithout(decider: Decider): void {
+  decidedDegraded(decider: UniquenessSource): void {
     this.decidedAlone.push(decider);
   }
 
-  sent(seconds: number, isConfirmed: boolean): void {
+  produced(seconds: number, isConfirmed: boolean): void {
     this.sends.push({ seconds, isConfirmed });
   }
 
-  wrote(records: number): void {
+  batchWritten(records: number): void {
     this.batches.push(records);
   }
 
-  stored(seconds: number): void {
+  persisted(seconds: number): void {
     this.delays.push(seconds);
   }
 
-  buried(reason: DeadLetterReason): void {
+  deadLettered(reason: DeadLetterReason): void {
     this.reasons.push(reason);
   }
 }

@@ -1,5 +1,5 @@
 import { describeError } from '../../src/observability/describe-error';
-import type { Logger } from '../../src/services/ports';
+import type { Logger } from '../../src/services/ports/telemetry';
 
 export interface LogLine {
   readonly level: 'debug' | 'info' | 'warn' | 'error';

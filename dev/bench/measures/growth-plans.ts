@@ -1,6 +1,6 @@
 import type { PostgresPool } from '../../../src/postgres/pool';
 import { PostgresUsers } from '../../../src/postgres/users';
-import type { PagePosition } from '../../../src/services/ports';
+import type { PageCursor } from '../../../src/services/ports/stores';
 import { sql, type Env } from '../../../tests/support/test-servers';
 
 interface Statement {
@@ -13,7 +13,7 @@ export async function explainReads(
   env: Env,
   email: string,
   limit: number,
-  deep: readonly PagePosition[],
+  deep: readonly PageCursor[],
 ): Promise<string[]> {
   const plans: string[] = [];
   for (const { text, values } of await recordReads(email, limit, deep)) {
@@ -24,11 +24,7 @@ export async function explainReads(
   return plans;
 }
 
-async function recordReads(
-  email: string,
-  limit: number,
-  deep: readonly PagePosition[],
-): Promise<Statement[]> {
+async function recordReads(email: string, limit: number, deep: readonly PageCursor[]): Promise<Statement[]> {
   const statements: Statement[] = [];
   const pool: Pick<PostgresPool, 'query'> = {
     query(text, values) {

@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PagePosition } from '../../../src/services/ports';
+import type { PageCursor } from '../../../src/services/ports/stores';
 import { sql, type Env } from '../../../tests/support/test-servers';
 import { localDir } from '../../local-stack/paths';
 
@@ -49,7 +49,7 @@ export class GrownTable {
   }
 
   /** Of rows all over the table, and as many of rows among the ties. Only while it is `users`. */
-  async deepPositions(): Promise<PagePosition[]> {
+  async deepPositions(): Promise<PageCursor[]> {
     const shares = Array.from({ length: deepPositions / 2 }, (_, nth) => (nth + 1) / (deepPositions / 2 + 1));
     const numbers = shares.flatMap((share) => [this.rows * share, this.rows / 2 + this.ties * share]);
     const rows = await sql(

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nextLink } from '../../../src/routes/pagination';
-import type { PagePosition } from '../../../src/services/ports';
+import type { PageCursor } from '../../../src/services/ports/stores';
 import { localDir } from '../../local-stack/paths';
 import type { Contender } from '../contender';
 import type { Measured } from '../report';
@@ -16,7 +16,7 @@ const limit = 100;
 
 /** Look-ups, first and deep pages of the list, in a small table and in a large one in turns. */
 export async function measureGrowth(contender: Contender): Promise<Measured> {
-  const tables: { table: GrownTable; deep: PagePosition[] }[] = [];
+  const tables: { table: GrownTable; deep: PageCursor[] }[] = [];
   const plans: string[] = [];
   for (const rows of sizes) {
     const table = await GrownTable.create(contender.env, rows);
@@ -44,7 +44,7 @@ export async function measureGrowth(contender: Contender): Promise<Measured> {
 async function measureReads(
   { url }: Contender,
   { rows, prefix }: GrownTable,
-  deep: readonly PagePosition[],
+  deep: readonly PageCursor[],
 ): Promise<Record<string, number>> {
   const users = `${url}/api/users`;
   const load = { seconds, connections };
@@ -62,7 +62,7 @@ async function measureReads(
 }
 
 /** The next page's path, as in the Link header. */
-function pathAfter(position: PagePosition): string {
+function pathAfter(position: PageCursor): string {
   const link = nextLink(limit, position);
   return link.slice(1, link.indexOf('>'));
 }

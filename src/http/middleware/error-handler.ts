@@ -8,7 +8,7 @@ import {
   UserNotFoundError,
   ValidationError,
 } from '../../domain/errors';
-import type { Logger } from '../../services/ports';
+import type { Logger } from '../../services/ports/telemetry';
 import { errorBody, errorResponse, httpError, type ErrorName, type ErrorResponse } from '../errors';
 import { sendJson } from '../send-json';
 import { requestIdOf } from './request-id';

@@ -1,5 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express';
-import type { Logger } from '../../services/ports';
+import type { Logger } from '../../services/ports/telemetry';
 import { apiKeyNameOf } from './api-key';
 import { requestIdOf } from './request-id';
 

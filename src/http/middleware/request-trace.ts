@@ -1,5 +1,5 @@
 import type { RequestHandler } from 'express';
-import type { Tracing } from '../../services/ports';
+import type { Tracing } from '../../services/ports/telemetry';
 import { requestIdOf } from './request-id';
 import { routeOf } from './request-log';
 

@@ -2,8 +2,8 @@ import type { EachBatchPayload, KafkaMessage } from 'kafkajs';
 import { UnavailableError } from '../../../src/domain/errors';
 import { BatchWriter } from '../../../src/kafka/batch-writer';
 import { Liveness } from '../../../src/runtime/liveness';
-import type { ReceivedRecord } from '../../../src/services/ports';
-import { RecordingMeasurements } from '../../support/fakes';
+import type { ReceivedRecord } from '../../../src/services/ports/messaging';
+import { RecordingMetrics } from '../../support/fakes';
 import { RecordingLogger } from '../../support/recording-logger';
 
 const away = (): Promise<void> => Promise.reject(new UnavailableError('away'));
@@ -47,7 +47,7 @@ function setUp(count = 1) {
       return Promise.resolve();
     },
   } as unknown as EachBatchPayload;
-  const measurements = new RecordingMeasurements();
+  const metrics = new RecordingMetrics();
   const throttle = {
     isNeeded: false,
     shouldThrottle: () => throttle.isNeeded,
@@ -56,11 +56,11 @@ function setUp(count = 1) {
       return write();
     },
   };
-  const deps = { writer: { write }, throttle, liveness, measurements, log };
+  const deps = { writer: { write }, throttle, liveness, metrics, log };
   const batches = new BatchWriter(deps, stopping.signal);
   return {
     throttle,
-    measurements,
+    metrics,
     events,
     written,
     stopping,

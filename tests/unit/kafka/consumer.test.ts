@@ -4,7 +4,7 @@ import { loadConfig } from '../../../src/config/config';
 import { RegistrationConsumer } from '../../../src/kafka/consumer';
 import type { WatchedConsumer } from '../../../src/kafka/stall-detector';
 import { Liveness } from '../../../src/runtime/liveness';
-import { RecordingMeasurements } from '../../support/fakes';
+import { RecordingMetrics } from '../../support/fakes';
 import { RecordingLogger } from '../../support/recording-logger';
 
 const EVENTS = ['CONNECT', 'GROUP_JOIN', 'FETCH', 'HEARTBEAT', 'END_BATCH_PROCESS', 'CRASH'];
@@ -28,7 +28,7 @@ function setUp() {
     },
   } as unknown as Kafka;
   const watched: { consumer: WatchedConsumer; onStall: (reason: string) => void; life: AbortSignal }[] = [];
-  const kafkaStatus = { wasReached: true, isAway: false };
+  const kafkaStatus = { wasReached: true, isUnavailable: false };
   const liveness = new Liveness(true);
   const log = new RecordingLogger();
   const reset = jest.fn();
@@ -37,7 +37,7 @@ function setUp() {
     config: loadConfig({ KAFKA_TOPIC: 'topic' }).kafka,
     kafkaStatus,
     liveness,
-    measurements: new RecordingMeasurements(),
+    metrics: new RecordingMetrics(),
     log,
     stallDetector: {
       watch: (each, onStall, life) => {
@@ -145,7 +145,7 @@ describe('RegistrationConsumer', () => {
       'is rebuilt while Kafka is away',
       true,
       ({ kafkaStatus, watched }) => {
-        kafkaStatus.isAway = true;
+        kafkaStatus.isUnavailable = true;
         watched.at(-1)?.onStall('no sign of life');
       },
     ],

@@ -1,10 +1,10 @@
 import type { Message } from 'kafkajs';
 import { UnavailableError } from '../../../src/domain/errors';
 import { SendQueue, type SendQueueLimits } from '../../../src/kafka/send-queue';
-import type { RegistrationEvent } from '../../../src/services/ports';
+import type { RegistrationEvent } from '../../../src/services/ports/messaging';
 import { buildEvent, buildRegistration } from '../../support/builders';
 import { eventually } from '../../support/eventually';
-import { RecordingMeasurements } from '../../support/fakes';
+import { RecordingMetrics } from '../../support/fakes';
 import { RecordingLogger } from '../../support/recording-logger';
 
 /** A producer whose every send waits to be confirmed or failed by the test. */
@@ -22,23 +22,23 @@ class ScriptedProducer {
 function setUp(limits: Partial<SendQueueLimits> = {}) {
   const producer = new ScriptedProducer();
   const log = new RecordingLogger();
-  const measurements = new RecordingMeasurements();
+  const metrics = new RecordingMetrics();
   const queue = new SendQueue({
     topic: 'registrations',
     producer,
-    measurements,
+    metrics,
     log,
     limits: { maxRecords: 10, maxBytes: 10_000, batchRecords: 5, batchBytes: 5000, ...limits },
   });
   const publish = (event: RegistrationEvent = buildEvent()): Promise<void> =>
-    queue.claim().publish(event, 'req-1');
+    queue.acquire().publish(event, 'req-1');
   const nthSend = (n: number) =>
     eventually(() => {
       const send = producer.sends[n - 1];
       if (send === undefined) throw new Error(`no send ${n} yet`);
       return send;
     });
-  return { producer, log, measurements, queue, publish, nthSend };
+  return { producer, log, metrics, queue, publish, nthSend };
 }
 
 const keyOf = (event: RegistrationEvent): string => event.registration.email;
@@ -57,7 +57,7 @@ describe('SendQueue', () => {
   });
 
   it('measures each send, and how long the oldest record has waited', async () => {
-    const { queue, publish, nthSend, measurements } = setUp();
+    const { queue, publish, nthSend, metrics } = setUp();
     expect([queue.depth, queue.oldestAgeMs]).toEqual([0, 0]);
     const confirmed = Promise.all([publish(), publish()]);
 
@@ -69,7 +69,7 @@ describe('SendQueue', () => {
     repeated.confirm();
     await confirmed;
 
-    expect(measurements.sends.map(({ isConfirmed }) => isConfirmed)).toEqual([false, true]);
+    expect(metrics.sends.map(({ isConfirmed }) => isConfirmed)).toEqual([false, true]);
     expect(queue.depth).toBe(0);
   });
 
@@ -124,34 +124,34 @@ describe('SendQueue', () => {
   it('has no room beyond its records, claims included, and has it again when they are given back', () => {
     const { queue, publish } = setUp({ maxRecords: 3 });
     void publish();
-    const [one, two] = [queue.claim(), queue.claim()];
-    expect(() => queue.claim()).toThrow(UnavailableError);
+    const [one, two] = [queue.acquire(), queue.acquire()];
+    expect(() => queue.acquire()).toThrow(UnavailableError);
 
     one.release();
     one.release();
     two.release();
 
-    queue.claim();
-    queue.claim();
-    expect(() => queue.claim()).toThrow(UnavailableError);
+    queue.acquire();
+    queue.acquire();
+    expect(() => queue.acquire()).toThrow(UnavailableError);
   });
 
   it('has no room beyond its bytes until Kafka confirms', async () => {
     const { queue, publish, nthSend } = setUp({ maxBytes: 100 });
     const confirmed = publish();
-    expect(() => queue.claim()).toThrow('the send queue is full');
+    expect(() => queue.acquire()).toThrow('the send queue is full');
 
     (await nthSend(1)).confirm();
     await confirmed;
 
-    expect(() => queue.claim()).not.toThrow();
+    expect(() => queue.acquire()).not.toThrow();
   });
 
   it('stops by flushing, and takes nothing new', async () => {
     const { queue, publish, nthSend } = setUp();
     const confirmed = publish();
     const stopped = queue.stop();
-    expect(() => queue.claim()).toThrow('the process is stopping');
+    expect(() => queue.acquire()).toThrow('the process is stopping');
 
     (await nthSend(1)).confirm();
 

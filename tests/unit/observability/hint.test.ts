@@ -1,19 +1,19 @@
-import { remedyFor } from '../../../src/observability/hint';
+import { hintFor } from '../../../src/observability/hint';
 
 const withCode = (code: string): Error => Object.assign(new Error('no'), { code });
 
-describe('remedyFor', () => {
+describe('hintFor', () => {
   it.each(['ECONNREFUSED', 'ETIMEDOUT', 'ENOTFOUND', '57P03'])(
     'knows none for %s: waiting may help',
     (code) => {
-      expect(remedyFor('postgres', withCode(code))).toBeUndefined();
+      expect(hintFor('postgres', withCode(code))).toBeUndefined();
     },
   );
 
   it('looks behind the error, too', () => {
     const error = new Error('away', { cause: new Error('again', { cause: withCode('28P01') }) });
 
-    expect(remedyFor('postgres', error)).toBe('the server refuses DB_USER with DB_PASSWORD');
+    expect(hintFor('postgres', error)).toBe('the server refuses DB_USER with DB_PASSWORD');
   });
 
   it.each([
@@ -21,8 +21,8 @@ describe('remedyFor', () => {
     ["OOM command not allowed when used memory > 'maxmemory'. script: 1", /maxmemory/],
     ["READONLY You can't write against a read only replica. script: 1", /primary/],
     ['MISCONF Redis is configured to save RDB snapshots', /save/],
-  ])('knows one for a Redis that answers and refuses: %s', (message, remedy) => {
-    expect(remedyFor('redis', new Error(message))).toMatch(remedy);
-    expect(remedyFor('postgres', new Error(message))).toBeUndefined();
+  ])('knows one for a Redis that answers and refuses: %s', (message, hint) => {
+    expect(hintFor('redis', new Error(message))).toMatch(hint);
+    expect(hintFor('postgres', new Error(message))).toBeUndefined();
   });
 });

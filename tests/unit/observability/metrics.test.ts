@@ -21,7 +21,7 @@ const sources = {
 
 function setUp(): Metrics {
   const metrics = new Metrics('c0ffee');
-  metrics.watch(sources);
+  metrics.registerGauges(sources);
   return metrics;
 }
 
@@ -65,7 +65,7 @@ describe('Metrics', () => {
       'registration_postgres_connections_max 20',
       'registration_postgres_waiting_queries 4',
       'registration_dead_letters_total{reason="conflict"} 0',
-      'registration_decided_without_total{dependency="redis"} 0',
+      'registration_degraded_decisions_total{dependency="redis"} 0',
       'registration_build_info{version="1.0.0",revision="c0ffee"} 1',
     ]) {
       expect(text.split('\n')).toContain(line);
@@ -74,7 +74,7 @@ describe('Metrics', () => {
 
   it('give the age of the oldest record that is not stored', async () => {
     const metrics = new Metrics('c0ffee');
-    metrics.watch({ ...sources, consumer: { oldestInFlightAt: Date.now() - 60_000 } });
+    metrics.registerGauges({ ...sources, consumer: { oldestInFlightAt: Date.now() - 60_000 } });
 
     const [line = ''] = await linesOf(metrics, 'registration_oldest_unstored_age_seconds');
 
@@ -99,7 +99,7 @@ describe('Metrics', () => {
   it('give the lag and the offset by partition, and neither when they are not known', async () => {
     const consumerLag = { latest: sources.consumerLag.latest };
     const metrics = new Metrics('c0ffee');
-    metrics.watch({ ...sources, consumerLag });
+    metrics.registerGauges({ ...sources, consumerLag });
 
     const known = await linesOf(metrics, 'registration_consumer_');
     consumerLag.latest = [];

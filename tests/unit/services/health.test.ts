@@ -1,4 +1,4 @@
-import { remedyFor } from '../../../src/observability/hint';
+import { hintFor } from '../../../src/observability/hint';
 import { Liveness } from '../../../src/runtime/liveness';
 import { DependencyMonitor, DependencyStatus } from '../../../src/services/dependency-monitor';
 import { HealthService } from '../../../src/services/health-service';
@@ -100,11 +100,9 @@ describe('Liveness', () => {
 describe('DependencyMonitor', () => {
   it('follows each dependency by itself, logs only changes, and stops', async () => {
     const log = new RecordingLogger();
-    const [good, bad, silent] = ['good', 'bad', 'silent'].map((name) => new DependencyStatus(name)) as [
-      DependencyStatus,
-      DependencyStatus,
-      DependencyStatus,
-    ];
+    const good = new DependencyStatus('redis');
+    const bad = new DependencyStatus('postgres');
+    const silent = new DependencyStatus('kafka');
     let checks = 0;
     const count = (): Promise<void> => {
       checks += 1;
@@ -112,45 +110,45 @@ describe('DependencyMonitor', () => {
     };
     const monitor = new DependencyMonitor({
       intervalMs: 1,
+      hintFor,
       log,
       checks: [
-        { status: good, timeoutMs: 1000, remedy: () => undefined, check: count },
+        { status: good, timeoutMs: 1000, check: count },
         {
           status: bad,
           timeoutMs: 1000,
-          remedy: () => undefined,
           check: () => Promise.reject(new Error('refused')),
         },
-        { status: silent, timeoutMs: 5, remedy: () => undefined, check: () => new Promise(() => undefined) },
+        { status: silent, timeoutMs: 5, check: () => new Promise(() => undefined) },
       ],
     });
 
     monitor.start();
     await eventually(() => expect(checks).toBeGreaterThan(5));
-    await eventually(() => expect(silent.isAway).toBe(true));
+    await eventually(() => expect(silent.isUnavailable).toBe(true));
     monitor.stop();
 
-    expect([good.isHealthy, good.isAway]).toEqual([true, false]);
-    expect([bad.isHealthy, bad.isAway]).toEqual([false, true]);
+    expect([good.isHealthy, good.isUnavailable]).toEqual([true, false]);
+    expect([bad.isHealthy, bad.isUnavailable]).toEqual([false, true]);
     expect(log.lines.map(({ level, dependency }) => [level, dependency]).sort()).toEqual([
-      ['info', 'bad'],
-      ['info', 'good'],
-      ['info', 'silent'],
+      ['info', 'kafka'],
+      ['info', 'postgres'],
+      ['info', 'redis'],
     ]);
   });
 
-  it('logs again when a remedy becomes known for one that stays away, and only then', async () => {
+  it('logs again when a hint becomes known for one that stays unavailable, and only then', async () => {
     const log = new RecordingLogger();
     const errors = ['ECONNREFUSED', 'WRONGPASS', 'WRONGPASS', 'ECONNREFUSED', 'WRONGPASS'];
     let checks = 0;
     const monitor = new DependencyMonitor({
       intervalMs: 1,
+      hintFor,
       log,
       checks: [
         {
           status: new DependencyStatus('redis'),
           timeoutMs: 1000,
-          remedy: (error) => remedyFor('redis', error),
           check: () => Promise.reject(new Error(errors[checks++] ?? 'WRONGPASS')),
         },
       ],
@@ -160,7 +158,7 @@ describe('DependencyMonitor', () => {
     await eventually(() => expect(checks).toBeGreaterThan(errors.length));
     monitor.stop();
 
-    expect(log.lines.map(({ level, message, remedy }) => [level, message, remedy])).toEqual([
+    expect(log.lines.map(({ level, message, hint }) => [level, message, hint])).toEqual([
       ['info', 'waiting for dependency', undefined],
       ['warn', 'waiting for dependency', 'the server refuses the user and password in REDIS_URL'],
     ]);
@@ -173,14 +171,15 @@ describe('DependencyMonitor', () => {
     const check = (): Promise<void> => (isThere ? Promise.resolve() : Promise.reject(new Error('refused')));
     const monitor = new DependencyMonitor({
       intervalMs: 1,
+      hintFor,
       log,
-      checks: [{ status, timeoutMs: 1000, remedy: () => undefined, check }],
+      checks: [{ status, timeoutMs: 1000, check }],
     });
     monitor.start();
     await eventually(() => expect(status.isHealthy).toBe(true));
 
     isThere = false;
-    await eventually(() => expect(status.isAway).toBe(true));
+    await eventually(() => expect(status.isUnavailable).toBe(true));
     monitor.stop();
 
     expect(log.lines.map(({ level, message }) => [level, message])).toEqual([

@@ -10,12 +10,12 @@ import { IdempotentRegistrationService } from '../../../src/services/idempotent-
 import { RegistrationService } from '../../../src/services/registration-service';
 import { buildEvent, buildRegistration, buildUser } from '../../support/builders';
 import {
-  InMemoryCompletedUsers,
-  InMemoryFailedRegistrations,
-  InMemoryIdempotencyRecords,
-  InMemoryPendingRegistrations,
+  InMemoryUserCache,
+  InMemoryFailureMarks,
+  InMemoryIdempotencyStore,
+  InMemoryReservations,
   InMemoryUsers,
-  RecordingMeasurements,
+  RecordingMetrics,
   RecordingQueue,
 } from '../../support/fakes';
 import { RecordingLogger } from '../../support/recording-logger';
@@ -24,16 +24,16 @@ const KEY = 'key-1';
 
 function setUp() {
   const deps = {
-    pending: new InMemoryPendingRegistrations(),
-    completed: new InMemoryCompletedUsers(),
-    failed: new InMemoryFailedRegistrations(),
+    pending: new InMemoryReservations(),
+    completed: new InMemoryUserCache(),
+    failed: new InMemoryFailureMarks(),
     users: new InMemoryUsers(),
     queue: new RecordingQueue(),
-    measurements: new RecordingMeasurements(),
+    metrics: new RecordingMetrics(),
     deliveryTimeoutMs: 30,
     log: new RecordingLogger(),
   };
-  const records = new InMemoryIdempotencyRecords();
+  const records = new InMemoryIdempotencyStore();
   const registrations = new RegistrationService(deps);
   const { completed, users } = deps;
   const service = new IdempotentRegistrationService({
@@ -172,7 +172,7 @@ describe('IdempotentRegistrationService.register', () => {
       const world = setUp();
       const registration = buildRegistration();
       await ends[0]?.[1](world, registration);
-      world.users.isAway = true;
+      world.users.isUnavailable = true;
       await world.completed.put([buildUser(registration)]);
 
       expect(await world.register(registration)).toBe('replayed');
@@ -209,7 +209,7 @@ describe('IdempotentRegistrationService.register', () => {
   describe('with Redis unavailable', () => {
     it('passes through', async () => {
       const { register, records, queue } = setUp();
-      records.isAway = true;
+      records.isUnavailable = true;
 
       const results = [await register(buildRegistration()), await register(buildRegistration())];
 

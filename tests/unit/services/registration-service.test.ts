@@ -7,23 +7,23 @@ import { RegistrationService } from '../../../src/services/registration-service'
 import { buildEvent, buildRegistration, buildUser } from '../../support/builders';
 import { eventually } from '../../support/eventually';
 import {
-  InMemoryCompletedUsers,
-  InMemoryFailedRegistrations,
-  InMemoryPendingRegistrations,
+  InMemoryUserCache,
+  InMemoryFailureMarks,
+  InMemoryReservations,
   InMemoryUsers,
-  RecordingMeasurements,
+  RecordingMetrics,
   RecordingQueue,
 } from '../../support/fakes';
 import { RecordingLogger } from '../../support/recording-logger';
 
 function setUp() {
   const deps = {
-    pending: new InMemoryPendingRegistrations(),
-    completed: new InMemoryCompletedUsers(),
-    failed: new InMemoryFailedRegistrations(),
+    pending: new InMemoryReservations(),
+    completed: new InMemoryUserCache(),
+    failed: new InMemoryFailureMarks(),
     users: new InMemoryUsers(),
     queue: new RecordingQueue(),
-    measurements: new RecordingMeasurements(),
+    metrics: new RecordingMetrics(),
     deliveryTimeoutMs: 30,
     log: new RecordingLogger(),
   };
@@ -31,12 +31,12 @@ function setUp() {
 }
 
 function redisAway({ pending, completed, failed }: ReturnType<typeof setUp>): void {
-  [pending, completed, failed].forEach((fake) => (fake.isAway = true));
+  [pending, completed, failed].forEach((fake) => (fake.isUnavailable = true));
 }
 
 describe('RegistrationService.register', () => {
   it('reserves the e-mail and publishes the reserved event', async () => {
-    const { service, pending, queue, measurements } = setUp();
+    const { service, pending, queue, metrics } = setUp();
     const registration = buildRegistration();
 
     await service.register(registration, 'req-1');
@@ -44,7 +44,7 @@ describe('RegistrationService.register', () => {
     const event = pending.entries.get(registration.email);
     expect(event?.registration).toEqual(registration);
     expect(queue.published).toEqual([{ event, requestId: 'req-1' }]);
-    expect(measurements.decidedAlone).toEqual([]);
+    expect(metrics.decidedAlone).toEqual([]);
   });
 
   it('sends the pending event again when the same fields come again', async () => {
@@ -211,7 +211,7 @@ describe('RegistrationService.register', () => {
       await world.service.register(registration, 'req-1');
 
       expect(world.queue.published).toHaveLength(1);
-      expect(world.measurements.decidedAlone).toEqual(['redis']);
+      expect(world.metrics.decidedAlone).toEqual(['redis']);
     });
 
     it('refuses an e-mail that has a row', async () => {
@@ -226,18 +226,18 @@ describe('RegistrationService.register', () => {
 
   describe('with PostgreSQL away', () => {
     it('lets Redis decide: a new e-mail is accepted', async () => {
-      const { service, users, queue, measurements } = setUp();
-      users.isAway = true;
+      const { service, users, queue, metrics } = setUp();
+      users.isUnavailable = true;
 
       await service.register(buildRegistration(), 'req-1');
 
       expect(queue.published).toHaveLength(1);
-      expect(measurements.decidedAlone).toEqual(['postgres']);
+      expect(metrics.decidedAlone).toEqual(['postgres']);
     });
 
     it('refuses an e-mail that the cache knows', async () => {
       const { service, users, completed } = setUp();
-      users.isAway = true;
+      users.isUnavailable = true;
       const registration = buildRegistration();
       await completed.put([buildUser(registration)]);
 
@@ -248,7 +248,7 @@ describe('RegistrationService.register', () => {
   it('accepts nothing when neither Redis nor PostgreSQL can tell', async () => {
     const world = setUp();
     redisAway(world);
-    world.users.isAway = true;
+    world.users.isUnavailable = true;
 
     await expect(world.service.register(buildRegistration(), 'req-1')).rejects.toThrow(UnavailableError);
     expect(world.queue.published).toEqual([]);

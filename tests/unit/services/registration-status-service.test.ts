@@ -2,18 +2,18 @@ import { UnavailableError, UserNotFoundError } from '../../../src/domain/errors'
 import { RegistrationStatusService } from '../../../src/services/registration-status-service';
 import { buildEvent, buildUser, uniqueEmail } from '../../support/builders';
 import {
-  InMemoryCompletedUsers,
-  InMemoryFailedRegistrations,
-  InMemoryPendingRegistrations,
+  InMemoryUserCache,
+  InMemoryFailureMarks,
+  InMemoryReservations,
   InMemoryUsers,
 } from '../../support/fakes';
 
 function setUp() {
   const stores = {
-    completed: new InMemoryCompletedUsers(),
+    completed: new InMemoryUserCache(),
     users: new InMemoryUsers(),
-    pending: new InMemoryPendingRegistrations(),
-    failed: new InMemoryFailedRegistrations(),
+    pending: new InMemoryReservations(),
+    failed: new InMemoryFailureMarks(),
   };
   const event = buildEvent();
   const { email } = event.registration;
@@ -52,7 +52,7 @@ describe('RegistrationStatusService', () => {
     'calls nobody unknown while %s is away',
     async (away) => {
       const all = setUp();
-      all[away].isAway = true;
+      all[away].isUnavailable = true;
 
       await expect(all.service.find(all.email)).rejects.toThrow(UnavailableError);
     },
@@ -66,7 +66,7 @@ describe('RegistrationStatusService', () => {
   ])('tells what %s knows while %s is away: %s', async (known, away, status) => {
     const all = setUp();
     await all.knownTo[known]();
-    all[away].isAway = true;
+    all[away].isUnavailable = true;
 
     expect(await all.service.find(all.email)).toEqual({ status });
   });
@@ -74,7 +74,7 @@ describe('RegistrationStatusService', () => {
   it('calls nobody failed while PostgreSQL, which may hold the winner, is away', async () => {
     const { service, email, knownTo, users } = setUp();
     await knownTo.failed();
-    users.isAway = true;
+    users.isUnavailable = true;
 
     await expect(service.find(email)).rejects.toThrow(UnavailableError);
   });

@@ -3,23 +3,23 @@ import { DeadLetterPublisher } from '../../../src/services/dead-letter-publisher
 import { RegistrationWriter } from '../../../src/services/registration-writer';
 import { buildEvent, buildRecord, buildRegistration } from '../../support/builders';
 import {
-  InMemoryCompletedUsers,
-  InMemoryFailedRegistrations,
-  InMemoryPendingRegistrations,
+  InMemoryUserCache,
+  InMemoryFailureMarks,
+  InMemoryReservations,
   InMemoryUsers,
   RecordingDeadLetters,
-  RecordingMeasurements,
+  RecordingMetrics,
 } from '../../support/fakes';
 import { RecordingLogger } from '../../support/recording-logger';
 
 function setUp() {
   const deps = {
     users: new InMemoryUsers(),
-    completed: new InMemoryCompletedUsers(),
-    pending: new InMemoryPendingRegistrations(),
-    failed: new InMemoryFailedRegistrations(),
+    completed: new InMemoryUserCache(),
+    pending: new InMemoryReservations(),
+    failed: new InMemoryFailureMarks(),
     deadLetters: new RecordingDeadLetters(),
-    measurements: new RecordingMeasurements(),
+    metrics: new RecordingMetrics(),
     log: new RecordingLogger(),
   };
   const deadLetterPublisher = new DeadLetterPublisher(deps);
@@ -43,7 +43,7 @@ describe('RegistrationWriter.write', () => {
   });
 
   it('measures how long each took from its acceptance to its row, and counts the others by reason', async () => {
-    const { writer, measurements } = setUp();
+    const { writer, metrics } = setUp();
     const first = buildRegistration();
     const acceptedAt = (secondsAgo: number) => ({
       'accepted-at': new Date(Date.now() - secondsAgo * 1000).toISOString(),
@@ -56,10 +56,10 @@ describe('RegistrationWriter.write', () => {
       buildRecord({ value: 'broken' }),
     ]);
 
-    expect(measurements.delays).toHaveLength(1);
-    expect(measurements.delays[0]).toBeGreaterThanOrEqual(60);
-    expect(measurements.delays[0]).toBeLessThan(120);
-    expect(measurements.reasons.sort()).toEqual(['conflict', 'invalid']);
+    expect(metrics.delays).toHaveLength(1);
+    expect(metrics.delays[0]).toBeGreaterThanOrEqual(60);
+    expect(metrics.delays[0]).toBeLessThan(120);
+    expect(metrics.reasons.sort()).toEqual(['conflict', 'invalid']);
   });
 
   it.each([
@@ -218,7 +218,7 @@ describe('RegistrationWriter.write', () => {
 
   it('writes on while Redis is unavailable', async () => {
     const { writer, users, completed, pending, failed, deadLetters, log } = setUp();
-    [completed, pending, failed].forEach((fake) => (fake.isAway = true));
+    [completed, pending, failed].forEach((fake) => (fake.isUnavailable = true));
     const registration = buildRegistration();
 
     await writer.write([
@@ -237,7 +237,7 @@ describe('RegistrationWriter.write', () => {
     'fails as a whole while %s is away: no offset may move',
     async (name) => {
       const world = setUp();
-      world[name].isAway = true;
+      world[name].isUnavailable = true;
 
       await expect(world.writer.write([buildRecord(), buildRecord({ value: null })])).rejects.toThrow(
         UnavailableError,

@@ -2,11 +2,11 @@ import { UnavailableError, UserNotFoundError } from '../../../src/domain/errors'
 import { UserQueryService } from '../../../src/services/user-query-service';
 import { buildRegistration, buildUser, uniqueEmail } from '../../support/builders';
 import { eventually } from '../../support/eventually';
-import { InMemoryCompletedUsers, InMemoryUsers } from '../../support/fakes';
+import { InMemoryUserCache, InMemoryUsers } from '../../support/fakes';
 import { RecordingLogger } from '../../support/recording-logger';
 
 async function setUp() {
-  const completed = new InMemoryCompletedUsers();
+  const completed = new InMemoryUserCache();
   const users = new InMemoryUsers();
   const log = new RecordingLogger();
   const registration = buildRegistration();
@@ -43,21 +43,21 @@ describe('UserQueryService.findByEmail', () => {
     const { service, users, completed } = await setUp();
     const cached = buildUser();
     await completed.put([cached]);
-    users.isAway = true;
+    users.isUnavailable = true;
 
     expect(await service.findByEmail(cached.email)).toEqual(cached);
   });
 
   it('answers from the table while Redis is away', async () => {
     const { service, email, completed, users } = await setUp();
-    completed.isAway = true;
+    completed.isUnavailable = true;
 
     expect(await service.findByEmail(email)).toEqual(users.rows[0]);
   });
 
   it('is unavailable when PostgreSQL is needed and away', async () => {
     const { service, email, users } = await setUp();
-    users.isAway = true;
+    users.isUnavailable = true;
 
     await expect(service.findByEmail(email)).rejects.toThrow(UnavailableError);
   });

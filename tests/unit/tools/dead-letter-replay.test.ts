@@ -3,9 +3,9 @@ import { DeadLetterReplay } from '../../../src/tools/dead-letter-replay';
 import type { StoredDeadLetter } from '../../../src/tools/dead-letter';
 import { buildEvent, buildRegistration } from '../../support/builders';
 import {
-  InMemoryCompletedUsers,
-  InMemoryPendingEntries,
-  InMemoryPendingRegistrations,
+  InMemoryUserCache,
+  InMemoryReservationReader,
+  InMemoryReservations,
   InMemoryUsers,
   RecordingPublisher,
 } from '../../support/fakes';
@@ -13,9 +13,9 @@ import { buildDeadLetter } from '../../support/dead-letters';
 
 function setUp() {
   const users = new InMemoryUsers();
-  const completed = new InMemoryCompletedUsers();
-  const pending = new InMemoryPendingRegistrations();
-  const entries = new InMemoryPendingEntries(pending);
+  const completed = new InMemoryUserCache();
+  const pending = new InMemoryReservations();
+  const entries = new InMemoryReservationReader(pending);
   const publisher = new RecordingPublisher();
   const run = async (deadLetters: StoredDeadLetter[], dryRun = false): Promise<string[]> => {
     const replay = new DeadLetterReplay({ users, completed, pending, entries, publisher, dryRun });
@@ -90,7 +90,7 @@ describe('DeadLetterReplay', () => {
 
   it('sends one dead letter of each email, the first', async () => {
     const { publisher, pending, users, completed, run } = setUp();
-    const entries = new InMemoryPendingEntries(pending);
+    const entries = new InMemoryReservationReader(pending);
     const first = buildDeadLetter({ value: john });
 
     expect(await run([first, buildDeadLetter({ value: jane }), buildDeadLetter({ value: john })])).toEqual([
@@ -121,9 +121,9 @@ describe('DeadLetterReplay', () => {
   it('sends again what a cut-short replay may not have sent', async () => {
     const { publisher, run } = setUp();
     const deadLetter = buildDeadLetter({ value: john });
-    publisher.isAway = true;
+    publisher.isUnavailable = true;
     await expect(run([deadLetter])).rejects.toThrow(UnavailableError);
-    publisher.isAway = false;
+    publisher.isUnavailable = false;
 
     expect(await run([deadLetter])).toEqual(['sent']);
 

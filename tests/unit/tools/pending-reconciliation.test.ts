@@ -1,11 +1,11 @@
 import { UnavailableError } from '../../../src/domain/errors';
-import type { RegistrationEvent } from '../../../src/services/ports';
+import type { RegistrationEvent } from '../../../src/services/ports/messaging';
 import { PendingReconciliation } from '../../../src/tools/pending-reconciliation';
-import type { PendingEntry } from '../../../src/services/ports';
+import type { StoredReservation } from '../../../src/services/ports/stores';
 import { buildEvent, buildRegistration } from '../../support/builders';
 import {
-  InMemoryCompletedUsers,
-  InMemoryPendingRegistrations,
+  InMemoryUserCache,
+  InMemoryReservations,
   InMemoryUsers,
   RecordingPublisher,
 } from '../../support/fakes';
@@ -14,8 +14,8 @@ const MINUTE_MS = 60_000;
 
 function setUp(publish: boolean) {
   const users = new InMemoryUsers();
-  const completed = new InMemoryCompletedUsers();
-  const pending = new InMemoryPendingRegistrations();
+  const completed = new InMemoryUserCache();
+  const pending = new InMemoryReservations();
   const publisher = new RecordingPublisher();
   const reconciliation = new PendingReconciliation({
     users,
@@ -26,7 +26,7 @@ function setUp(publish: boolean) {
     olderThanMs: 10 * MINUTE_MS,
     pendingTtlMs: 60 * MINUTE_MS,
   });
-  const states = async (...entries: PendingEntry[]): Promise<string[]> =>
+  const states = async (...entries: StoredReservation[]): Promise<string[]> =>
     (await reconciliation.reconcile(entries)).map(({ state }) => state);
   return { users, completed, pending, publisher, states };
 }
@@ -34,7 +34,7 @@ function setUp(publish: boolean) {
 const accepted = (minutesAgo: number): RegistrationEvent =>
   buildEvent({ acceptedAt: new Date(Date.now() - minutesAgo * MINUTE_MS).toISOString() });
 
-const entryOf = (event: RegistrationEvent): PendingEntry => ({ email: event.registration.email, event });
+const entryOf = (event: RegistrationEvent): StoredReservation => ({ email: event.registration.email, event });
 
 describe('PendingReconciliation', () => {
   it('publishes the very events that are old and have no row', async () => {
@@ -105,7 +105,7 @@ describe('PendingReconciliation', () => {
 
   it('fails when a store is unavailable', async () => {
     const { users, states } = setUp(true);
-    users.isAway = true;
+    users.isUnavailable = true;
 
     await expect(states(entryOf(accepted(11)))).rejects.toThrow(UnavailableError);
   });

@@ -1,0 +1,56 @@
+import type { Registration } from '../../domain/registration';
+
+/** A registration on its way to the database, and what was known of it when it was accepted. */
+export interface RegistrationEvent {
+  /** Names this submission; a retry of the same submission carries the same id. */
+  readonly eventId: string;
+  /** When it was accepted, ISO 8601 in UTC. */
+  readonly acceptedAt: string;
+  readonly registration: Registration;
+}
+
+/** The bounded queue in front of Kafka. */
+export interface RegistrationQueue {
+  /** Claims room for one event, before anything else is done for it. Throws UnavailableError at once when full. */
+  acquire(): SendPermit;
+}
+
+/** Room for one event in the queue; given back by release(), used up by publish(). */
+export interface SendPermit {
+  /** Resolves when Kafka has confirmed the event. It is sent again until then, whoever waits. */
+  publish(event: RegistrationEvent, requestId: string): Promise<void>;
+  /** Safe after publish(). */
+  release(): void;
+}
+
+/** Why an email may have no row. */
+export const FAILURE_REASONS = ['invalid', 'unstorable'] as const;
+
+export type FailureReason = (typeof FAILURE_REASONS)[number];
+
+/** Why a record became no row: after a conflict the email has that of another registration. */
+export const DEAD_LETTER_REASONS = [...FAILURE_REASONS, 'conflict'] as const;
+
+export type DeadLetterReason = (typeof DEAD_LETTER_REASONS)[number];
+
+/** A record as Kafka delivered it. */
+export interface ReceivedRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, Buffer | string | (Buffer | string)[] | null | undefined>>;
+}
+
+export interface DeadLetter {
+  readonly record: ReceivedRecord;
+  readonly reason: DeadLetterReason;
+  /** What was wrong, without submitted data. */
+  readonly error: string;
+}
+
+export interface DeadLetters {
+  /** Resolves when Kafka has confirmed them all. Throws UnavailableError. */
+  publish(letters: readonly DeadLetter[]): Promise<void>;
+}

@@ -1,0 +1,110 @@
+import type { Registration } from '../../domain/registration';
+import type { User } from '../../domain/user';
+import type { FailureReason, RegistrationEvent } from './messaging';
+
+/** Reservations of emails whose registration is not stored yet (1 hour). Every method may reject with UnavailableError. */
+export interface Reservations {
+  /**
+   * Reserves the email unless it is reserved. Resolves to the holder: the candidate itself, or an earlier one;
+   * undefined when the holder's entry cannot be read.
+   */
+  reserve(candidate: RegistrationEvent): Promise<RegistrationEvent | undefined>;
+  /** Whether the email is reserved. */
+  isReserved(email: string): Promise<boolean>;
+  /** Deletes the reservation if it belongs to this event. */
+  release(email: string, eventId: string): Promise<void>;
+  /** Deletes the reservations of emails that have a row, of any event. */
+  clear(emails: readonly string[]): Promise<void>;
+}
+
+/** A reservation as Redis holds it; `event` is undefined when it cannot be read. */
+export interface StoredReservation {
+  readonly email: string;
+  readonly event: RegistrationEvent | undefined;
+}
+
+/** Looks at reservations without changing any. Every method may reject with UnavailableError. */
+export interface ReservationReader {
+  find(emails: readonly string[]): Promise<StoredReservation[]>;
+  /** Visits all, some at a time; one may be visited twice while keys come and go. */
+  scan(visit: (entries: readonly StoredReservation[]) => Promise<void>): Promise<void>;
+}
+
+/** Cache of stored users (24 hours). Every method may reject with UnavailableError. */
+export interface UserCache {
+  find(email: string): Promise<User | undefined>;
+  put(users: readonly User[]): Promise<void>;
+}
+
+/** Marks of registrations that could not be stored (24 hours). Every method may reject with UnavailableError. */
+export interface FailureMarks {
+  mark(email: string, reason: FailureReason): Promise<void>;
+  /** Why the email's last registration was not stored; undefined without a mark. */
+  find(email: string): Promise<FailureReason | undefined>;
+  /** Whether there is a mark, readable or not. */
+  isMarked(email: string): Promise<boolean>;
+  /** Forgets the mark: a new reservation was made. */
+  clear(email: string): Promise<void>;
+}
+
+/** One attempt at a request that carries an idempotency key. */
+export interface IdempotentAttempt {
+  /** As the client sent it: neither logged nor stored. */
+  readonly key: string;
+  /** Equal for equal registrations. */
+  readonly fingerprint: string;
+  /** Names this attempt. */
+  readonly attemptId: string;
+}
+
+/**
+ * What an attempt finds. `new` and `retry` lock the key for it; `retry`: an earlier attempt may have been accepted.
+ * `completed`: an earlier attempt was accepted. `inProgress`: another one holds the lock.
+ */
+export type IdempotencyClaim = 'new' | 'retry' | 'completed' | 'inProgress' | 'registrationMismatch';
+
+/** How an attempt ended. `unknown`: it may have been accepted. */
+export type AttemptResult = 'accepted' | 'rejected' | 'unknown';
+
+/** What became of requests with an idempotency key (24 hours). Every method may reject with UnavailableError. */
+export interface IdempotencyStore {
+  /** Locks the key for this attempt, for a minute at most, if it may go on. */
+  claim(attempt: IdempotentAttempt): Promise<IdempotencyClaim>;
+  /** Ends the lock, unless another attempt has taken it: the next one goes on at once. */
+  finish(attempt: IdempotentAttempt, result: AttemptResult): Promise<void>;
+}
+
+/** A place in the list of users, which is ordered by these two, descending. */
+export interface PageCursor {
+  /** Microseconds since 1970: PostgreSQL tells rows of one millisecond apart. Null when the row has no time. */
+  readonly createdAtMicros: number | null;
+  readonly id: number;
+}
+
+/** With `after`, the rows behind that position, of which the first `offset` are skipped. */
+export interface PageRequest {
+  readonly limit: number;
+  readonly offset: number;
+  readonly after?: PageCursor;
+}
+
+export interface UsersPage {
+  readonly users: User[];
+  /** Of the last user; undefined when there is nobody behind it. */
+  readonly next: PageCursor | undefined;
+}
+
+/** The users table. Every method may reject with UnavailableError. */
+export interface Users {
+  /** For the request path: looked up in batches, with a short deadline. */
+  isRegistered(email: string): Promise<boolean>;
+  findByEmail(email: string): Promise<User | undefined>;
+  findByEmails(emails: readonly string[]): Promise<User[]>;
+  /** Newest first. Going from `next` to `next` skips and repeats nobody, whoever is inserted meanwhile. */
+  list(page: PageRequest): Promise<UsersPage>;
+  /**
+   * Inserts those whose e-mail has no row (each e-mail at most once) and commits; never changes a row.
+   * Resolves to the stored row of every e-mail. Throws UnstorableError when the database refuses the data for good.
+   */
+  insertMissing(registrations: readonly Registration[]): Promise<Map<string, User>>;
+}

@@ -1,0 +1,73 @@
+import type { DeadLetter, DeadLetterReason, ReceivedRecord } from './messaging';
+
+/** What the background check knows of one dependency. */
+export interface DependencyState {
+  /** False until the first check is through. */
+  readonly isUnavailable: boolean;
+}
+
+/** What says whether an email is registered. */
+export type UniquenessSource = 'redis' | 'postgres';
+
+/** Takes in what the pipeline did; cheap, and never fails. */
+export interface PipelineMetrics {
+  /** For a registration, this one could not say in time whether the email is registered: the other alone decided. */
+  decidedDegraded(decider: UniquenessSource): void;
+  /** A send to Kafka ended. */
+  produced(seconds: number, isConfirmed: boolean): void;
+  /** A batch of records was written. */
+  batchWritten(records: number): void;
+  /** A record has its row, this long after it was accepted. */
+  persisted(seconds: number): void;
+  /** A record became a dead letter. */
+  deadLettered(reason: DeadLetterReason): void;
+}
+
+/** A piece of traced work. */
+export interface Span {
+  /** W3C `traceparent`: who continues it elsewhere works in the same trace. */
+  readonly traceparent: string;
+  /** `failure` is one of few fixed words, never submitted data. */
+  end(failure?: string): void;
+}
+
+/** A traced request. */
+export interface RequestSpan {
+  /** What `handle` sends to Kafka, now or later, belongs to the request's trace. */
+  run(handle: () => void): void;
+  /** `route` is the pattern: the path may hold an e-mail. */
+  end(answer: {
+    readonly method: string;
+    readonly route: string;
+    readonly status: number | 'aborted';
+    readonly requestId: string;
+  }): void;
+}
+
+/** A batch that was written: `letters` are those of `records` that became no row. Times are performance.now(). */
+export interface WrittenBatch {
+  readonly records: readonly ReceivedRecord[];
+  readonly deadLetters: readonly DeadLetter[];
+  readonly startedAt: number;
+  readonly insertedAt: number;
+}
+
+/**
+ * Shows each registration as one trace, from its request to its row. Cheap, never fails, and takes no submitted data.
+ * Optional wherever it is used: when tracing is off there is none.
+ */
+export interface Tracing {
+  /** A request came, with this `traceparent`. */
+  request(traceparent: string | undefined): RequestSpan;
+  /** A record is on its way to this topic until the span ends. */
+  send(topic: string): Span;
+  /** Every record of a batch is a row, a known duplicate or a dead letter. */
+  batchWritten(batch: WrittenBatch): void;
+}
+
+export interface Logger {
+  debug(message: string, fields?: object): unknown;
+  info(message: string, fields?: object): unknown;
+  warn(message: string, fields?: object): unknown;
+  error(message: string, fields?: object): unknown;
+}
