@@ -131,11 +131,11 @@ describe('RegistrationWriter.write', () => {
     ['a JSON number', { value: 5 }, 'body must be of type object'],
     ['wrong types', { value: { ...buildRegistration(), firstName: 5 } }, 'firstName must be a string'],
     ['a NUL', { value: { ...buildRegistration(), occupation: 'a\0b' } }, 'occupation must not contain a NUL'],
-    ['no key', { key: null }, 'the record key is not the e-mail'],
+    ['no key', { key: null }, 'the record key is not the email'],
     [
       'a key that is another e-mail',
       { key: Buffer.from('other@example.com') },
-      'the record key is not the e-mail',
+      'the record key is not the email',
     ],
   ])('dead-letters a record with %s alone; its neighbours are stored', async (_what, broken, error) => {
     const { writer, users, deadLetters } = setUp();

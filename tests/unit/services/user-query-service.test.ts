@@ -39,7 +39,7 @@ describe('UserQueryService.findByEmail', () => {
     );
   });
 
-  it('answers from the cache while PostgreSQL is away', async () => {
+  it('answers from the cache while PostgreSQL is unavailable', async () => {
     const { service, users, completed } = await setUp();
     const cached = buildUser();
     await completed.put([cached]);
@@ -48,7 +48,7 @@ describe('UserQueryService.findByEmail', () => {
     expect(await service.findByEmail(cached.email)).toEqual(cached);
   });
 
-  it('answers from the table while Redis is away', async () => {
+  it('answers from the table while Redis is unavailable', async () => {
     const { service, email, completed, users } = await setUp();
     completed.isUnavailable = true;
 
