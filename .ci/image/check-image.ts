@@ -67,7 +67,7 @@ async function serves(env: Env): Promise<string[]> {
     console.log(`    stopped in ${stopped.seconds.toFixed(1)} s`);
     return [
       healthCheck.code === 0 ? '' : `HEALTHCHECK: ${healthCheck.output}`,
-      letters.code === 0 ? '' : `dlq list: ${deadLetters.output}`,
+      deadLetters.code === 0 ? '' : `dlq list: ${deadLetters.output}`,
       shell.code === 0 ? 'there is a shell' : '',
       stopped.code === 0 ? '' : `SIGTERM ended it with ${stopped.code}`,
     ].filter(Boolean);
