@@ -1,9 +1,10 @@
+import { Client } from 'pg';
 import { UnavailableError, UnstorableError } from '../../src/domain/errors';
 import { loadConfig } from '../../src/config/config';
-import { PostgresPool } from '../../src/postgres/postgres-pool';
+import { connectionOptions, PostgresPool } from '../../src/postgres/postgres-pool';
 import { PostgresUsers } from '../../src/postgres/postgres-users';
 import type { Users } from '../../src/services/ports';
-import { buildRegistration, uniqueEmail } from '../support/builders';
+import { buildRegistration, buildUser, uniqueEmail } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { InMemoryUsers } from '../support/fakes';
 import { RecordingLogger } from '../support/recording-logger';
@@ -180,18 +181,34 @@ describe('PostgresUsers', () => {
     expect((await users.insertMissing([next])).get(next.email)?.id).toBe(before + 1);
   });
 
-  it('lets the first of two concurrent writers win, and both see the same row', async () => {
+  it('leaves a row as it is that another writer commits during the insert, and answers that row', async () => {
     const users = new PostgresUsers(pool);
-    const registration = buildRegistration();
-    const variants = Array.from({ length: 10 }, (_, index) => ({
-      ...registration,
-      firstName: `Name ${index}`,
-    }));
+    const [first, neighbour] = [buildRegistration(), buildRegistration()];
+    const row = buildUser(first);
+    const otherWriter = new Client(connectionOptions(loadConfig(env).postgres));
+    await otherWriter.connect();
+    try {
+      await otherWriter.query('BEGIN');
+      await otherWriter.query(
+        `INSERT INTO users (first_name, last_name, email, gender, sex, occupation, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7::timestamptz AT TIME ZONE 'UTC', $7::timestamptz AT TIME ZONE 'UTC')`,
+        [...Object.values(first), row.created_at],
+      );
 
-    const answers = await Promise.all(variants.map((variant) => users.insertMissing([variant])));
+      const inserting = users.insertMissing([{ ...first, firstName: 'Mallory' }, neighbour]);
+      await eventually(async () => {
+        const blocked = 'SELECT FROM pg_locks WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))';
+        expect((await otherWriter.query(blocked)).rowCount).toBeGreaterThan(0);
+      });
+      await otherWriter.query('COMMIT');
 
-    const rows = answers.map((answer) => answer.get(registration.email));
-    expect(new Set(rows.map((row) => JSON.stringify(row))).size).toBe(1);
+      const stored = await inserting;
+      expect(stored.get(first.email)).toEqual({ ...row, id: expect.any(Number) as number });
+      expect(stored.get(neighbour.email)).toMatchObject({ first_name: 'John' });
+      expect(await users.findByEmail(first.email)).toEqual(stored.get(first.email));
+    } finally {
+      await otherWriter.end();
+    }
   });
 
   it.each([
