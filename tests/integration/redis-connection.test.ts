@@ -54,8 +54,8 @@ describe('RedisConnection', () => {
   it('never repeats on a later connection what it has given up', async () => {
     const { hostname: host, port } = new URL(sharedServers()['REDIS_URL'] ?? '');
     const proxy = await TcpProxy.start({ host, port: Number(port) });
-    const connection = createConnection(`redis://${proxy.host}:${proxy.port}`);
     ends.push(() => proxy.refuse());
+    const connection = createConnection(`redis://${proxy.host}:${proxy.port}`);
     await eventually(() => connection.check());
     const [lost, unsent] = [uniqueEmail(), uniqueEmail()];
     const set = (key: string) => connection.run(100, (redis) => redis.set(key, '', 'EX', 60));
