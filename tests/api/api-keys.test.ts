@@ -5,19 +5,27 @@ import { startService, type TestService } from '../support/harness';
 
 const oldKey = randomBytes(32).toString('hex');
 const newKey = randomBytes(32).toString('hex');
+const nearlyKnownKey = randomBytes(32).toString('hex');
 const registration = buildRegistration();
 const paths = ['/api/users', `/api/users/${registration.email}`];
 
 let service: TestService;
 
 beforeAll(async () => {
-  const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
-  service = await startService({ API_KEYS: `crm:${sha256(oldKey)},crm-2026:${sha256(newKey)}` });
+  const known = [`crm:${sha256(oldKey).toString('hex')}`, `crm-2026:${sha256(newKey).toString('hex')}`];
+  // For each byte of a digest one that differs from it in this byte only.
+  const nearlyTheSame = Array.from(sha256(nearlyKnownKey), (byte, index) => {
+    const digest = sha256(nearlyKnownKey);
+    digest[index] = byte ^ 1;
+    return `byte-${index}:${digest.toString('hex')}`;
+  });
+  service = await startService({ API_KEYS: [...known, ...nearlyTheSame].join(',') });
   await service.http.post('/api/users').send(registration).expect(201);
   // From then on the cache holds it too.
   await eventually(() => read(`/api/users/${registration.email}`, `Bearer ${newKey}`).expect(200));
 });
 
+const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
 const read = (path: string, authorization: string) =>
   service.http.get(path).set('Authorization', authorization);
 
@@ -38,7 +46,8 @@ describe('with API_KEYS', () => {
   it.each([
     ['another key', `Bearer ${randomBytes(32).toString('hex')}`],
     ['the name', 'Bearer crm'],
-    ['the digest', `Bearer ${createHash('sha256').update(oldKey).digest('hex')}`],
+    ['the digest', `Bearer ${sha256(oldKey).toString('hex')}`],
+    ['a key whose digest differs from a known one in a single byte', `Bearer ${nearlyKnownKey}`],
     ['a part of a key', `Bearer ${oldKey.slice(0, -1)}`],
   ])('%s opens nothing', async (_what, authorization) => {
     for (const path of paths) {

@@ -27,7 +27,7 @@ afterAll(() => connection.stop());
 
 describe.each<[string, () => Reservations]>([
   ['InMemoryReservations', () => new InMemoryReservations()],
-  ['RedisPendingRegistrations', () => new RedisReservations(connection)],
+  ['RedisReservations', () => new RedisReservations(connection)],
 ])('PendingRegistrations: %s', (_name, create) => {
   it('gives a free e-mail to the candidate', async () => {
     const candidate = buildEvent();
@@ -87,7 +87,7 @@ describe.each<[string, () => Reservations]>([
 
 describe.each<[string, () => UserCache]>([
   ['InMemoryUserCache', () => new InMemoryUserCache()],
-  ['RedisCompletedUsers', () => new RedisUserCache(connection)],
+  ['RedisUserCache', () => new RedisUserCache(connection)],
 ])('CompletedUsers: %s', (_name, create) => {
   it('finds what was put, exactly', async () => {
     const completed = create();
@@ -111,7 +111,7 @@ describe.each<[string, () => UserCache]>([
 
 describe.each<[string, () => FailureMarks & { entries?: unknown }]>([
   ['InMemoryFailureMarks', () => new InMemoryFailureMarks()],
-  ['RedisFailedRegistrations', () => new RedisFailureMarks(connection)],
+  ['RedisFailureMarks', () => new RedisFailureMarks(connection)],
 ])('FailedRegistrations: %s', (_name, create) => {
   it('tells the mark until it is cleared', async () => {
     const failed = create();
@@ -166,6 +166,7 @@ describe('keys in Redis', () => {
     const { value, ttl } = await read(`user:failed:${email}`);
     expect(JSON.parse(value ?? '')).toEqual({ reason: 'unstorable', failedAt: expect.stringMatching(/Z$/) });
     expect(ttl).toBeGreaterThan(86_390);
+    expect(ttl).toBeLessThanOrEqual(86_400);
     await failed.clear(email);
     expect((await read(`user:failed:${email}`)).value).toBeNull();
   });

@@ -30,7 +30,7 @@ function setUp() {
   return { ...deps, service: new RegistrationService(deps) };
 }
 
-function redisAway({ pending, completed, failed }: ReturnType<typeof setUp>): void {
+function redisUnavailable({ pending, completed, failed }: ReturnType<typeof setUp>): void {
   [pending, completed, failed].forEach((fake) => (fake.isUnavailable = true));
 }
 
@@ -205,7 +205,7 @@ describe('RegistrationService.register', () => {
   describe('with Redis away', () => {
     it('lets PostgreSQL decide', async () => {
       const world = setUp();
-      redisAway(world);
+      redisUnavailable(world);
       const registration = buildRegistration();
 
       await world.service.register(registration, 'req-1');
@@ -216,7 +216,7 @@ describe('RegistrationService.register', () => {
 
     it('refuses an e-mail that has a row', async () => {
       const world = setUp();
-      redisAway(world);
+      redisUnavailable(world);
       const registration = buildRegistration();
       await world.users.insertMissing([registration]);
 
@@ -247,7 +247,7 @@ describe('RegistrationService.register', () => {
 
   it('accepts nothing when neither Redis nor PostgreSQL can tell', async () => {
     const world = setUp();
-    redisAway(world);
+    redisUnavailable(world);
     world.users.isUnavailable = true;
 
     await expect(world.service.register(buildRegistration(), 'req-1')).rejects.toThrow(UnavailableError);
