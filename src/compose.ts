@@ -27,7 +27,7 @@ import { createApp } from './routes/app';
 import { Lifecycle } from './runtime/lifecycle';
 import { Liveness } from './runtime/liveness';
 import { DeadLetterPublisher } from './services/dead-letter-publisher';
-import { DependencyMonitor, DependencyStatus } from './services/dependency-monitor';
+import { CHECK_INTERVAL_MS, DependencyMonitor, DependencyStatus } from './services/dependency-monitor';
 import { HealthService } from './services/health-service';
 import { IdempotentRegistrationService } from './services/idempotent-registration-service';
 import type { RegistrationQueue } from './services/ports/messaging';
@@ -181,7 +181,7 @@ function buildHttp(base: Foundation, stores: Stores, pipeline: Pipeline) {
 
 function buildMonitor({ log, status }: Foundation, { redis, pool }: Stores, { topics }: Pipeline) {
   return new DependencyMonitor({
-    intervalMs: 1000,
+    intervalMs: CHECK_INTERVAL_MS,
     hintFor,
     log,
     checks: [

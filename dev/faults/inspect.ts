@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import type { Registration } from '../../src/domain/registration';
-import { pendingKey } from '../../src/redis/keys';
+import { pendingKey } from '../../src/redis/keys-and-lifetimes';
 import { readAll } from '../../tests/support/kafka-tools';
 import { sql, type Env } from '../../tests/support/test-servers';
 import type { DeadLetterSeen } from './evidence';

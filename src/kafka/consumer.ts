@@ -3,7 +3,7 @@ import type { Config } from '../config/config';
 import { Backoff, pause } from '../runtime/backoff';
 import { withTimeout } from '../runtime/timeout';
 import type { BacklogThrottle } from './backlog-throttle';
-import { BatchWriter, type BatchWriterDeps } from './batch-writer';
+import { ConsumerBatches, type ConsumerBatchesDeps } from './consumer-batches';
 import type { StallDetector, WatchedConsumer } from './stall-detector';
 
 // How long the group waits for a member that died with its broker before it reassigns its partitions.
@@ -21,7 +21,7 @@ const DISCONNECT_TIMEOUT_MS = 4000;
 // What only a working consumer does: one that joins the group but may not read the topic must not seem alive.
 const LIVENESS_EVENTS = ['FETCH', 'HEARTBEAT', 'END_BATCH_PROCESS'] as const;
 
-export interface RegistrationConsumerDeps extends BatchWriterDeps {
+export interface RegistrationConsumerDeps extends ConsumerBatchesDeps {
   readonly kafka: Kafka;
   readonly config: Config['kafka'];
   /** Nothing is consumed before Kafka was reached and the topics exist. */
@@ -37,7 +37,7 @@ export class RegistrationConsumer {
   private readonly stopping = new AbortController();
   private failConsumer: (error: Error) => void = () => undefined;
   private running: Promise<void> | undefined;
-  private batches: BatchWriter | undefined;
+  private batches: ConsumerBatches | undefined;
 
   constructor(private readonly deps: RegistrationConsumerDeps) {}
 
@@ -95,7 +95,7 @@ export class RegistrationConsumer {
       maxBytesPerPartition: MAX_FETCH_BYTES,
       allowAutoTopicCreation: false,
     });
-    const batches = new BatchWriter(this.deps, this.stopping.signal);
+    const batches = new ConsumerBatches(this.deps, this.stopping.signal);
     this.batches = batches;
     const consumerAbort = new AbortController();
     const ended = this.endOf(consumer, consumerAbort.signal);
@@ -116,7 +116,7 @@ export class RegistrationConsumer {
     }
   }
 
-  private async connectAndRun(consumer: Consumer, batches: BatchWriter): Promise<void> {
+  private async connectAndRun(consumer: Consumer, batches: ConsumerBatches): Promise<void> {
     const { topic, partitions } = this.deps.config;
     await consumer.connect();
     await consumer.subscribe({ topic, fromBeginning: true });
@@ -145,7 +145,7 @@ export class RegistrationConsumer {
   }
 }
 
-function watched(consumer: Consumer, batches: BatchWriter, topic: string): WatchedConsumer {
+function watched(consumer: Consumer, batches: ConsumerBatches, topic: string): WatchedConsumer {
   let partitions: readonly number[] = [];
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     partitions = payload.memberAssignment[topic] ?? [];

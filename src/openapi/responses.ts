@@ -1,4 +1,4 @@
-import { ERRORS, type ErrorName } from '../http/errors';
+import { ERRORS, type ErrorName } from '../http/error-responses';
 
 /** The headers that mean something to a client, besides those of HTTP, CORS and Helmet. */
 export const headers = {

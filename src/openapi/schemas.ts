@@ -7,7 +7,8 @@ import {
   SEXES,
   type Registration,
 } from '../domain/registration';
-import { PAGE_LIMIT, type User } from '../domain/user';
+import { PAGE_LIMIT } from '../domain/pagination';
+import type { User } from '../domain/stored-user';
 import { FAILURE_REASONS } from '../services/ports/messaging';
 
 const JOHN: Registration = {

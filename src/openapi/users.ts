@@ -1,5 +1,5 @@
 import type { RegistrationStatus } from '../services/registration-status-service';
-import { PAGE_LIMIT, PAGE_OFFSET } from '../domain/user';
+import { PAGE_LIMIT, PAGE_OFFSET } from '../domain/pagination';
 import { errorResponses, json, RATE_LIMITED_HEADERS, RATE_LIMITED_RESPONSES, withHeaders } from './responses';
 import { EXAMPLES, schema } from './schemas';
 

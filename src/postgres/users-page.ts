@@ -1,5 +1,6 @@
-import type { User } from '../domain/user';
-import type { PageCursor, PageRequest, UsersPage } from '../services/ports/stores';
+import type { User } from '../domain/stored-user';
+import type { PageCursor, PageRequest } from '../domain/pagination';
+import type { UsersPage } from '../services/ports/stores';
 import type { PostgresPool } from './pool';
 import { LIST_COLUMNS } from './user-columns';
 

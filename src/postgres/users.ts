@@ -1,9 +1,10 @@
 import { UnavailableError } from '../domain/errors';
 import type { Registration } from '../domain/registration';
-import type { User } from '../domain/user';
+import type { User } from '../domain/stored-user';
 import { Bulkhead } from '../runtime/bulkhead';
 import { withTimeout } from '../runtime/timeout';
-import type { PageRequest, Users, UsersPage } from '../services/ports/stores';
+import type { PageRequest } from '../domain/pagination';
+import type { Users, UsersPage } from '../services/ports/stores';
 import { BatchedLookup } from './batched-lookup';
 import type { PostgresPool } from './pool';
 import { CREATED_AT, USER_COLUMNS } from './user-columns';

@@ -3,7 +3,7 @@ import { Redis, ReplyError } from 'ioredis';
 import { UnavailableError } from '../domain/errors';
 import { closeWithin, withTimeout } from '../runtime/timeout';
 import type { DependencyState, Logger } from '../services/ports/telemetry';
-import { CHECK_KEYS, CHECK_TTL_SECONDS } from './keys';
+import { CHECK_KEYS, CHECK_TTL_SECONDS } from './keys-and-lifetimes';
 
 // One request waits for Redis at most 300 ms in all. The limiter gets the smaller share: miscounting is cheaper than a
 // wrong decision.

@@ -1,7 +1,7 @@
 import { FAILURE_REASONS, type FailureReason } from '../services/ports/messaging';
 import type { FailureMarks } from '../services/ports/stores';
 import { REQUEST_TIMEOUT_MS, type RedisConnection } from './connection';
-import { FAILED_TTL_SECONDS, failedKey } from './keys';
+import { FAILED_TTL_SECONDS, failedKey } from './keys-and-lifetimes';
 
 /** `user:failed:{email}`: why the last registration of this email was not stored. */
 export class RedisFailureMarks implements FailureMarks {

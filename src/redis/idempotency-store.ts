@@ -5,7 +5,7 @@ import type {
   IdempotentAttempt,
 } from '../services/ports/stores';
 import { REQUEST_TIMEOUT_MS, type RedisConnection } from './connection';
-import { IDEMPOTENCY_TTL_SECONDS, idempotencyKey } from './keys';
+import { IDEMPOTENCY_TTL_SECONDS, idempotencyKey } from './keys-and-lifetimes';
 
 const TTL_MS = IDEMPOTENCY_TTL_SECONDS * 1000;
 /** Longer than any attempt: KAFKA_DELIVERY_TIMEOUT_MS is at most 50 s, a request's other waits are seconds. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { RedisStore, type RedisReply } from 'rate-limit-redis';
 import { COUNT_TIMEOUT_MS, type RedisConnection } from './connection';
-import { RATE_LIMIT_PREFIX } from './keys';
+import { RATE_LIMIT_PREFIX } from './keys-and-lifetimes';
 
 /**
  * Counts requests by client for all replicas: one command a request, in the pipeline of its turn. Every method throws

@@ -1,7 +1,7 @@
 import type { RegistrationEvent } from '../services/ports/messaging';
 import type { ReservationReader, Reservations, StoredReservation } from '../services/ports/stores';
 import { BATCH_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type RedisConnection } from './connection';
-import { PENDING_TTL_SECONDS, pendingKey } from './keys';
+import { PENDING_TTL_SECONDS, pendingKey } from './keys-and-lifetimes';
 
 const SCAN_COUNT = 500;
 const EVERY_KEY = pendingKey('*');

@@ -1,7 +1,7 @@
-import type { User } from '../domain/user';
+import type { User } from '../domain/stored-user';
 import type { UserCache } from '../services/ports/stores';
 import { BATCH_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type RedisConnection } from './connection';
-import { COMPLETED_TTL_SECONDS, completedKey } from './keys';
+import { COMPLETED_TTL_SECONDS, completedKey } from './keys-and-lifetimes';
 
 /** `user:completed:{email}`: the stored row as JSON, as the API returns it. */
 export class RedisUserCache implements UserCache {

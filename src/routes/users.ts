@@ -1,5 +1,6 @@
 import { Router, type RequestHandler } from 'express';
 import { parseEmail } from '../domain/email';
+import { encodeCursor, parsePage } from '../domain/pagination';
 import { parseRegistration } from '../domain/registration';
 import type { IdempotentRegistrationService } from '../services/idempotent-registration-service';
 import type { RegistrationService } from '../services/registration-service';
@@ -12,7 +13,6 @@ import { idempotencyKeyOf } from '../http/middleware/idempotency-key';
 import { parseJson } from '../http/middleware/json-body';
 import { requestIdOf } from '../http/middleware/request-id';
 import { sendJson } from '../http/send-json';
-import { nextLink, parsePage } from './pagination';
 
 export interface UsersRouterDeps {
   readonly apiKeys: readonly ApiKey[];
@@ -34,7 +34,8 @@ export function createUsersRouter(deps: UsersRouterDeps): Router {
     .get(mayRead, async (req, res) => {
       const page = parsePage(req.query);
       const { users, next } = await userQueries.list(page);
-      if (next !== undefined) res.setHeader('Link', nextLink(page.limit, next));
+      if (next !== undefined)
+        res.setHeader('Link', `</api/users?limit=${page.limit}&cursor=${encodeCursor(next)}>; rel="next"`);
       sendJson(res, 200, { success: true, count: users.length, data: users });
     })
     .all(allowOnly('GET', 'HEAD', 'POST'));

@@ -35,6 +35,9 @@ export class DependencyStatus implements DependencyState {
   }
 }
 
+/** How often each dependency is checked. */
+export const CHECK_INTERVAL_MS = 1000;
+
 /** How one dependency is checked. `check` rejects when the dependency cannot do its work. */
 export interface DependencyCheck {
   readonly status: DependencyStatus;

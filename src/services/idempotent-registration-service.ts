@@ -7,7 +7,7 @@ import {
   UnavailableError,
 } from '../domain/errors';
 import { isSameRegistration, type Registration } from '../domain/registration';
-import { registrationOf } from '../domain/user';
+import { registrationOf } from '../domain/stored-user';
 import { TimeBudget } from '../runtime/timeout';
 import { ifAvailable, UNAVAILABLE } from './if-available';
 import type { IdempotencyStore, UserCache, Users } from './ports/stores';

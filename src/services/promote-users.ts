@@ -1,4 +1,4 @@
-import type { User } from '../domain/user';
+import type { User } from '../domain/stored-user';
 import { forEachChunk } from '../runtime/yielding';
 import type { Reservations, UserCache } from './ports/stores';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { AlreadyRegisteredError, RegistrationInProgressError, UnavailableError } from '../domain/errors';
 import { isSameRegistration, type Registration } from '../domain/registration';
-import type { User } from '../domain/user';
+import type { User } from '../domain/stored-user';
 import { withTimeout, type TimeBudget } from '../runtime/timeout';
 import { ifAvailable, runInBackground, UNAVAILABLE } from './if-available';
 import type { RegistrationEvent, RegistrationQueue, SendPermit } from './ports/messaging';

@@ -1,6 +1,6 @@
 import { UnstorableError, ValidationError } from '../domain/errors';
 import { isSameRegistration } from '../domain/registration';
-import { registrationOf, type User } from '../domain/user';
+import { registrationOf, type User } from '../domain/stored-user';
 import { yieldingChunks } from '../runtime/yielding';
 import type { DeadLetterPublisher } from './dead-letter-publisher';
 import { ifAvailable } from './if-available';

@@ -1,7 +1,8 @@
 import { UserNotFoundError } from '../domain/errors';
-import type { User } from '../domain/user';
+import type { User } from '../domain/stored-user';
 import { ifAvailable, runInBackground, UNAVAILABLE } from './if-available';
-import type { PageRequest, UserCache, Users, UsersPage } from './ports/stores';
+import type { PageRequest } from '../domain/pagination';
+import type { UserCache, Users, UsersPage } from './ports/stores';
 import type { Logger } from './ports/telemetry';
 
 export interface UserQueryServiceDeps {

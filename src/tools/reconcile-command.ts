@@ -1,5 +1,5 @@
 import type { Config } from '../config/config';
-import { PENDING_TTL_SECONDS } from '../redis/keys';
+import { PENDING_TTL_SECONDS } from '../redis/keys-and-lifetimes';
 import { withStores } from './clients';
 import {
   PendingReconciliation,

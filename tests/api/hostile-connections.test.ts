@@ -1,4 +1,4 @@
-import type { User } from '../../src/domain/user';
+import type { User } from '../../src/domain/stored-user';
 import { HTTP_LIMITS } from '../../src/http/limits';
 import { buildRegistration, buildUser } from '../support/builders';
 import { eventually } from '../support/eventually';

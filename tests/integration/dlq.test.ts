@@ -1,6 +1,6 @@
 import type { Message } from 'kafkajs';
 import type { Registration } from '../../src/domain/registration';
-import { CHECK_KEYS } from '../../src/redis/keys';
+import { CHECK_KEYS } from '../../src/redis/keys-and-lifetimes';
 import { buildRegistration, uniqueEmail } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { startService, type TestService } from '../support/harness';

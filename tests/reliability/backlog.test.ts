@@ -1,6 +1,6 @@
 import type { Message } from 'kafkajs';
 import type { Registration } from '../../src/domain/registration';
-import type { User } from '../../src/domain/user';
+import type { User } from '../../src/domain/stored-user';
 import { buildRegistration, buildUser } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { InMemoryUsers } from '../support/fakes';

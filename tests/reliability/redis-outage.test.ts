@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { startLocalStack, type LocalStack } from '../../dev/local-stack/local-stack';
-import { CHECK_KEYS } from '../../src/redis/keys';
+import { CHECK_KEYS } from '../../src/redis/keys-and-lifetimes';
 import { buildEvent, buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { startService, type TestService } from '../support/harness';

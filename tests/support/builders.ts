@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Registration } from '../../src/domain/registration';
-import type { User } from '../../src/domain/user';
+import type { User } from '../../src/domain/stored-user';
 import type { ReceivedRecord, RegistrationEvent } from '../../src/services/ports/messaging';
 import type { IdempotentAttempt } from '../../src/services/ports/stores';
 

@@ -1,6 +1,6 @@
 import { UnavailableError, UnstorableError } from '../../src/domain/errors';
 import type { Registration } from '../../src/domain/registration';
-import type { User } from '../../src/domain/user';
+import type { User } from '../../src/domain/stored-user';
 import type {
   DeadLetter,
   DeadLetterReason,
@@ -10,13 +10,13 @@ import type {
   RegistrationQueue,
   SendPermit,
 } from '../../src/services/ports/messaging';
+import type { PageRequest } from '../../src/domain/pagination';
 import type {
   AttemptResult,
   FailureMarks,
   IdempotencyClaim,
   IdempotencyStore,
   IdempotentAttempt,
-  PageRequest,
   ReservationReader,
   Reservations,
   StoredReservation,

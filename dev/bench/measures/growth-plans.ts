@@ -1,6 +1,6 @@
 import type { PostgresPool } from '../../../src/postgres/pool';
 import { PostgresUsers } from '../../../src/postgres/users';
-import type { PageCursor } from '../../../src/services/ports/stores';
+import type { PageCursor } from '../../../src/domain/pagination';
 import { sql, type Env } from '../../../tests/support/test-servers';
 
 interface Statement {

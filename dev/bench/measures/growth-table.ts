@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PageCursor } from '../../../src/services/ports/stores';
+import type { PageCursor } from '../../../src/domain/pagination';
 import { sql, type Env } from '../../../tests/support/test-servers';
 import { localDir } from '../../local-stack/paths';
 

@@ -1,7 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { nextLink } from '../../../src/routes/pagination';
-import type { PageCursor } from '../../../src/services/ports/stores';
+import { encodeCursor, type PageCursor } from '../../../src/domain/pagination';
 import { localDir } from '../../local-stack/paths';
 import type { Contender } from '../contender';
 import type { Measured } from '../report';
@@ -62,7 +61,6 @@ async function measureReads(
 }
 
 /** The next page's path, as in the Link header. */
-function pathAfter(position: PageCursor): string {
-  const link = nextLink(limit, position);
-  return link.slice(1, link.indexOf('>'));
+function pathAfter(cursor: PageCursor): string {
+  return `/api/users?limit=${limit}&cursor=${encodeCursor(cursor)}`;
 }

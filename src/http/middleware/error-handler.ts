@@ -9,7 +9,7 @@ import {
   ValidationError,
 } from '../../domain/errors';
 import type { Logger } from '../../services/ports/telemetry';
-import { errorBody, errorResponse, httpError, type ErrorName, type ErrorResponse } from '../errors';
+import { errorBody, errorResponse, httpError, type ErrorName, type ErrorResponse } from '../error-responses';
 import { sendJson } from '../send-json';
 import { requestIdOf } from './request-id';
 

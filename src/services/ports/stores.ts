@@ -1,5 +1,6 @@
+import type { PageCursor, PageRequest } from '../../domain/pagination';
 import type { Registration } from '../../domain/registration';
-import type { User } from '../../domain/user';
+import type { User } from '../../domain/stored-user';
 import type { FailureReason, RegistrationEvent } from './messaging';
 
 /** Reservations of emails whose registration is not stored yet (1 hour). Every method may reject with UnavailableError. */
@@ -72,20 +73,6 @@ export interface IdempotencyStore {
   claim(attempt: IdempotentAttempt): Promise<IdempotencyClaim>;
   /** Ends the lock, unless another attempt has taken it: the next one goes on at once. */
   finish(attempt: IdempotentAttempt, result: AttemptResult): Promise<void>;
-}
-
-/** A position in the list of users, which is ordered by these two, descending. */
-export interface PageCursor {
-  /** Microseconds since 1970: PostgreSQL tells rows of one millisecond apart. Null when the row has no time. */
-  readonly createdAtMicros: number | null;
-  readonly id: number;
-}
-
-/** With `after`, the rows after that position, of which the first `offset` are skipped. */
-export interface PageRequest {
-  readonly limit: number;
-  readonly offset: number;
-  readonly after?: PageCursor;
 }
 
 export interface UsersPage {

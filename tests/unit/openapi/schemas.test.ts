@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { parseRegistration, type Registration } from '../../../src/domain/registration';
 import { resolveRequestId } from '../../../src/http/middleware/request-id';
-import { parsePage } from '../../../src/routes/pagination';
+import { parsePage } from '../../../src/domain/pagination';
 import { schemaAt } from '../../support/api-document';
 import { BAD_REGISTRATIONS, GOOD_REGISTRATIONS } from '../../support/bad-registrations';
 import { buildRegistration } from '../../support/builders';

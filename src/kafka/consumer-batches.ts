@@ -15,7 +15,7 @@ const MAX_THROTTLE_MS = 3000;
 const HEARTBEAT_MS = 1000;
 const MAX_WRITE_MS = 30_000;
 
-export interface BatchWriterDeps {
+export interface ConsumerBatchesDeps {
   readonly writer: { write(records: readonly ReceivedRecord[]): Promise<void> };
   readonly throttle: Pick<BacklogThrottle, 'shouldThrottle' | 'runThrottled'>;
   readonly liveness: Liveness;
@@ -24,14 +24,14 @@ export interface BatchWriterDeps {
 }
 
 /** Hands fetched records to the writer, some hundreds at a time, and commits the offset after each part. */
-export class BatchWriter {
+export class ConsumerBatches {
   /** By partition: when the oldest unwritten record of its batch was sent, epoch milliseconds. */
   private readonly inFlight = new Map<number, number>();
   /** The partitions whose last write failed. */
   private readonly retrying = new Set<number>();
 
   constructor(
-    private readonly deps: BatchWriterDeps,
+    private readonly deps: ConsumerBatchesDeps,
     private readonly stopping: AbortSignal,
   ) {}
 

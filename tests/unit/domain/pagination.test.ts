@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { ValidationError } from '../../../src/domain/errors';
-import { parsePage } from '../../../src/routes/pagination';
+import { parsePage } from '../../../src/domain/pagination';
 import { anyText } from '../../support/arbitraries';
 
 const RUNS = { numRuns: 300 };

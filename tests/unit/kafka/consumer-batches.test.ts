@@ -1,6 +1,6 @@
 import type { EachBatchPayload, KafkaMessage } from 'kafkajs';
 import { UnavailableError } from '../../../src/domain/errors';
-import { BatchWriter } from '../../../src/kafka/batch-writer';
+import { ConsumerBatches } from '../../../src/kafka/consumer-batches';
 import { Liveness } from '../../../src/runtime/liveness';
 import type { ReceivedRecord } from '../../../src/services/ports/messaging';
 import { RecordingMetrics } from '../../support/fakes';
@@ -57,7 +57,7 @@ function setUp(count = 1) {
     },
   };
   const deps = { writer: { write }, throttle, liveness, metrics, log };
-  const batches = new BatchWriter(deps, stopping.signal);
+  const batches = new ConsumerBatches(deps, stopping.signal);
   return {
     throttle,
     metrics,
@@ -78,7 +78,7 @@ const commitOf = (offset: string): string =>
 
 const isCommit = (event: string): boolean => /^(resolve|commit)/.test(event);
 
-describe('BatchWriter', () => {
+describe('ConsumerBatches', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
 

@@ -24,7 +24,3 @@ export function registrationOf(user: User): Registration {
     occupation: user.occupation,
   };
 }
-
-/** How many users a page holds, and how many it may skip. */
-export const PAGE_LIMIT = { min: 1, max: 1000, default: 100 };
-export const PAGE_OFFSET = { min: 0, max: 2_147_483_647, default: 0 };

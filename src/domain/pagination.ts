@@ -1,7 +1,23 @@
 import Joi from 'joi';
-import { PAGE_LIMIT, PAGE_OFFSET } from '../domain/user';
-import { validator } from '../domain/validation';
-import type { PageCursor, PageRequest } from '../services/ports/stores';
+import { validator } from './validation';
+
+/** How many users a page holds, and how many it may skip. */
+export const PAGE_LIMIT = { min: 1, max: 1000, default: 100 };
+export const PAGE_OFFSET = { min: 0, max: 2_147_483_647, default: 0 };
+
+/** A position in the list of users, which is ordered by these two, descending. */
+export interface PageCursor {
+  /** Microseconds since 1970: PostgreSQL tells rows of one millisecond apart. Null when the row has no time. */
+  readonly createdAtMicros: number | null;
+  readonly id: number;
+}
+
+/** With `after`, the rows after that position, of which the first `offset` are skipped. */
+export interface PageRequest {
+  readonly limit: number;
+  readonly offset: number;
+  readonly after?: PageCursor;
+}
 
 const MAX_ID = 2_147_483_647;
 const CURSOR = /^(-?\d{1,16})?,(-?\d{1,10})$/;
@@ -27,7 +43,7 @@ const position: Joi.CustomValidator<string, PageCursor> = (text, helpers) => {
   const after = { createdAtMicros: micros === undefined ? null : Number(micros), id: Number(id) };
   const isInRange = Number.isSafeInteger(after.createdAtMicros ?? 0) && Math.abs(after.id) <= MAX_ID;
   // Compared as a whole: the decoder skips what is no base64url, and -0 or 007 are numbers, too.
-  return isInRange && cursorOf(after) === text ? after : helpers.error('page.cursor');
+  return isInRange && encodeCursor(after) === text ? after : helpers.error('page.cursor');
 };
 
 const cursorMessage = '{{#label}} must be one that a Link header of this list gave';
@@ -47,11 +63,7 @@ export function parsePage(query: unknown): PageRequest {
   return cursor === undefined ? page : { ...page, after: cursor };
 }
 
-/** The Link header's value (RFC 8288) for the page after this cursor. */
-export function nextLink(limit: number, position: PageCursor): string {
-  return `</api/users?limit=${limit}&cursor=${cursorOf(position)}>; rel="next"`;
-}
-
-function cursorOf({ createdAtMicros, id }: PageCursor): string {
+/** What stands for a cursor in a link. */
+export function encodeCursor({ createdAtMicros, id }: PageCursor): string {
   return Buffer.from(`${createdAtMicros ?? ''},${id}`).toString('base64url');
 }
