@@ -5,7 +5,7 @@ import type { Registration } from '../../src/domain/registration';
 import { buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { startService } from '../support/harness';
-import { lag, produce } from '../support/kafka-tools';
+import { drained, produce } from '../support/kafka-tools';
 import { RawConnection } from '../support/raw-connection';
 import { send, type RawAnswer } from '../support/raw-http';
 import { ServiceProcess } from '../support/service-process';
@@ -65,18 +65,17 @@ const post = (
 
 const get = (status: number, path: string): Promise<RawAnswer> => ask(status, path, { headers: READER });
 
-const drained = () => eventually(async () => expect(await lag(env)).toBe(0));
 const logged = (text: string) => eventually(() => expect(service.output).toContain(text));
 
 async function stored() {
   const registration = marked('stored');
   await post(201, registration);
-  await drained();
+  await drained(env);
   await get(200, `/api/users/${registration.email}`);
   await get(200, `/api/users/${registration.email}/status`);
   await post(409, { ...registration, firstName: `${MARK}other` });
   await post(201, marked('second'));
-  await drained();
+  await drained(env);
   const { headers } = await get(200, '/api/users?limit=1');
   await get(200, /<(.+)>/.exec(String(headers['link']))?.[1] ?? '');
   return registration;
@@ -120,7 +119,7 @@ async function withAnIdempotencyKey(): Promise<void> {
   const digest = createHash('sha256').update(broken).digest('hex');
   await withRedis(env, (redis) => redis.set(`idempotency:${digest}`, `${MARK}string`));
   await post(201, marked('brokenkey'), { 'Idempotency-Key': broken });
-  await drained();
+  await drained(env);
 }
 
 async function refusedByItsSize(): Promise<void> {
@@ -168,7 +167,7 @@ async function plantedInKafka(email: string): Promise<void> {
     record(marked('invalid'), { key: `${MARK}otherkey` }),
     record(marked('invalid'), { value: null }),
   ]);
-  await drained();
+  await drained(env);
 }
 
 /** By a constraint, whose error names the whole row in `detail`, and by a trigger that quotes what it likes. */
@@ -193,7 +192,7 @@ async function refusedByPostgres(): Promise<void> {
   // Redis refuses to read this reservation; the error of its client holds the command with its arguments.
   await withRedis(env, (redis) => redis.lpush(`user:pending:${again.email}`, `${MARK}list`));
   await produce(env, [record(again)]);
-  await drained();
+  await drained(env);
   await logged('could not mark failed registration in Redis');
   expect((await get(200, `/api/users/${byConstraint.email}/status`)).body).toContain('"failed"');
 }
@@ -206,7 +205,7 @@ async function heldUpByPostgres(): Promise<void> {
   await post(201, { ...other, lastName: one.lastName });
   await logged('23505');
   await sql(env, 'DROP INDEX same_name');
-  await drained();
+  await drained(env);
 }
 
 async function brokenInRedis(email: string): Promise<void> {
@@ -219,7 +218,7 @@ async function brokenInRedis(email: string): Promise<void> {
   await get(200, `/api/users/${email}`);
   await post(409, pending);
   await post(201, list);
-  await drained();
+  await drained(env);
 }
 
 async function withPostgresAway(email: string): Promise<void> {
@@ -234,7 +233,7 @@ async function withPostgresAway(email: string): Promise<void> {
   expect((await get(200, `/api/users/${waiting.email}/status`)).body).toContain('"pending"');
   await logged('batch write failed, retrying');
   await sql(env, 'ALTER TABLE users_away RENAME TO users');
-  await drained();
+  await drained(env);
 }
 
 /** A bug: reading meets an error that only writing may. It quotes the row. */

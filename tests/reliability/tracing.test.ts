@@ -135,26 +135,6 @@ describe('registrations that wait for PostgreSQL', () => {
     expect(Math.max(...sizes)).toBeGreaterThan(1);
     expect(await service.stop()).toBe(0);
   });
-
-  it('and are sent again meanwhile: each request is a trace to the end, and there is one row', async () => {
-    const service = await start();
-    await tableAway();
-    const registration = buildRegistration();
-    const [first, retry] = [caller(), caller()];
-    const answers = [
-      await post(service, registration, first.headers),
-      await post(service, registration, retry.headers),
-    ];
-    await waiting(service);
-
-    await tableBack();
-
-    expect(answers.map(({ status }) => status)).toEqual([201, 201]);
-    await expectWholeTrace(first.traceId);
-    await expectWholeTrace(retry.traceId);
-    expect(await sql(env, 'SELECT email FROM users')).toEqual([{ email: registration.email }]);
-    expect(await service.stop()).toBe(0);
-  });
 });
 
 describe('what fails', () => {

@@ -231,6 +231,7 @@ function stringsOf(parts: Parts): string[] {
   const strings = new Set<string>();
   for (let attempt = 0; attempt < 1000 && strings.size < STRINGS_PER_CLASS; attempt += 1)
     strings.add(parts.map((choices) => random.pick(choices)).join(''));
+  if (strings.size < STRINGS_PER_CLASS) throw new Error('too few fragments for a class');
   return [...strings];
 }
 

@@ -86,6 +86,15 @@ export async function readAll(env: Env, topic: string): Promise<ReadRecord[]> {
   }
 }
 
+/** Every record of the service's topic. */
+export function recordsIn(env: Env): Promise<ReadRecord[]> {
+  return readAll(env, env['KAFKA_TOPIC'] ?? '');
+}
+
+export function deadLettersIn(env: Env): Promise<ReadRecord[]> {
+  return readAll(env, `${env['KAFKA_TOPIC'] ?? ''}.dlq`);
+}
+
 /** Makes the topics that the service would make, before it starts. They are there when their leaders answer. */
 export async function createTopics(env: Env): Promise<void> {
   const topics = [env['KAFKA_TOPIC'] ?? '', `${env['KAFKA_TOPIC'] ?? ''}.dlq`];
@@ -120,6 +129,11 @@ export async function lag(env: Env): Promise<number> {
       return sum + Number(high) - Math.max(0, Number(offset));
     }, 0);
   });
+}
+
+/** Resolves when the group has committed every record. */
+export function drained(env: Env): Promise<void> {
+  return eventually(async () => expect(await lag(env)).toBe(0));
 }
 
 interface RawMessage {

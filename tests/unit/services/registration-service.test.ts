@@ -213,15 +213,6 @@ describe('RegistrationService.register', () => {
       expect(world.queue.published).toHaveLength(1);
       expect(world.metrics.decidedAlone).toEqual(['redis']);
     });
-
-    it('refuses an e-mail that has a row', async () => {
-      const world = setUp();
-      redisAway(world);
-      const registration = buildRegistration();
-      await world.users.insertMissing([registration]);
-
-      await expect(world.service.register(registration, 'req-1')).rejects.toThrow(AlreadyRegisteredError);
-    });
   });
 
   describe('with PostgreSQL away', () => {
@@ -233,15 +224,6 @@ describe('RegistrationService.register', () => {
 
       expect(queue.published).toHaveLength(1);
       expect(metrics.decidedAlone).toEqual(['postgres']);
-    });
-
-    it('refuses an e-mail that the cache knows', async () => {
-      const { service, users, completed } = setUp();
-      users.isUnavailable = true;
-      const registration = buildRegistration();
-      await completed.put([buildUser(registration)]);
-
-      await expect(service.register(registration, 'req-1')).rejects.toThrow(AlreadyRegisteredError);
     });
   });
 

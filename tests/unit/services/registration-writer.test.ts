@@ -27,21 +27,6 @@ function setUp() {
 }
 
 describe('RegistrationWriter.write', () => {
-  it('stores the records, caches the rows and frees the reservations', async () => {
-    const { writer, users, completed, pending, deadLetters } = setUp();
-    const events = [buildEvent(), buildEvent()];
-    await Promise.all(events.map((event) => pending.reserve(event)));
-
-    await writer.write(events.map(({ registration }) => buildRecord({ value: registration })));
-
-    expect(users.rows.map(({ email }) => email)).toEqual(
-      events.map(({ registration }) => registration.email),
-    );
-    expect([...completed.entries.values()]).toEqual(users.rows);
-    expect(pending.entries.size).toBe(0);
-    expect(deadLetters.letters).toEqual([]);
-  });
-
   it('measures how long each took from its acceptance to its row, and counts the others by reason', async () => {
     const { writer, metrics } = setUp();
     const first = buildRegistration();
@@ -94,77 +79,6 @@ describe('RegistrationWriter.write', () => {
     expect(isCachedAtClear).toEqual([true]);
   });
 
-  it('keeps the first write and dead-letters the loser, within one batch and across batches', async () => {
-    const { writer, users, completed, deadLetters } = setUp();
-    const first = buildRegistration();
-    const second = { ...first, firstName: 'Jane' };
-    const third = { ...first, lastName: 'Roe' };
-
-    await writer.write([
-      buildRecord({ value: first, offset: '0' }),
-      buildRecord({ value: second, offset: '1' }),
-    ]);
-    await writer.write([buildRecord({ value: third, offset: '2' })]);
-
-    expect(users.rows).toMatchObject([{ first_name: 'John', last_name: 'Doe' }]);
-    expect(completed.entries.get(first.email)).toEqual(users.rows[0]);
-    expect(deadLetters.letters.map(({ record, reason }) => [record.offset, reason])).toEqual([
-      ['1', 'conflict'],
-      ['2', 'conflict'],
-    ]);
-  });
-
-  it('ignores a record that says the same as the row', async () => {
-    const { writer, users, deadLetters } = setUp();
-    const record = buildRecord();
-
-    await writer.write([record, record]);
-    await writer.write([record]);
-
-    expect(users.rows).toHaveLength(1);
-    expect(deadLetters.letters).toEqual([]);
-  });
-
-  it.each([
-    ['no value', { value: null }, 'the record has no value'],
-    ['text that is no JSON', { value: '{broken' }, 'the record value is not JSON'],
-    ['a JSON number', { value: 5 }, 'body must be of type object'],
-    ['wrong types', { value: { ...buildRegistration(), firstName: 5 } }, 'firstName must be a string'],
-    ['a NUL', { value: { ...buildRegistration(), occupation: 'a\0b' } }, 'occupation must not contain a NUL'],
-    ['no key', { key: null }, 'the record key is not the e-mail'],
-    [
-      'a key that is another e-mail',
-      { key: Buffer.from('other@example.com') },
-      'the record key is not the e-mail',
-    ],
-  ])('dead-letters a record with %s alone; its neighbours are stored', async (_what, broken, error) => {
-    const { writer, users, deadLetters } = setUp();
-    const record = buildRecord(broken);
-
-    await writer.write([buildRecord(), record, buildRecord()]);
-
-    expect(users.rows).toHaveLength(2);
-    expect(deadLetters.letters).toEqual([
-      { record, reason: 'invalid', error: expect.stringContaining(error) },
-    ]);
-  });
-
-  it.each(['event-id', 'request-id', 'other'])(
-    'takes a dead letter whose header %s has no value',
-    async (name) => {
-      const { writer, deadLetters } = setUp();
-      const record = buildRecord({
-        value: '{',
-        key: Buffer.from('a@example.com'),
-        headers: { [name]: null },
-      });
-
-      await writer.write([record]);
-
-      expect(deadLetters.letters).toHaveLength(1);
-    },
-  );
-
   it('finds the one record that cannot be stored and stores its neighbours', async () => {
     const { writer, users, deadLetters } = setUp();
     const records = Array.from({ length: 9 }, (_, index) => buildRecord({ offset: String(index) }));
@@ -188,18 +102,6 @@ describe('RegistrationWriter.write', () => {
 
     expect(users.rows).toMatchObject([{ first_name: 'Good' }]);
     expect(deadLetters.letters.map(({ reason }) => reason)).toEqual(['unstorable']);
-  });
-
-  it('marks the e-mail of a dead letter as failed and frees its own reservation', async () => {
-    const { writer, users, failed, pending } = setUp();
-    users.refuses = () => true;
-    const event = buildEvent();
-    await pending.reserve(event);
-
-    await writer.write([buildRecord({ value: event.registration, headers: { 'event-id': event.eventId } })]);
-
-    expect([...failed.entries]).toEqual([[event.registration.email, 'unstorable']]);
-    expect(pending.entries.size).toBe(0);
   });
 
   it('leaves the reservation of another event alone', async () => {
@@ -259,18 +161,5 @@ describe('RegistrationWriter.write', () => {
     ]);
 
     await expect(write).rejects.toBe(bug);
-  });
-
-  it('logs a dead letter without what was submitted', async () => {
-    const { writer, log } = setUp();
-    const registration = { ...buildRegistration({ lastName: 'Secret' }), gender: 'Confidential' };
-
-    await writer.write([buildRecord({ value: registration })]);
-
-    const text = JSON.stringify(log.lines);
-    expect(log.lines).toMatchObject([
-      { level: 'warn', message: 'dead letter', reason: 'invalid', requestId: 'req-1' },
-    ]);
-    for (const value of [registration.email, 'Secret', 'Confidential']) expect(text).not.toContain(value);
   });
 });
