@@ -30,7 +30,7 @@ async function fuzz(port: number, examples: number, key?: string): Promise<void>
     throw new Error('next to nothing was registered: next to nothing was tested');
   for (const email of emails)
     await untilStatus(`${url}/api/users/${encodeURIComponent(email)}`, 200, headers);
-  console.log(`ok  the ${emails.size} e-mails that were answered 201 have rows`);
+  console.log(`ok  the ${emails.size} emails that were answered 201 have rows`);
 }
 
 async function schemathesis(url: string, examples: number): Promise<void> {

@@ -25,7 +25,7 @@ def before_call(_context, case, _kwargs):
     random = case.meta.phase.name in (TestPhase.FUZZING, TestPhase.STATEFUL)
     if random and case.meta.generation.mode == GenerationMode.POSITIVE and number % 2:
         case.body |= {name: acceptable(case.body[name]) for name in ("firstName", "lastName", "occupation")}
-        # Some e-mails twice.
+        # Some emails twice.
         case.body["email"] = f"user{number // 3}@Example.com"
 
 

@@ -155,7 +155,7 @@ function buildPipeline(base: Foundation, { users, pending, completed, failed }: 
 
 function buildHttp(base: Foundation, stores: Stores, pipeline: Pipeline) {
   const { config, log, dependencies, lifecycle, liveness, metrics, shedder, tracing, overrides } = base;
-  const { redis, users, pending, completed, failed, idempotency } = stores;
+  const { redis, users, pending, completed, failed, idempotency: records } = stores;
   const health = new HealthService({ dependencies, lifecycle, liveness });
   const registrations = new RegistrationService({
     ...{ pending, completed, failed, users, metrics, log },
@@ -168,8 +168,7 @@ function buildHttp(base: Foundation, stores: Stores, pipeline: Pipeline) {
     config: config.http,
     rateLimitStore: createRedisRateLimitStore(redis),
     idempotentRegistrations: new IdempotentRegistrationService({
-      ...{ registrations, completed, users },
-      records: idempotency,
+      ...{ records, registrations, completed, users },
       redisTimeoutMs: REDIS_TIMEOUT_MS,
     }),
     registrationStatus: new RegistrationStatusService({ completed, users, pending, failed }),
@@ -193,7 +192,7 @@ function buildMonitor({ log, status }: Foundation, { redis, pool }: Stores, { to
   });
 }
 
-// Imported here, so that nobody pays for OpenTelemetry's packages without tracing.
+// Imported on demand: without tracing OpenTelemetry's packages cost nothing.
 async function loadTracing(log: Logger) {
   const { createTracerProvider } = await import('./observability/tracer-provider.js');
   const { OtlpTracing } = await import('./observability/tracing.js');

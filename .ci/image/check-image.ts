@@ -61,13 +61,13 @@ async function serves(env: Env): Promise<string[]> {
     await eventually('the row', startLimitSeconds, async () => (await get(pod, path)) === 200);
 
     const healthCheck = await pod.healthCheck();
-    const letters = await pod.exec('/nodejs/bin/node', 'dist/tools/dlq.js', 'list');
+    const deadLetters = await pod.exec('/nodejs/bin/node', 'dist/tools/dlq.js', 'list');
     const shell = await pod.exec('sh', '-c', 'true');
     const stopped = await pod.terminate(spec.terminationGracePeriodSeconds);
     console.log(`    stopped in ${stopped.seconds.toFixed(1)} s`);
     return [
       healthCheck.code === 0 ? '' : `HEALTHCHECK: ${healthCheck.output}`,
-      letters.code === 0 ? '' : `dlq list: ${letters.output}`,
+      deadLetters.code === 0 ? '' : `dlq list: ${deadLetters.output}`,
       shell.code === 0 ? 'there is a shell' : '',
       stopped.code === 0 ? '' : `SIGTERM ended it with ${stopped.code}`,
     ].filter(Boolean);

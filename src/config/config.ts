@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import type Joi from 'joi';
 import { envSchema, SECRETS, type EnvValues } from './env-schema';
 
-/** The service's settings: typed, nested and frozen. Made once, by an entry point. */
+/** The service's settings, typed and nested. Made once, by an entry point. */
 export type Config = ReturnType<typeof toConfig>;
 
-/** Lets its holder read users. Only the digest is known here. */
+/** Allows its holder to read users. Only the digest is known here. */
 export interface ApiKey {
   /** Shown in logs. */
   readonly name: string;
@@ -56,7 +56,7 @@ export function productionWarnings(config: Config): string[] {
 function withSecretFiles(env: Env, problems: string[]): Env {
   const fromFiles = SECRETS.map((name) => {
     const path = env[`${name}_FILE`];
-    // Whichever won, the other may be the one that was meant, after a rotation for instance.
+    // Ambiguous: after a rotation either may be stale.
     if (path && env[name]) problems.push(`${name} and ${name}_FILE are both set: keep one`);
     return path && !env[name] ? [name, readOptional(`${name}_FILE`, path, problems)?.trim()] : undefined;
   });
@@ -67,7 +67,7 @@ function readOptional(name: string, path: string | undefined, problems: string[]
   if (path === undefined) return undefined;
   try {
     const text = readFileSync(path, 'utf8');
-    // A variable may be empty, for "not set"; whoever names a file means what should be in it.
+    // A variable may be empty, for "not set"; a file that is named is meant to hold something.
     if (text.trim() === '') problems.push(`${name} names an empty file`);
     return text;
   } catch (error) {

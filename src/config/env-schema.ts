@@ -21,7 +21,7 @@ const list = (item: RegExp, expected: string): Joi.StringSchema =>
     })
     .messages({ 'list.item': `{{#label}} must be a comma-separated list of ${expected}` });
 
-// As the client reads it: it takes no port of 99999 and no bare % in the password, as Joi does, and its own error shows
+// As the client reads it: unlike Joi it accepts no port of 99999 and no bare % in the password, and its own error shows
 // the password.
 function isReadable(url: string): boolean {
   try {
@@ -85,7 +85,7 @@ const VARIABLES = {
     }),
   KAFKA_PARTITIONS: count(1, 1000, 3),
   KAFKA_REPLICATION_FACTOR: count(-1, 10, -1).invalid(0),
-  // At most well below the answer's limit in time (HTTP_LIMITS), which would cut the connection before the 503.
+  // Well below HTTP_LIMITS.responseTimeoutMs, which would reset the connection before the 503.
   KAFKA_DELIVERY_TIMEOUT_MS: count(100, 50_000, 5000),
   KAFKA_SSL: flag(false),
   KAFKA_SSL_CA_FILE: onlyWith('KAFKA_SSL', true, 'KAFKA_SSL=true', Joi.optional()),
@@ -98,7 +98,7 @@ const VARIABLES = {
   OTEL_EXPORTER_OTLP_ENDPOINT: optional(Joi.string().uri({ scheme: ['http', 'https'] })),
   OTEL_SDK_DISABLED: flag(false),
   OTEL_TRACES_EXPORTER: oneOf('otlp', 'none').default('otlp'),
-  // JSON is sent for both: whoever takes OTLP over HTTP has to take it.
+  // JSON is sent for both: every OTLP/HTTP receiver has to accept it.
   OTEL_EXPORTER_OTLP_PROTOCOL: oneOf('http/json', 'http/protobuf').default('http/json'),
 
   REVISION: optional(Joi.string()),

@@ -6,7 +6,7 @@ import { validator } from './validation';
 /** Characters of an email. */
 export const MAX_EMAIL_LENGTH = 254;
 const MAX_LOCAL_PART = 64;
-// Canonical already: lower case, no hyphen in the domain (so no Punycode), nothing quoted.
+// Already canonical: lower case, no hyphen in the domain (so no Punycode), nothing quoted.
 const PLAIN = /^[a-z0-9_]+(?:[.+-][a-z0-9_]+)*@(?:[a-z0-9]{1,63}\.)+[a-z]{2,63}$/;
 const INVISIBLE_OR_BLANK = /[\p{Default_Ignorable_Code_Point}\p{Cf}\s]/u;
 const PLAIN_DOMAIN = /^[A-Za-z0-9.-]*$/;
@@ -30,7 +30,7 @@ function verifiedAscii(domain: string): string {
   return isSound ? domain : '';
 }
 
-// Σ has two small forms, by what stands next to it: one for both, so that either is the same address as its capitals.
+// Σ has two lower-case forms, depending on its neighbours: one for both, so that either is the same address as its capitals.
 const lowerCase = (text: string): string => text.toLowerCase().replaceAll('ς', 'σ');
 
 const canonicalise: Joi.CustomValidator<string> = (value, helpers) => {
@@ -44,7 +44,7 @@ const canonicalise: Joi.CustomValidator<string> = (value, helpers) => {
 };
 
 /**
- * The e-mail rule, in full: trimmed, NFC, lower case (ς as σ), domain in ASCII, then checked for syntax
+ * The email rule, in full: trimmed, NFC, lower case (ς as σ), domain in ASCII, then checked for syntax
  * (any TLD, at most 254 characters, 64 bytes before the @: Joi's rule).
  * The value that comes out is the address's only form in bodies, paths, Redis, Kafka and the column.
  */
@@ -57,11 +57,11 @@ const applyAllRules = validator<string>(emailSchema);
 
 /** The canonical form of an address. Throws ValidationError when it is none. */
 export function parseEmail(input: unknown): string {
-  return isPlainEmail(input) ? input : applyAllRules(input);
+  return isCanonicalEmail(input) ? input : applyAllRules(input);
 }
 
-/** Whether all rules accept it as it is, seen at first sight: a short cut, which most addresses can take. */
-export function isPlainEmail(value: unknown): value is string {
+/** Fast path: whether the address is trivially valid and already canonical. */
+export function isCanonicalEmail(value: unknown): value is string {
   return (
     typeof value === 'string' &&
     value.length <= MAX_EMAIL_LENGTH &&

@@ -3,12 +3,12 @@ export class ValidationError extends Error {
   override readonly name = 'ValidationError';
 }
 
-/** The e-mail already has a row; it is never overwritten. */
+/** The email already has a row; it is never overwritten. */
 export class AlreadyRegisteredError extends Error {
   override readonly name = 'AlreadyRegisteredError';
 }
 
-/** Another registration of the same e-mail, with other fields, is on its way. */
+/** Another registration of the same email, with other fields, is pending. */
 export class RegistrationInProgressError extends Error {
   override readonly name = 'RegistrationInProgressError';
 }
@@ -18,22 +18,22 @@ export class IdempotencyKeyReusedError extends Error {
   override readonly name = 'IdempotencyKeyReusedError';
 }
 
-/** An earlier request with the same idempotency key is not through yet. */
+/** An earlier request with the same idempotency key is still in flight. */
 export class IdempotentRequestInProgressError extends Error {
   override readonly name = 'IdempotentRequestInProgressError';
 }
 
-/** No user has this e-mail. */
+/** No user has this email. */
 export class UserNotFoundError extends Error {
   override readonly name = 'UserNotFoundError';
 }
 
-/** A dependency is away, slow or overloaded: transient, the same call may work later. */
+/** A dependency is unavailable, slow or overloaded: transient, the same call may work later. */
 export class UnavailableError extends Error {
   override readonly name = 'UnavailableError';
 }
 
-/** The database refuses this data for good: trying again cannot help. */
+/** The database rejects this data for good: trying again cannot help. */
 export class UnstorableError extends Error {
   override readonly name = 'UnstorableError';
 }

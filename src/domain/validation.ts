@@ -13,7 +13,7 @@ const OPTIONS: Joi.ValidationOptions = {
  * the first broken rule, in the README's wording.
  */
 export function validator<T>(schema: Joi.Schema<T>): (input: unknown) => T {
-  // Joi merges options that come with a call, or stand on a part of a schema, anew for every input; these only once.
+  // Joi merges options of a call, or of a part of a schema, again for every input; these only once.
   const prepared = schema.prefs(OPTIONS);
   return (input) => {
     const result = prepared.validate(input);

@@ -44,7 +44,11 @@ export class Connection {
 
   // One function for all responses: a closure each would live as long as they do.
   private readonly forgetOldest = (): void => {
-    this.responses.shift();
+    const res = this.responses.shift()?.res;
+    // Completed cleanly: without the reference it can be collected before the next request (in a flood half of the
+    // collector's time).
+    if (res === this.latest && res?.req.complete && res.writableFinished && res.shouldKeepAlive)
+      this.latest = undefined;
   };
 
   /**

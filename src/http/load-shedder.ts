@@ -13,6 +13,9 @@ const MIN_CONCURRENCY = 100;
 const BURST = 2000;
 const REST_WINDOWS = 20;
 const SATURATION = 0.98;
+// Windows in a row that begin and end an overload: a garbage collection fills one, and another process can empty some.
+const SATURATED_WINDOWS = 2;
+const CALM_WINDOWS = 5;
 const SMOOTHING = 0.1;
 const PARK_MS = 1000;
 const REPORT_INTERVAL_MS = 10_000;
@@ -30,7 +33,8 @@ export class LoadShedder {
   private completed = 0;
   private completedPerWindow = 0;
   private burst = BURST;
-  private wasSaturated = false;
+  private saturatedWindows = 0;
+  private calmWindows = 0;
   private shed = 0;
   private reportedAt = -Infinity;
   private requestAt = -Infinity;
@@ -109,11 +113,14 @@ export class LoadShedder {
     this.completed = 0;
     this.completedPerWindow += (completed - this.completedPerWindow) * SMOOTHING;
     const isSaturated = utilization >= SATURATION;
+    this.saturatedWindows = isSaturated ? this.saturatedWindows + 1 : 0;
+    this.calmWindows = isSaturated ? 0 : this.calmWindows + 1;
+    const isOverloaded = this.isOverloaded
+      ? this.calmWindows < CALM_WINDOWS
+      : this.saturatedWindows >= SATURATED_WINDOWS;
     const work = this.completedPerWindow * (TARGET_QUEUE_MS / WINDOW_MS);
-    // Two windows in a row: a garbage collection fills one.
-    this.limit = isSaturated && this.wasSaturated ? Math.max(MIN_CONCURRENCY, work) : Infinity;
-    this.wasSaturated = isSaturated;
-    if (!isSaturated) this.burst = Math.min(BURST, this.burst + BURST / REST_WINDOWS);
+    this.limit = isOverloaded ? Math.max(MIN_CONCURRENCY, work) : Infinity;
+    if (!isOverloaded) this.burst = Math.min(BURST, this.burst + BURST / REST_WINDOWS);
     this.report();
   }
 

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 
 /**
- * Answers with JSON. As Express's res.json() with the settings of this app, without what that works out anew for each
- * answer: content type, charset, freshness.
+ * Sends JSON: Express's res.json() with the settings of this app, without what that computes for each response: content
+ * type, charset, freshness.
  */
 export function sendJson(res: ServerResponse, status: number, body: object): void {
   const text = JSON.stringify(body);

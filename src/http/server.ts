@@ -51,8 +51,8 @@ export class HttpServer {
     this.server.maxHeadersCount = MAX_HEADERS + 1;
     // An Expect header that Node does not know is no reason for a bare 417.
     this.server.on('checkExpectation', this.onRequest);
-    // Node would invite the body of a request that may be shed: it is invited when somebody reads it. Where that does not
-    // happen, it is open whether the client sends it, so that the connection cannot be used again.
+    // Node would invite the body of a request that may be shed: it is invited when it is read. If that does not
+    // happen, the client may send it or not, so the connection cannot be used again.
     this.server.on('checkContinue', (req, res) => {
       res.shouldKeepAlive = false;
       req.once('resume', () => {

@@ -7,7 +7,7 @@ import {
 } from '../services/registration-record';
 import type { RegistrationEvent } from '../services/ports/messaging';
 
-/** A registration as a record: key = e-mail (one e-mail, one partition, one order), value = the six fields. */
+/** A registration as a record: key = email (one email, one partition, one order), value = the six fields. */
 export function toMessage(
   event: RegistrationEvent,
   requestId: string,

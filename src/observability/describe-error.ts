@@ -11,7 +11,7 @@ const MAX_CAUSES = 4;
 
 // PostgreSQL quotes the offending value in its message for data exceptions (22), violations (23) and raised errors (P0).
 const QUOTES_DATA = /^(22|23|P0)...$/;
-// Redis quotes the arguments of a command it does not have (or has under another name): keys hold e-mails.
+// Redis quotes the arguments of a command it does not have (or has under another name): keys hold emails.
 const QUOTED_ARGUMENTS = /, with args beginning with.*$/s;
 
 /** Name, code, message and stack of an error and of its causes. Messages that may quote submitted data are left out. */

@@ -8,7 +8,7 @@ const withPlainErrors = winston.format((info) => {
   return info;
 });
 
-// For eyes: an error is one line, its stack only where something is broken.
+// Human-readable: an error is one line, with its stack only at level error.
 const readable = winston.format.printf(({ timestamp, level, message, error, ...fields }) => {
   const problem = error === undefined ? '' : formatError(error as ErrorDescription, level === 'error');
   const rest = Object.keys(fields).length > 0 ? ` ${JSON.stringify(fields)}` : '';
@@ -16,7 +16,7 @@ const readable = winston.format.printf(({ timestamp, level, message, error, ...f
 });
 
 // Without winston's own json(), which sorts keys and looks for circles, and its Console, which makes an immediate for an
-// event that nobody listens to: half of what a line costs.
+// event without listeners: half the cost of a line.
 const json = winston.format.printf((info) => JSON.stringify(info));
 
 // Where winston keeps the finished line.

@@ -44,7 +44,7 @@ export class Metrics implements PipelineMetrics {
   });
   private readonly decidedAlone = new Counter({
     name: `${PREFIX}degraded_decisions_total`,
-    help: 'Registrations decided while this dependency was away or too slow: one of them may end as a conflict',
+    help: 'Registrations decided while this dependency was unavailable or too slow: one of them may end as a conflict',
     labelNames: ['dependency'],
     registers: [this.registry],
   });

@@ -17,7 +17,7 @@ const DEFAULT_NAME = 'user-registration-backend';
  * dropped. The packages read the standard OTEL_ variables themselves, from this process's environment.
  */
 export function createTracerProvider(log: Logger): BasicTracerProvider {
-  // While it is set up a complaint is about a variable; afterwards it repeats what ReportingExporter says once.
+  // While it is set up a message is about a variable; afterwards it repeats what ReportingExporter logs once.
   let level: 'warn' | 'debug' = 'warn';
   const report = (message: string): unknown => log[level](`OpenTelemetry: ${message}`);
   const ignore = (): void => undefined;
@@ -37,7 +37,7 @@ export function createTracerProvider(log: Logger): BasicTracerProvider {
   return provider;
 }
 
-/** Says once that the collector is away, and once that it is back. */
+/** Logs once that the collector is unavailable, and once that it is back. */
 class ReportingExporter implements SpanExporter {
   private isUnavailable = false;
 

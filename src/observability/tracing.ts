@@ -33,7 +33,7 @@ export class OtlpTracing implements Tracing {
     this.tracer = deps.provider.getTracer('user-registration-backend');
   }
 
-  /** Delivers the last spans; a collector that is away is no reason to fail, or to wait for long. */
+  /** Delivers the last spans. An unavailable collector is no reason to fail, or to wait for long. */
   async stop(): Promise<void> {
     const { provider, log } = this.deps;
     await closeWithin(FLUSH_TIMEOUT_MS, provider.shutdown(), (error) =>
@@ -71,8 +71,8 @@ export class OtlpTracing implements Tracing {
   }
 
   // Only now, since a batch may have had to be written again many times: nothing has to be remembered meanwhile.
-  batchWritten({ records, deadLetters: letters, startedAt, insertedAt }: WrittenBatch): void {
-    const reasons = new Map(letters.map(({ record, reason }) => [record, reason]));
+  batchWritten({ records, deadLetters, startedAt, insertedAt }: WrittenBatch): void {
+    const reasons = new Map(deadLetters.map(({ record, reason }) => [record, reason]));
     for (const record of records) {
       const reason = reasons.get(record);
       const span = this.startProcessing(record, startedAt);

@@ -5,8 +5,8 @@ const MAX_PER_STATEMENT = 500;
 const MAX_WAIT_MS = 100;
 
 /**
- * Answers look-ups of one key each by statements for many: all keys that are asked for in one turn of the event loop go
- * in one, and while one is under way the next ones gather. More than twice as many are answered as by one each.
+ * Combines look-ups of one key into statements for many: one for all keys of a turn of the event loop, and while it is in
+ * flight the next keys wait for the next one. More than twice the throughput of one statement each.
  */
 export class BatchedLookup<T> {
   private readonly loader: DataLoader<string, T | undefined>;

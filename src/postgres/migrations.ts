@@ -84,7 +84,7 @@ export class Migrations {
         log.info('schema is up to date', { applied });
         return;
       } catch (error) {
-        log.warn('migrations could not be applied yet', { error });
+        log.warn('migration failed, retrying', { error });
         await backoff.wait(this.stopping.signal);
       }
     }

@@ -16,7 +16,7 @@ export interface PostgresPoolDeps {
   readonly log: Logger;
 }
 
-/** The connection pool: every wait is bounded, and nothing waits while the background check says it is away. */
+/** The connection pool: every wait is bounded, and nothing waits while the background check says it is unavailable. */
 export class PostgresPool {
   readonly name = 'postgres';
   readonly stopTimeoutMs = 2000;
@@ -33,7 +33,7 @@ export class PostgresPool {
       max: config.poolMax,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       statement_timeout: STATEMENT_TIMEOUT_MS,
-      // A frozen server never answers: the client gives up by itself shortly after the server should have.
+      // A frozen server never responds: the client gives up by itself shortly after the server should have.
       query_timeout: STATEMENT_TIMEOUT_MS + 1000,
     });
     this.checkPool = new Pool({
@@ -63,13 +63,13 @@ export class PostgresPool {
     return { used: totalCount - idleCount, idle: idleCount, waiting: waitingCount, max: poolMax };
   }
 
-  /** For requests and batches. Throws UnavailableError at once while PostgreSQL is away. */
+  /** For requests and batches. Throws UnavailableError at once while PostgreSQL is unavailable. */
   async query<R extends QueryResultRow>(sql: string, values: unknown[]): Promise<R[]> {
-    if (this.deps.state.isUnavailable) throw new UnavailableError('PostgreSQL is away');
+    if (this.deps.state.isUnavailable) throw new UnavailableError('PostgreSQL is unavailable');
     return run<R>(this.pool, { text: sql, values });
   }
 
-  /** Fails unless PostgreSQL answers and holds the schema. */
+  /** Fails unless PostgreSQL responds and has the schema. */
   async check(): Promise<void> {
     await run(this.checkPool, { text: 'SELECT FROM users LIMIT 0' });
   }

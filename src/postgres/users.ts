@@ -38,7 +38,7 @@ export class PostgresUsers implements Users {
   private readonly lists = new Bulkhead({
     max: MAX_LISTS,
     waitMs: LIST_TIMEOUT_MS,
-    onTimeout: () => new UnavailableError('too many lists are under way'),
+    onTimeout: () => new UnavailableError('too many lists are in flight'),
   });
 
   constructor(private readonly pool: PostgresPool) {}
@@ -99,7 +99,7 @@ export class PostgresUsers implements Users {
 
 // A request waits no longer; the statement itself ends by the pool's own limits.
 function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
-  const timeout = (): Error => new UnavailableError(`PostgreSQL did not answer within ${timeoutMs} ms`);
+  const timeout = (): Error => new UnavailableError(`PostgreSQL did not respond within ${timeoutMs} ms`);
   return withTimeout(work, timeoutMs, timeout);
 }
 

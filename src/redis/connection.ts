@@ -5,13 +5,13 @@ import { closeWithin, withTimeout } from '../runtime/timeout';
 import type { DependencyState, Logger } from '../services/ports/telemetry';
 import { CHECK_KEYS, CHECK_TTL_SECONDS } from './keys';
 
-// One request waits for Redis at most 300 ms in all, first to be counted, then for everything else. Being counted has
-// the smaller part: a wrong count does less harm than a wrong answer.
-/** What a request may wait until the limiter has counted it. */
+// One request waits for Redis at most 300 ms in all. The limiter gets the smaller share: miscounting is cheaper than a
+// wrong decision.
+/** For the rate limiter. */
 export const COUNT_TIMEOUT_MS = 100;
-/** What it may wait for all its other commands together. */
+/** For all other commands of a request together. */
 export const REQUEST_TIMEOUT_MS = 200;
-/** What the writer may wait for the commands that one turn of the event loop sends. */
+/** For the writer's commands of one turn of the event loop. */
 export const BATCH_TIMEOUT_MS = 2000;
 const CHECK_TIMEOUT_MS = 1000;
 const WRITE = `return redis.call('SET', KEYS[1], '', 'EX', ARGV[1])`;
@@ -45,7 +45,7 @@ export class RedisConnection {
       connectTimeout: CONNECT_TIMEOUT_MS,
       keepAlive: 10_000,
       retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), MAX_RECONNECT_DELAY_MS),
-      // A replica after a failover refuses writes until the address is looked up again.
+      // A replica after a failover rejects writes until the address is looked up again.
       reconnectOnError: (error) => error.message.startsWith('READONLY'),
     });
     // The background check reports outages once; each attempt would only repeat it.
@@ -61,15 +61,15 @@ export class RedisConnection {
     this.redis.disconnect();
   }
 
-  /** Runs commands within one deadline. Throws UnavailableError, at once while Redis is away. */
+  /** Runs commands within one deadline. Throws UnavailableError, at once while Redis is unavailable. */
   async run<T>(timeoutMs: number, commands: (redis: Redis) => Promise<T>): Promise<T> {
-    if (this.deps.state.isUnavailable) throw new UnavailableError('Redis is away');
-    const timeout = (): Error => new UnavailableError(`Redis did not answer within ${timeoutMs} ms`);
+    if (this.deps.state.isUnavailable) throw new UnavailableError('Redis is unavailable');
+    const timeout = (): Error => new UnavailableError(`Redis did not respond within ${timeoutMs} ms`);
     try {
       this.corkUntilNextTick();
       return await withTimeout(commands(this.redis), timeoutMs, timeout);
     } catch (error) {
-      // Whatever Redis says no to (loading, out of memory, read-only, no right), the service can do without it.
+      // Whatever Redis rejects (loading, out of memory, read-only, no right), the service can do without it.
       throw error instanceof UnavailableError
         ? error
         : new UnavailableError('Redis failed', { cause: error });
@@ -77,17 +77,17 @@ export class RedisConnection {
   }
 
   /**
-   * Fails unless Redis runs a script and writes under each of the service's prefixes: one that only answers may be full,
-   * a replica, or refuse this user's keys. A connection that stays silent, open or only being opened, is replaced.
+   * Fails unless Redis runs a script and writes under each of the service's prefixes: one that only responds may be full,
+   * a replica, or deny this user its keys. A connection that stays silent, open or only being opened, is replaced.
    */
   async check(): Promise<void> {
-    const timeout = (): Error => new UnavailableError(`no answer within ${CHECK_TIMEOUT_MS} ms`);
+    const timeout = (): Error => new UnavailableError(`no response within ${CHECK_TIMEOUT_MS} ms`);
     const giveUp = new AbortController();
     try {
       await withTimeout(this.writeWhenReady(giveUp.signal), CHECK_TIMEOUT_MS, timeout);
     } catch (error) {
       giveUp.abort();
-      // What says no is there: another connection would be told the same.
+      // It responded: another connection would get the same.
       if (error instanceof ReplyError) throw error;
       if (['ready', 'connect'].includes(this.redis.status)) this.redis.disconnect(true);
       throw error;

@@ -51,7 +51,7 @@ export function createApp({
   app.use(createCors(config.allowedOrigins));
   app.use(rejectAmbiguousRequests);
   app.use(createShedLoad(shedder));
-  // Routers name whole paths: the request log shows them, also when the answer is an error.
+  // Routers name whole paths: the request log shows them, also for errors.
   app.use(unlessForUsers(createHealthRouter(health), createDocsRouter()));
   if (tracing) app.use(createRequestTrace(tracing)); // Behind the probes, which would only be noise.
   app.use('/api', createRateLimit({ ...config.rateLimit, sharedStore: rateLimitStore }));

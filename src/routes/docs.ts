@@ -28,21 +28,21 @@ const setPolicy: RequestHandler = (_req, res, next) => {
   next();
 };
 
-/** /api/openapi.json, and /api/docs: Swagger UI, which shows it and tries it out. Open to everyone, not limited. */
+/** /api/openapi.json, and /api/docs: Swagger UI, which shows it and tries it out. Open to everyone, without a rate limit. */
 export function createDocsRouter(): Router {
   const root = dirname(require.resolve('swagger-ui-dist/package.json'));
   const router = Router();
-  const answer = (path: string, handler: RequestHandler) =>
+  const serve = (path: string, handler: RequestHandler) =>
     router.route(path).get(setPolicy, handler).all(allowOnly('GET', 'HEAD'));
 
-  answer('/api/openapi.json', (_req, res) => sendJson(res, 200, openapiDocument));
-  answer('/api/docs', (_req, res) => res.type('html').send(PAGE));
-  answer('/api/docs/start.js', (_req, res) => res.type('js').send(START));
+  serve('/api/openapi.json', (_req, res) => sendJson(res, 200, openapiDocument));
+  serve('/api/docs', (_req, res) => res.type('html').send(PAGE));
+  serve('/api/docs/start.js', (_req, res) => res.type('js').send(START));
   for (const file of FILES) {
-    // In memory once for all answers: a stream for each would hold a buffer for each client that reads slowly, of which
-    // there may be many, since these are not limited.
+    // In memory once for all responses: a stream each would hold a buffer for each slow client, and these paths have no
+    // rate limit.
     const content = readFileSync(join(root, file));
-    answer(`/api/docs/${file}`, (_req, res) => res.type(extname(file)).send(content));
+    serve(`/api/docs/${file}`, (_req, res) => res.type(extname(file)).send(content));
   }
   return router;
 }

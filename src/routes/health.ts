@@ -3,7 +3,7 @@ import type { HealthService } from '../services/health-service';
 import { allowOnly } from '../http/middleware/error-handler';
 import { sendJson } from '../http/send-json';
 
-/** /api/health: answered from memory. */
+/** /api/health, from memory. */
 export function createHealthRouter(health: Pick<HealthService, 'report' | 'isAlive' | 'isReady'>): Router {
   const router = Router();
 

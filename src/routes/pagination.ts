@@ -41,13 +41,13 @@ const pageSchema = Joi.object<{ limit: number; offset: number; cursor?: PageCurs
 });
 const validate = validator(pageSchema);
 
-/** The page a list query asks for: the rows behind `cursor`, or else those behind the first `offset`. Throws ValidationError. */
+/** The page that a list query asks for: the rows after `cursor`, or else after the first `offset`. Throws ValidationError. */
 export function parsePage(query: unknown): PageRequest {
   const { cursor, ...page } = validate(query);
   return cursor === undefined ? page : { ...page, after: cursor };
 }
 
-/** The Link header's value (RFC 8288) that leads on behind this position. */
+/** The Link header's value (RFC 8288) for the page after this cursor. */
 export function nextLink(limit: number, position: PageCursor): string {
   return `</api/users?limit=${limit}&cursor=${cursorOf(position)}>; rel="next"`;
 }

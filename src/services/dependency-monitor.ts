@@ -78,7 +78,7 @@ export class DependencyMonitor {
   }
 
   private async checkOnce({ status, check, timeoutMs }: DependencyCheck): Promise<void> {
-    const timeout = (): Error => new UnavailableError(`no answer within ${timeoutMs} ms`);
+    const timeout = (): Error => new UnavailableError(`no response within ${timeoutMs} ms`);
     try {
       await withTimeout(check(), timeoutMs, timeout);
       if (status.update(true)) this.deps.log.info('dependency is healthy', { dependency: status.name });

@@ -54,7 +54,7 @@ export class IdempotentRegistrationService {
     if (claim === 'completed') return 'replayed';
     try {
       const result = await this.execute(keyed, claim === 'retry', redisBudget);
-      // Also without an answer to the claim, which may have been made, or may be yet.
+      // Also without a response to the claim, which may have been made, or may be yet.
       await ifAvailable(redisBudget.run(records.finish(attempt, 'accepted')));
       return result;
     } catch (error) {
@@ -96,7 +96,7 @@ export class IdempotentRegistrationService {
     const { redisTimeoutMs } = this.deps;
     return new TimeBudget(
       redisTimeoutMs,
-      () => new UnavailableError(`Redis did not answer within ${redisTimeoutMs} ms`),
+      () => new UnavailableError(`Redis did not respond within ${redisTimeoutMs} ms`),
     );
   }
 }

@@ -37,7 +37,7 @@ export interface ReadableRecord {
 export function readRecord(record: ReceivedRecord): ReadableRecord {
   const registration = parseRegistration(parseJson(record.value));
   if (record.key?.toString() !== registration.email) {
-    throw new ValidationError('Validation error: the record key is not the e-mail');
+    throw new ValidationError('Validation error: the record key is not the email');
   }
   return { record, registration };
 }

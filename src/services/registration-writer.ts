@@ -117,7 +117,7 @@ export class RegistrationWriter {
       if (rejected.has(record)) return [];
       const user = stored.get(registration.email);
       if (user === undefined || isSameRegistration(registrationOf(user), registration)) return [];
-      return [{ record, reason: 'conflict', error: 'another registration of this e-mail came first' }];
+      return [{ record, reason: 'conflict', error: 'another registration of this email came first' }];
     });
   }
 }

@@ -141,7 +141,7 @@ describe('a process that has too much to do', () => {
     const response = http.get('/api/users').then(({ status }) => status);
     await http.get('/api/health/live'); // Answered after the other one was read.
 
-    shedder.observe(0.5, 50);
+    for (let window = 0; window < 5; window += 1) shedder.observe(0.5, 50);
 
     expect(await response).toBe(200);
   });

@@ -92,7 +92,7 @@ describe('dlq list and show', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(linesOf(stdout)).toHaveLength(3);
     expect(stdout).toMatch(
-      /^\d:\d +20\d\d-\S+Z {2}conflict {4}another registration of this e-mail came first {2}from registration-\w+\/0:1$/m,
+      /^\d:\d +20\d\d-\S+Z {2}conflict {4}another registration of this email came first {2}from registration-\w+\/0:1$/m,
     );
     expect(stdout).toMatch(
       /^\d:\d +\S+ {2}invalid {5}Validation error: lastName is required {2}from \S+\/0:2$/m,
@@ -110,7 +110,7 @@ describe('dlq list and show', () => {
       id: expect.stringMatching(/^\d:\d+$/),
       writtenAt: expect.stringMatching(/Z$/),
       reason: 'conflict',
-      error: 'another registration of this e-mail came first',
+      error: 'another registration of this email came first',
       source: `${topicOf(service.env)}/0:1`,
     });
     expect(stderr).toBe('1 dead letter: 1 conflict\n');

@@ -90,7 +90,7 @@ describe('duplicate delivery', () => {
         headers: {
           'event-id': 'event of Second',
           'dead-letter-reason': 'conflict',
-          'dead-letter-error': 'another registration of this e-mail came first',
+          'dead-letter-error': 'another registration of this email came first',
           'source-topic': service.env['KAFKA_TOPIC'],
           'source-partition': '0',
           'source-offset': expect.stringMatching(/^\d+$/),

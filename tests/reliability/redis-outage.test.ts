@@ -127,7 +127,7 @@ describe('Redis away', () => {
   });
 });
 
-describe('the rate limit while Redis is away', () => {
+describe('the rate limit while Redis is unavailable', () => {
   it('is counted in memory, and in Redis again afterwards', async () => {
     const limited = await startService({ ...redis.env, RATE_LIMIT_MAX: '3', TRUST_PROXY: '1' });
     const ask = () => limited.http.get('/api/nothing').set('X-Forwarded-For', '198.51.100.1');

@@ -13,7 +13,7 @@ export function buildDeadLetter(
     headers: {
       ...headers,
       'dead-letter-reason': Buffer.from(reason),
-      'dead-letter-error': Buffer.from('another registration of this e-mail came first'),
+      'dead-letter-error': Buffer.from('another registration of this email came first'),
       'source-topic': Buffer.from('user-registration'),
       'source-partition': Buffer.from('2'),
       'source-offset': Buffer.from('41'),

@@ -6,6 +6,9 @@ import { setRoute } from './request-log';
 // Kubernetes has to learn that the process is busy, not dead.
 const PROBES = new Set(['/api/health', '/api/health/live', '/api/health/ready']);
 
+// One for all: each would cost a stack trace.
+const OVERLOADED = new UnavailableError('the process is overloaded');
+
 /** Sheds requests that this process cannot finish in time: 503, after a second. Probes always pass. */
 export function createShedLoad(shedder: Pick<LoadShedder, 'tryAdmit' | 'complete' | 'park'>): RequestHandler {
   return (req, res, next) => {
@@ -28,5 +31,5 @@ export function createShedLoad(shedder: Pick<LoadShedder, 'tryAdmit' | 'complete
 
 function reject(res: Response, next: (error: unknown) => void): void {
   setRoute(res, 'shed');
-  next(new UnavailableError('overloaded'));
+  next(OVERLOADED);
 }

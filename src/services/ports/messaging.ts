@@ -1,6 +1,6 @@
 import type { Registration } from '../../domain/registration';
 
-/** A registration on its way to the database, and what was known of it when it was accepted. */
+/** A registration that is not stored yet, and what was known of it when it was accepted. */
 export interface RegistrationEvent {
   /** Names this submission; a retry of the same submission carries the same id. */
   readonly eventId: string;
@@ -11,13 +11,13 @@ export interface RegistrationEvent {
 
 /** The bounded queue in front of Kafka. */
 export interface RegistrationQueue {
-  /** Claims room for one event, before anything else is done for it. Throws UnavailableError at once when full. */
+  /** Reserves room for one event, before anything else is done for it. Throws UnavailableError at once when full. */
   acquire(): SendPermit;
 }
 
-/** Room for one event in the queue; given back by release(), used up by publish(). */
+/** Backpressure permit for one event: given back by release(), used up by publish(). */
 export interface SendPermit {
-  /** Resolves when Kafka has confirmed the event. It is sent again until then, whoever waits. */
+  /** Resolves when Kafka has confirmed the event. It is sent again until then, even when no request waits for it any more. */
   publish(event: RegistrationEvent, requestId: string): Promise<void>;
   /** Safe after publish(). */
   release(): void;
@@ -51,6 +51,6 @@ export interface DeadLetter {
 }
 
 export interface DeadLetters {
-  /** Resolves when Kafka has confirmed them all. Throws UnavailableError. */
-  publish(letters: readonly DeadLetter[]): Promise<void>;
+  /** Resolves when Kafka has confirmed them all. May reject with UnavailableError. */
+  publish(deadLetters: readonly DeadLetter[]): Promise<void>;
 }

@@ -74,14 +74,14 @@ export interface IdempotencyStore {
   finish(attempt: IdempotentAttempt, result: AttemptResult): Promise<void>;
 }
 
-/** A place in the list of users, which is ordered by these two, descending. */
+/** A position in the list of users, which is ordered by these two, descending. */
 export interface PageCursor {
   /** Microseconds since 1970: PostgreSQL tells rows of one millisecond apart. Null when the row has no time. */
   readonly createdAtMicros: number | null;
   readonly id: number;
 }
 
-/** With `after`, the rows behind that position, of which the first `offset` are skipped. */
+/** With `after`, the rows after that position, of which the first `offset` are skipped. */
 export interface PageRequest {
   readonly limit: number;
   readonly offset: number;
@@ -90,7 +90,7 @@ export interface PageRequest {
 
 export interface UsersPage {
   readonly users: User[];
-  /** Of the last user; undefined when there is nobody behind it. */
+  /** Of the last user; undefined on the last page. */
   readonly next: PageCursor | undefined;
 }
 
@@ -100,11 +100,11 @@ export interface Users {
   isRegistered(email: string): Promise<boolean>;
   findByEmail(email: string): Promise<User | undefined>;
   findByEmails(emails: readonly string[]): Promise<User[]>;
-  /** Newest first. Going from `next` to `next` skips and repeats nobody, whoever is inserted meanwhile. */
+  /** Newest first. Going from `next` to `next` skips and repeats no user, whatever is inserted meanwhile. */
   list(page: PageRequest): Promise<UsersPage>;
   /**
-   * Inserts those whose e-mail has no row (each e-mail at most once) and commits; never changes a row.
-   * Resolves to the stored row of every e-mail. Throws UnstorableError when the database refuses the data for good.
+   * Inserts those whose email has no row (each email at most once) and commits; never changes a row.
+   * Resolves to the stored row of every email. Rejects with UnstorableError when the database rejects the data for good.
    */
   insertMissing(registrations: readonly Registration[]): Promise<Map<string, User>>;
 }

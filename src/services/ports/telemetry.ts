@@ -2,17 +2,17 @@ import type { DeadLetter, DeadLetterReason, ReceivedRecord } from './messaging';
 
 /** What the background check knows of one dependency. */
 export interface DependencyState {
-  /** False until the first check is through. */
+  /** False until the first check is done. */
   readonly isUnavailable: boolean;
 }
 
 /** What says whether an email is registered. */
 export type UniquenessSource = 'redis' | 'postgres';
 
-/** Takes in what the pipeline did; cheap, and never fails. */
+/** Counts what the pipeline did; cheap, and never fails. */
 export interface PipelineMetrics {
   /** For a registration, this one could not say in time whether the email is registered: the other alone decided. */
-  decidedDegraded(decider: UniquenessSource): void;
+  decidedDegraded(missing: UniquenessSource): void;
   /** A send to Kafka ended. */
   produced(seconds: number, isConfirmed: boolean): void;
   /** A batch of records was written. */
@@ -25,7 +25,7 @@ export interface PipelineMetrics {
 
 /** A piece of traced work. */
 export interface Span {
-  /** W3C `traceparent`: who continues it elsewhere works in the same trace. */
+  /** W3C `traceparent`: work that continues it elsewhere belongs to the same trace. */
   readonly traceparent: string;
   /** `failure` is one of few fixed words, never submitted data. */
   end(failure?: string): void;
@@ -35,8 +35,8 @@ export interface Span {
 export interface RequestSpan {
   /** What `handle` sends to Kafka, now or later, belongs to the request's trace. */
   run(handle: () => void): void;
-  /** `route` is the pattern: the path may hold an e-mail. */
-  end(answer: {
+  /** `route` is the pattern: the path may hold an email. */
+  end(response: {
     readonly method: string;
     readonly route: string;
     readonly status: number | 'aborted';
@@ -44,7 +44,7 @@ export interface RequestSpan {
   }): void;
 }
 
-/** A batch that was written: `letters` are those of `records` that became no row. Times are performance.now(). */
+/** A batch that was written: `deadLetters` are those of `records` that became no row. Times are performance.now(). */
 export interface WrittenBatch {
   readonly records: readonly ReceivedRecord[];
   readonly deadLetters: readonly DeadLetter[];
@@ -59,7 +59,7 @@ export interface WrittenBatch {
 export interface Tracing {
   /** A request came, with this `traceparent`. */
   request(traceparent: string | undefined): RequestSpan;
-  /** A record is on its way to this topic until the span ends. */
+  /** A record is being sent to this topic until the span ends. */
   send(topic: string): Span;
   /** Every record of a batch is a row, a known duplicate or a dead letter. */
   batchWritten(batch: WrittenBatch): void;

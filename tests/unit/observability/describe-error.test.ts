@@ -4,8 +4,8 @@ describe('errorLine', () => {
   it('tells an error and its causes in one line', () => {
     const cause = new Error('connect\n  ECONNREFUSED', { cause: new Error('no route') });
 
-    expect(errorLine(new Error('Redis is away', { cause }))).toBe(
-      'Redis is away: connect ECONNREFUSED: no route',
+    expect(errorLine(new Error('Redis is unavailable', { cause }))).toBe(
+      'Redis is unavailable: connect ECONNREFUSED: no route',
     );
   });
 

@@ -13,7 +13,7 @@ describe('hintFor', () => {
   it('looks behind the error, too', () => {
     const error = new Error('away', { cause: new Error('again', { cause: withCode('28P01') }) });
 
-    expect(hintFor('postgres', error)).toBe('the server refuses DB_USER with DB_PASSWORD');
+    expect(hintFor('postgres', error)).toBe('the server rejects DB_USER with DB_PASSWORD');
   });
 
   it.each([

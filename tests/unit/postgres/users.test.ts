@@ -84,7 +84,7 @@ describe('PostgresUsers.isRegistered', () => {
 
     expect(await users.isRegistered('b@example.com')).toBe(false);
 
-    await expect(first).rejects.toThrow('did not answer');
+    await expect(first).rejects.toThrow('did not respond');
     expect(await users.isRegistered('c@example.com')).toBe(false);
   });
 });

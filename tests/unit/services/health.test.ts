@@ -117,7 +117,7 @@ describe('DependencyMonitor', () => {
 
     expect(log.lines.map(({ level, message, hint }) => [level, message, hint])).toEqual([
       ['info', 'waiting for dependency', undefined],
-      ['warn', 'waiting for dependency', 'the server refuses the user and password in REDIS_URL'],
+      ['warn', 'waiting for dependency', 'the server rejects the user and password in REDIS_URL'],
     ]);
   });
 

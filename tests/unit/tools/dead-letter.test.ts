@@ -48,7 +48,7 @@ describe('describeDeadLetter', () => {
       id: '1:7',
       writtenAt: '2026-01-02T00:00:00.000Z',
       reason: 'invalid',
-      error: 'another registration of this e-mail came first',
+      error: 'another registration of this email came first',
       source: 'user-registration/2:41',
       replayOf: '0:3',
     });
