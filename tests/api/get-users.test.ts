@@ -124,7 +124,7 @@ describe('GET /api/users', () => {
     encode('0,-2147483648'),
     `${encode('1,2')}=`,
     `${encode('1,2')}!`,
-  ])('refuses the cursor %j', async (cursor) => {
+  ])('rejects the cursor %j', async (cursor) => {
     const response = await service.http.get(`/api/users?cursor=${cursor}`);
 
     expect(response.body).toEqual({
@@ -151,7 +151,7 @@ describe('GET /api/users', () => {
     badNumbers
       .flatMap((value) => [`limit=${value}`, `offset=${value}`])
       .concat('limit=0', 'limit=1001', 'limit=1&limit=2', 'offset=1&offset=1'),
-  )('refuses %s', async (query) => {
+  )('rejects %s', async (query) => {
     const name = query.split('=')[0] ?? '';
     const range = name === 'limit' ? 'from 1 to 1000' : 'from 0 to 2147483647';
 
@@ -176,7 +176,7 @@ describe('GET /api/users', () => {
 });
 
 describe('GET /api/users/:email', () => {
-  it('answers the row, whatever the letter case of the path, and fills the cache', async () => {
+  it('answers the row, whatever the case of the path, and fills the cache', async () => {
     const [row] = await insertRows(['2024-01-01 12:34:56.789']);
     const email = row?.email ?? '';
 
@@ -218,7 +218,7 @@ describe('GET /api/users/:email', () => {
     },
   );
 
-  it('answers 404 for an unknown e-mail', async () => {
+  it('answers 404 for an unknown email', async () => {
     const response = await service.http.get(`/api/users/${uniqueEmail()}`).expect(404);
 
     expect(response.body).toEqual({ success: false, error: 'User not found' });

@@ -48,7 +48,7 @@ describe('health', () => {
   });
 });
 
-describe('a service whose dependencies are all away', () => {
+describe('a service whose dependencies are all unavailable', () => {
   let service: TestService;
   beforeAll(async () => {
     service = await startUnready(UNREACHABLE);

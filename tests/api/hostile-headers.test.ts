@@ -61,7 +61,7 @@ const HOSTILE_VALUES = {
   ],
 };
 
-/** Requests that are in order but for this header: what stands before the value in it, and their answer. */
+/** Requests that are in order but for this header: what precedes the value in it, and the status. */
 const HEADERS: readonly (readonly [name: string, method: string, before: string, status: number])[] = [
   ...[
     'X-Request-Id',
@@ -91,7 +91,7 @@ describe.each(HEADERS)('%s of a %s: %j', (name, method, before, statusOtherwise)
 
   function statusFor(kind: string): number {
     if (kind === 'no HTTP') return 400;
-    // What stands behind it is read as the body, and is no JSON.
+    // What follows is read as the body, and is no JSON.
     if (kind === 'the end of the headers' && statusOtherwise === 201) return 400;
     if (kind === 'other text' && name === 'Idempotency-Key') return 400;
     return statusOtherwise;

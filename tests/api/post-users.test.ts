@@ -79,7 +79,7 @@ describe('POST /api/users', () => {
     expect(ttl).toBeLessThanOrEqual(86_400);
   });
 
-  it('answers 409 when the e-mail is registered, in any letter case, with the same or other fields', async () => {
+  it('answers 409 when the email is registered, in upper or lower case, with the same or other fields', async () => {
     const registration = buildRegistration();
     await service.http.post('/api/users').send(registration).expect(201);
     const before = await stored(registration.email);
@@ -136,7 +136,7 @@ describe('POST /api/users', () => {
     );
   });
 
-  it.each(BAD_REGISTRATIONS)('refuses %s', async (_what, fields, error) => {
+  it.each(BAD_REGISTRATIONS)('rejects %s', async (_what, fields, error) => {
     const response = await service.http.post('/api/users').send({ ...buildRegistration(), ...fields });
 
     expect(response.body).toEqual({ success: false, error });

@@ -63,7 +63,7 @@ async function withDeadLetters(deadLetters: readonly Message[]): Promise<Env> {
   return env;
 }
 
-/** Sends by hand, past the API, and waits until the writer is through. */
+/** Produces by hand, without the API, and waits until the consumer has written it. */
 async function write({ env }: TestService, messages: readonly Message[]): Promise<void> {
   await produce(env, messages);
   await drained(env);
@@ -86,7 +86,7 @@ describe('dlq list and show', () => {
     await write(service, [recordOf(john), recordOf({ ...john, firstName: 'Jane' }, 'e2'), invalid]);
   });
 
-  it('lists what the service gave up, one line each, without personal data', async () => {
+  it('lists the dead letters, one line each, without personal data', async () => {
     const { code, stdout, stderr } = await dlq(service.env, 'list');
 
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -243,8 +243,8 @@ describe('dlq replay', () => {
   it('marks a dead letter that failed again, and frees its email', async () => {
     const { env } = service;
     await dlq(env, 'purge --all --yes');
-    const bad = buildRegistration({ firstName: 'Refused' });
-    await sql(env, "ALTER TABLE users ADD CONSTRAINT refuse CHECK (first_name <> 'Refused')");
+    const bad = buildRegistration({ firstName: 'Eve' });
+    await sql(env, "ALTER TABLE users ADD CONSTRAINT no_eve CHECK (first_name <> 'Eve')");
     await write(service, [recordOf(bad)]);
 
     await dlq(env, 'replay --reason unstorable');
@@ -256,10 +256,10 @@ describe('dlq replay', () => {
     expect(stdout).toMatch(/^2 dead letters: 2 unstorable$/m);
     expect(await withRedis(env, (redis) => redis.exists(`user:pending:${bad.email}`))).toBe(0);
 
-    await sql(env, 'ALTER TABLE users DROP CONSTRAINT refuse');
+    await sql(env, 'ALTER TABLE users DROP CONSTRAINT no_eve');
     expect((await dlq(env, 'replay')).stdout).toContain('2 dead letters: 1 sent, 1 skipped');
     await drained(env);
-    expect(await firstNameOf(env, bad.email)).toBe('Refused');
+    expect(await firstNameOf(env, bad.email)).toBe('Eve');
     expect(await deadLettersIn(env)).toHaveLength(2);
   });
 });
@@ -313,7 +313,7 @@ describe('dlq replay without a consumer', () => {
     expect(keys.filter((key) => !CHECK_KEYS.includes(key))).toEqual([`user:pending:${held.email}`]);
   });
 
-  it('tells how far it came when it is cut short', async () => {
+  it('reports its progress when it is cut short', async () => {
     const invalid = Array.from({ length: 200 }, () => ({ value: '{}' }));
     const env = await withDeadLetters([...invalid, deadLetterOf(buildRegistration())]);
     await sql(env, 'ALTER TABLE users RENAME COLUMN first_name TO forename');

@@ -7,7 +7,7 @@ import { startService, type TestService } from '../support/harness';
 import { connectRedis } from '../support/redis-connection';
 import { monitorRedis } from '../support/redis-monitor';
 
-// Whoever adds one has to say in keysOf() where its keys stand.
+// A new one needs a case in keysOf().
 const COMMANDS = ['set', 'get', 'del', 'eval', 'evalsha', 'exists'];
 
 let service: TestService;
@@ -28,7 +28,7 @@ afterAll(() => {
   monitor.destroy();
 });
 
-/** How many keys the command names; those of scripts stand behind their number. */
+/** How many keys the command names; a script's follow their number. */
 function keysOf([name = '', ...args]: readonly string[]): number {
   switch (name.toLowerCase()) {
     case 'eval':

@@ -41,7 +41,7 @@ describe('seed', () => {
     expect(await rows(env)).toHaveLength(40);
   });
 
-  it('changes nobody who is there', async () => {
+  it('changes no user who is there', async () => {
     const env = await isolatedServers();
     const { email } = sampleUser(3);
     await insertUser(env, buildRegistration({ firstName: 'First', email }));

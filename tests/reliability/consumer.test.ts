@@ -21,7 +21,7 @@ const messageOf = (registration: Registration, overrides: Partial<Message> = {})
   ...overrides,
 });
 
-/** In the order of the records they were; they lie on several partitions. */
+/** In the order of their records; they are in several partitions. */
 const deadLetters = async (service: TestService): Promise<ReadRecord[]> => {
   const offsetOf = ({ headers }: ReadRecord): number => Number(headers['source-offset']);
   return (await deadLettersIn(service.env)).sort((a, b) => offsetOf(a) - offsetOf(b));
@@ -66,7 +66,7 @@ describe('duplicate delivery', () => {
     expect(await deadLetters(service)).toEqual([]);
   });
 
-  it('of another record for the same e-mail keeps the first and dead-letters the second', async () => {
+  it('of another record for the same email keeps the first and dead-letters the second', async () => {
     const first = buildRegistration({ firstName: 'First' });
     const second = { ...first, firstName: 'Second' };
     const third = { ...first, lastName: 'Third' };
@@ -77,13 +77,13 @@ describe('duplicate delivery', () => {
 
     const response = await service.http.get(`/api/users/${first.email}`).expect(200);
     const cached = await withRedis(service.env, (redis) => redis.get(`user:completed:${first.email}`));
-    const letters = (await deadLetters(service)).filter(({ key }) => key === first.email);
+    const found = (await deadLetters(service)).filter(({ key }) => key === first.email);
 
     const stored = { first_name: 'First', last_name: first.lastName };
     expect(response.body).toMatchObject({ data: stored });
     expect(JSON.parse(cached ?? '')).toMatchObject(stored);
-    expect(letters[1]).toMatchObject({ value: JSON.stringify(third) });
-    expect(letters.slice(0, 1)).toEqual([
+    expect(found[1]).toMatchObject({ value: JSON.stringify(third) });
+    expect(found.slice(0, 1)).toEqual([
       {
         key: first.email,
         value: JSON.stringify(second),
@@ -117,9 +117,9 @@ describe('poison records between good ones', () => {
         }),
         'the record has no value',
       ],
-      [messageOf(bad, { key: null }), 'the record key is not the e-mail'],
-      [messageOf(bad, { key: uniqueEmail() }), 'the record key is not the e-mail'],
-      [messageOf(bad, { key: 'NOT CANONICAL@example.com' }), 'the record key is not the e-mail'],
+      [messageOf(bad, { key: null }), 'the record key is not the email'],
+      [messageOf(bad, { key: uniqueEmail() }), 'the record key is not the email'],
+      [messageOf(bad, { key: 'NOT CANONICAL@example.com' }), 'the record key is not the email'],
       [messageOf(bad, { value: '{broken' }), 'the record value is not JSON'],
       [messageOf(bad, { value: Buffer.from([0xff, 0xfe, 0x00]) }), 'the record value is not JSON'],
       [messageOf(bad, { value: '5' }), 'body must be of type object'],
@@ -158,7 +158,7 @@ describe('poison records between good ones', () => {
     await service.stop();
   });
 
-  it('that only the database refuses are found, dead-lettered, and free their e-mail again', async () => {
+  it('that only the database rejects are found, dead-lettered, and free their email again', async () => {
     const service = await startService();
     await sql(service.env, "ALTER TABLE users ADD CONSTRAINT no_eve CHECK (first_name <> 'Eve')");
     const [eve, adam] = [buildRegistration({ firstName: 'Eve' }), buildRegistration({ firstName: 'Adam' })];
@@ -216,7 +216,7 @@ describe('a topic that is deleted', () => {
     return registration.email;
   };
 
-  it('is made anew and consumed from its beginning, whichever of two processes makes it', async () => {
+  it('is created again and consumed from its beginning, whichever of two processes creates it', async () => {
     const one = await startService({ KAFKA_PARTITIONS: '1' });
     const other = await startService(one.env);
     await register(one);
@@ -231,7 +231,7 @@ describe('a topic that is deleted', () => {
     await Promise.all([one.stop(), other.stop()]);
   });
 
-  it('takes the offset of a batch that waits for PostgreSQL with it', async () => {
+  it('is read from its beginning although a batch of the deleted one waits for PostgreSQL', async () => {
     const service = await startService({ KAFKA_PARTITIONS: '1' });
     await sql(service.env, 'ALTER TABLE users RENAME TO users_away');
     await register(service);

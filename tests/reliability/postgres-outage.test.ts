@@ -36,8 +36,8 @@ describe('PostgreSQL killed and restarted under load', () => {
   });
 });
 
-describe('PostgreSQL away', () => {
-  it('is alive and ready; cached users are read, the rest is 503, a known e-mail is 409, a pending one is 409', async () => {
+describe('PostgreSQL unavailable', () => {
+  it('is alive and ready; cached users are read, the rest is 503, a known email is 409, a pending one is 409', async () => {
     const stored = await register(service.url);
     const cachedPath = `/api/users/${stored.registration.email}`;
     await eventually(() => service.http.get(cachedPath).expect(200));
@@ -57,7 +57,7 @@ describe('PostgreSQL away', () => {
       postJson(`${service.url}/api/users`, { ...pending.registration, firstName: 'Mallory' }),
       service.http.get(`${cachedPath}/status`),
       service.http.get(`/api/users/${pending.registration.email}/status`),
-      service.http.get('/api/users/nobody.knows@example.com/status'),
+      service.http.get('/api/users/unknown@example.com/status'),
       service.http.get('/api/users?limit=1&cursor=MSwx'),
     ]);
 

@@ -79,7 +79,7 @@ describe('Redis restarted with older data', () => {
   });
 });
 
-describe('Redis away', () => {
+describe('Redis unavailable', () => {
   it('lets the table decide, and reads go on', async () => {
     await redis.server.kill();
     await redis.untilUnhealthy();
@@ -95,20 +95,20 @@ describe('Redis away', () => {
       service.http.get('/api/users'),
       service.http.get(`/api/users/${attempt.registration.email}`),
       service.http.get(`/api/users/${attempt.registration.email}/status`),
-      service.http.get('/api/users/nobody.knows@example.com/status'),
+      service.http.get('/api/users/unknown@example.com/status'),
       service.http.get(nextPage),
       postJson(`${service.url}/api/users`, { ...attempt.registration, firstName: 'Mallory' }),
     ]);
 
     expect([attempt.answer.status, other.answer.status]).toEqual([201, 201]);
-    // Unknown to PostgreSQL alone says nothing: the e-mail may be pending.
+    // Unknown to PostgreSQL alone says nothing: the email may be pending.
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 503, 200, 409]);
     await redis.server.restart();
     await redis.untilHealthy();
     await expectStored(service.env, [attempt, other]);
   });
 
-  it('makes nothing of an Idempotency-Key: what is new is accepted, what is stored refused', async () => {
+  it('ignores an Idempotency-Key: a new registration is accepted, a stored one rejected', async () => {
     await redis.server.kill();
     await redis.untilUnhealthy();
     const registration = buildRegistration();
@@ -139,14 +139,14 @@ describe('the rate limit while Redis is unavailable', () => {
 
     await redis.server.kill();
     const meanwhile = [await remaining(), await remaining(), await remaining()];
-    const refused = await ask();
+    const rejected = await ask();
     await redis.server.restart();
 
     expect([before, meanwhile]).toEqual([
       ['2', '1'],
       ['2', '1', '0'],
     ]);
-    expect(refused.status).toBe(429);
+    expect(rejected.status).toBe(429);
     // It has kept its count; asking goes on counting.
     await eventually(() =>
       withRedis(limited.env, async (client) => {
@@ -169,10 +169,10 @@ describe('the rate limit', () => {
       if (source !== 'lua' && !isBackground) commands.push(args);
     });
 
-    for (const path of ['/api/nothing', '/api/users', '/api/users/nobody@example.com'])
+    for (const path of ['/api/nothing', '/api/users', '/api/users/unknown@example.com'])
       await service.http.get(path);
     await eventually(() =>
-      expect(commands.some((args) => args.includes('user:completed:nobody@example.com'))).toBe(true),
+      expect(commands.some((args) => args.includes('user:completed:unknown@example.com'))).toBe(true),
     );
 
     monitor.destroy();
@@ -191,8 +191,8 @@ describe('Redis frozen', () => {
     };
     const requests = [
       () => service.http.get('/api/nothing'),
-      () => service.http.get('/api/users/nobody@example.com'),
-      () => service.http.get('/api/users/nobody@example.com/status'),
+      () => service.http.get('/api/users/unknown@example.com'),
+      () => service.http.get('/api/users/unknown@example.com/status'),
       () => postJson(`${service.url}/api/users`, buildRegistration()),
       () => postJson(`${service.url}/api/users`, buildRegistration(), { 'Idempotency-Key': randomUUID() }),
     ];

@@ -101,7 +101,7 @@ describe('migrations', () => {
     expect(await Promise.all(services.map((service) => service.stop()))).toEqual([0, 0]);
   });
 
-  it('fail with one line when the database is away', async () => {
+  it('fail with one line when the database is unavailable', async () => {
     const { code, stderr } = await runEntryPoint('src/migrate.ts', UNREACHABLE);
 
     expect(code).toBe(1);
@@ -110,7 +110,7 @@ describe('migrations', () => {
 });
 
 describe('the time zones of the process and of the database', () => {
-  it('do not shift created_at, of a row made by hand neither', async () => {
+  it('shift neither created_at, nor of a row inserted by hand', async () => {
     const env: Env = { ...(await isolatedServers()), TZ: 'Asia/Kolkata' };
     await sql(
       { ...env, DB_NAME: 'postgres' },

@@ -15,7 +15,7 @@ beforeAll(async () => {
   services = await Promise.all([ServiceProcess.start(env), ServiceProcess.start(env)]);
 });
 
-/** One e-mail, other names and letter cases, over both processes at once. */
+/** One email in upper and lower case, with other names, over both processes at once. */
 function race(): Promise<Attempt[]> {
   const email = uniqueEmail();
   const racers = Array.from({ length: RACERS }, (_, index) => {
@@ -36,7 +36,7 @@ async function decidedWithoutRedis(): Promise<number> {
   return (one ?? 0) + (other ?? 0);
 }
 
-describe('20 racing POSTs of one e-mail over two processes', () => {
+describe('20 racing POSTs of one email over two processes', () => {
   it('give one 201, and the winner is stored', async () => {
     const accepted: Attempt[] = [];
 
@@ -56,8 +56,8 @@ describe('20 racing POSTs of one e-mail over two processes', () => {
     expect(rows).toHaveLength(ROUNDS);
     expect(accepted).toHaveLength(ROUNDS + losers.length);
     await expectStored(env, accepted.filter(isStored));
-    // Two of one round are only accepted where Redis did not answer one of them in time (this machine was too busy for
-    // it). That is counted, and the loser is a dead letter.
+    // Two of one round are only accepted where Redis did not answer one of them in time (this machine was too
+    // busy). That is counted, and the loser is a dead letter.
     expect(losers.length).toBeLessThanOrEqual(await decidedWithoutRedis());
     expect((await deadLettersIn(env)).map(({ key }) => key).sort()).toEqual(
       losers.map(({ registration }) => registration.email).sort(),
@@ -73,7 +73,7 @@ describe('20 racing POSTs of one e-mail over two processes', () => {
       ),
     );
 
-    // Whoever comes after the row is there is told so.
+    // A request that comes after the row is a 409.
     const statuses = new Set(attempts.map(({ answer }) => answer.status));
     expect([...statuses].filter((status) => status !== 201 && status !== 409)).toEqual([]);
     expect(statuses).toContain(201);

@@ -30,7 +30,7 @@ export async function produce(env: Env, messages: readonly Message[]): Promise<v
   }
 }
 
-/** Sends to partition 0 in a transaction: its marker then stands behind the records, at an offset of its own. */
+/** Sends to partition 0 in a transaction: its marker then follows the records, at an offset of its own. */
 export async function produceInTransaction(
   env: Env,
   topic: string,
@@ -95,7 +95,7 @@ export function deadLettersIn(env: Env): Promise<ReadRecord[]> {
   return readAll(env, `${env['KAFKA_TOPIC'] ?? ''}.dlq`);
 }
 
-/** Makes the topics that the service would make, before it starts. They are there when their leaders answer. */
+/** Creates the service's topics before it starts. They are there when their leaders answer. */
 export async function createTopics(env: Env): Promise<void> {
   const topics = [env['KAFKA_TOPIC'] ?? '', `${env['KAFKA_TOPIC'] ?? ''}.dlq`];
   await withAdmin(env, async (admin) => {

@@ -152,7 +152,7 @@ describe('loadConfig', () => {
     expect(() => loadConfig({ [name]: value, ...off })).toThrow(problem);
   });
 
-  it('lets a request wait for Kafka at most so long that its answer is out before its connection is cut', () => {
+  it('lets a request wait for Kafka only so that its response is sent before its connection is closed', () => {
     const longest = HTTP_LIMITS.responseTimeoutMs - 10_000;
     const load = (ms: number) => (): unknown => loadConfig({ KAFKA_DELIVERY_TIMEOUT_MS: String(ms) });
 
@@ -204,7 +204,7 @@ describe('tracing', () => {
   });
 
   it.each([{ OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, { OTEL_TRACES_EXPORTER: 'zipkin' }])(
-    'refuses what it could not do: %p',
+    'rejects what it could not do: %p',
     (variables) => {
       expect(() => loadConfig({ ...endpoint, ...variables })).toThrow(Object.keys(variables)[0]);
     },
@@ -257,7 +257,7 @@ describe('productionWarnings', () => {
     ['plain', 'false', 1],
     ['plain', 'true', 0],
     ['scram-sha-512', 'false', 0],
-  ])('warns of a Kafka password that anybody on the way can read: %s, TLS %s', (mechanism, ssl, count) => {
+  ])('warns of a Kafka password in plain text: %s, TLS %s', (mechanism, ssl, count) => {
     const warnings = productionWarnings(
       loadConfig({
         NODE_ENV: 'production',

@@ -50,7 +50,7 @@ describe('RegistrationWriter.write', () => {
   it.each([
     ['read', 4, () => buildRecord({ value: 'broken' })],
     ['read and cached', 8, () => buildRecord({ value: buildRegistration() })],
-  ])('lets everything else get on while a large batch is %s', async (_what, fewest, build) => {
+  ])('yields to the event loop while a large batch is %s', async (_what, fewest, build) => {
     const { writer } = setUp();
     let turns = 0;
     const count = (): void => {
@@ -65,7 +65,7 @@ describe('RegistrationWriter.write', () => {
     expect(turns).toBeGreaterThanOrEqual(fewest);
   });
 
-  it('caches before it frees: in between the e-mail must not look unknown', async () => {
+  it('caches before it frees: in between the email must not look unknown', async () => {
     const { writer, completed, pending } = setUp();
     const registration = buildRegistration();
     const isCachedAtClear: boolean[] = [];
@@ -83,30 +83,30 @@ describe('RegistrationWriter.write', () => {
     const { writer, users, deadLetters } = setUp();
     const records = Array.from({ length: 9 }, (_, index) => buildRecord({ offset: String(index) }));
     const bad = JSON.parse(String(records[4]?.value)) as { email: string };
-    users.refuses = ({ email }) => email === bad.email;
+    users.rejects = ({ email }) => email === bad.email;
 
     await writer.write(records);
 
     expect(users.rows).toHaveLength(8);
-    expect(deadLetters.letters.map(({ record, reason }) => [record.offset, reason])).toEqual([
+    expect(deadLetters.published.map(({ record, reason }) => [record.offset, reason])).toEqual([
       ['4', 'unstorable'],
     ]);
   });
 
-  it('gives the next record of an e-mail its turn when the first cannot be stored', async () => {
+  it('gives the next record of an email its turn when the first cannot be stored', async () => {
     const { writer, users, deadLetters } = setUp();
     const bad = buildRegistration({ firstName: 'Bad' });
-    users.refuses = ({ firstName }) => firstName === 'Bad';
+    users.rejects = ({ firstName }) => firstName === 'Bad';
 
     await writer.write([buildRecord({ value: bad }), buildRecord({ value: { ...bad, firstName: 'Good' } })]);
 
     expect(users.rows).toMatchObject([{ first_name: 'Good' }]);
-    expect(deadLetters.letters.map(({ reason }) => reason)).toEqual(['unstorable']);
+    expect(deadLetters.published.map(({ reason }) => reason)).toEqual(['unstorable']);
   });
 
   it('leaves the reservation of another event alone', async () => {
     const { writer, users, pending } = setUp();
-    users.refuses = () => true;
+    users.rejects = () => true;
     const event = buildEvent();
     await pending.reserve(event);
 
@@ -129,14 +129,14 @@ describe('RegistrationWriter.write', () => {
     ]);
 
     expect(users.rows).toHaveLength(1);
-    expect(deadLetters.letters).toHaveLength(1);
+    expect(deadLetters.published).toHaveLength(1);
     expect(log.lines.map(({ message }) => message)).toContainEqual(
       expect.stringContaining('could not mark failed registration'),
     );
   });
 
   it.each(['users', 'deadLetters'] as const)(
-    'fails as a whole while %s is away: no offset may move',
+    'fails as a whole while %s is unavailable: no offset may be committed',
     async (name) => {
       const world = setUp();
       world[name].isUnavailable = true;
