@@ -3,11 +3,18 @@ import { buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { startService, type TestService } from '../support/harness';
 import { RawConnection } from '../support/raw-connection';
+import { send, type RawAnswer } from '../support/raw-http';
 
 const ORIGIN = 'https://app.example.com';
 const OTHER = 'https://evil.example.org';
-const POST = 'POST /api/users HTTP/1.1\r\nHost: service\r\nContent-Type: application/json\r\n';
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const POST = `POST /api/users HTTP/1.1\r\nHost: a\r\nOrigin: ${ORIGIN}\r\nContent-Type: application/json\r\n`;
+const CHUNKED = `${POST}Transfer-Encoding: chunked\r\n\r\n`;
+const COMMON_HEADERS = {
+  'cache-control': 'no-store',
+  'content-type': 'application/json; charset=utf-8',
+  'x-content-type-options': 'nosniff',
+  'x-request-id': expect.stringMatching(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/) as string,
+};
 
 let service: TestService;
 
@@ -22,41 +29,17 @@ beforeAll(async () => {
   );
 });
 
-type Headers = Record<string, string>;
+const ask = (method: string, path: string, headers: object, body?: unknown): Promise<RawAnswer> =>
+  send(`${service.url}${path}`, { method, headers: { ...headers } }, JSON.stringify(body));
 
-/** The status and headers of the only answer to these bytes. */
-async function exchange(text: string): Promise<{ status: number | undefined; headers: Headers }> {
-  const { received, statuses } = await RawConnection.exchange(service.url, text);
-  const lines = received.slice(0, received.indexOf('\r\n\r\n')).split('\r\n').slice(1);
-  const pairs = lines.map((line) => [
-    line.slice(0, line.indexOf(':')).toLowerCase(),
-    line.slice(line.indexOf(':') + 2),
-  ]);
-  expect(statuses).toHaveLength(1);
-  return { status: statuses[0], headers: Object.fromEntries(pairs) as Headers };
-}
+const post = (origin: string, body: unknown, headers: object = {}): Promise<RawAnswer> =>
+  ask('POST', '/api/users', { Origin: origin, 'Content-Type': 'application/json', ...headers }, body);
 
-/** The same of a POST by this origin. */
-async function post(
-  origin: string,
-  body: unknown,
-  key?: string,
-): Promise<{ status: number; headers: Headers }> {
-  const request = service.http.post('/api/users').set('Origin', origin);
-  if (key !== undefined) request.set('Idempotency-Key', key);
-  const { status, headers } = await request.send(body as object);
-  return { status, headers: headers };
-}
-
-type Ask = (origin: string) => Promise<{ status: number | undefined; headers: Headers }>;
-
-const answeredByTheApp: [number, string, Ask][] = [
-  [
-    401,
-    'no API key',
-    (origin) =>
-      exchange(`GET /api/users HTTP/1.1\r\nHost: a\r\nOrigin: ${origin}\r\nConnection: close\r\n\r\n`),
-  ],
+const answeredByTheApp: [number, string, (origin: string) => Promise<RawAnswer>][] = [
+  [400, 'a bad registration', (origin) => post(origin, {})],
+  [401, 'no API key', (origin) => ask('GET', '/api/users', { Origin: origin })],
+  [404, 'an unknown path', (origin) => ask('GET', '/api/nothing', { Origin: origin })],
+  [405, 'another method', (origin) => ask('DELETE', '/api/users', { Origin: origin })],
   [
     409,
     'a registration in progress',
@@ -66,11 +49,13 @@ const answeredByTheApp: [number, string, Ask][] = [
       return post(origin, { ...registration, firstName: 'Other' });
     },
   ],
+  [413, 'a large body', (origin) => post(origin, 'x'.repeat(20_000))],
+  [415, 'a body of another type', (origin) => post(origin, {}, { 'Content-Type': 'text/plain' })],
   [
     422,
-    'a key of another body',
+    'a key of another registration',
     async (origin) => {
-      const key = randomUUID();
+      const key = { 'Idempotency-Key': randomUUID() };
       await post(origin, buildRegistration(), key);
       return post(origin, buildRegistration(), key);
     },
@@ -78,92 +63,64 @@ const answeredByTheApp: [number, string, Ask][] = [
   [
     431,
     'too many headers',
-    (origin) => exchange(`GET / HTTP/1.1\r\nHost: a\r\nOrigin: ${origin}\r\n${'X: y\r\n'.repeat(110)}\r\n`),
+    (origin) => {
+      const many = Array.from({ length: 110 }, (_, index) => [`X-${index}`, 'y']);
+      return ask('GET', '/', { Origin: origin, ...(Object.fromEntries(many) as object) });
+    },
   ],
 ];
 
-const answeredBelowTheApp: [number, string, Ask][] = [
-  [400, 'no HTTP', (origin) => exchange(`GET / HTTP/1.1\r\nOrigin: ${origin}\r\nno header\r\n\r\n`)],
-  [400, 'CONNECT', (origin) => exchange(`CONNECT a:1 HTTP/1.1\r\nHost: a\r\nOrigin: ${origin}\r\n\r\n`)],
-  [
-    400,
-    'no chunk',
-    (origin) => exchange(`${POST}Origin: ${origin}\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`),
-  ],
-  [
-    408,
-    'a body that does not come',
-    (origin) => exchange(`${POST}Origin: ${origin}\r\nContent-Length: 9\r\n\r\n`),
-  ],
-  [
-    413,
-    'a long chunk extension',
-    (origin) =>
-      exchange(
-        `${POST}Origin: ${origin}\r\nTransfer-Encoding: chunked\r\n\r\n2;${'a'.repeat(20_000)}\r\n{}\r\n`,
-      ),
-  ],
-  [408, 'headers that do not come', () => exchange('GET / HTTP/1.1\r\nHost')],
-  [
-    431,
-    'large headers',
-    (origin) => exchange(`GET / HTTP/1.1\r\nOrigin: ${origin}\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`),
-  ],
-];
-
-describe.each(answeredByTheApp)('%i for %s', (status, _what, ask) => {
+describe.each(answeredByTheApp)('%i for %s', (status, _what, asks) => {
   it('carries what every answer carries, and lets a listed origin read it', async () => {
-    const answer = await ask(ORIGIN);
+    const answer = await asks(ORIGIN);
 
     expect(answer.status).toBe(status);
     expect(answer.headers).toMatchObject({
+      ...COMMON_HEADERS,
       'access-control-allow-origin': ORIGIN,
       'access-control-expose-headers': expect.stringContaining('Retry-After') as string,
       vary: 'Origin',
-      'cache-control': 'no-store',
-      'content-type': 'application/json; charset=utf-8',
-      'x-content-type-options': 'nosniff',
-      'x-request-id': expect.stringMatching(UUID) as string,
     });
   });
 
   it('tells other origins nothing', async () => {
-    const { headers } = await ask(OTHER);
+    const { headers } = await asks(OTHER);
 
     expect(Object.keys(headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
     expect(headers['vary']).toBe('Origin');
   });
 });
 
-describe.each(answeredBelowTheApp)('%i for %s, which is no request', (status, _what, ask) => {
-  it('has an id, is not stored, and no Origin was read', async () => {
-    const answer = await ask(ORIGIN);
+it.each([
+  [400, 'no HTTP', `GET / HTTP/1.1\r\nOrigin: ${ORIGIN}\r\nno header\r\n\r\n`],
+  [400, 'CONNECT', `CONNECT a:1 HTTP/1.1\r\nHost: a\r\nOrigin: ${ORIGIN}\r\n\r\n`],
+  [400, 'no chunk', `${CHUNKED}zz\r\n`],
+  [408, 'a body that does not come', `${POST}Content-Length: 9\r\n\r\n`],
+  [408, 'headers that do not come', 'GET / HTTP/1.1\r\nHost'],
+  [413, 'a long chunk extension', `${CHUNKED}2;${'a'.repeat(20_000)}\r\n{}\r\n`],
+  [431, 'large headers', `GET / HTTP/1.1\r\nOrigin: ${ORIGIN}\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`],
+])(
+  '%i for %s, which is no request, has an id, is not stored, and no Origin was read',
+  async (status, _what, text) => {
+    const { answers } = await RawConnection.exchange(service.url, text);
 
-    expect(answer.status).toBe(status);
-    expect(answer.headers).toMatchObject({
-      'cache-control': 'no-store',
-      'content-type': 'application/json; charset=utf-8',
-      'x-content-type-options': 'nosniff',
-      'x-request-id': expect.stringMatching(UUID) as string,
-    });
-    expect(answer.headers['access-control-allow-origin']).toBeUndefined();
-  });
-});
+    expect(answers).toMatchObject([{ status, headers: COMMON_HEADERS }]);
+    expect(answers[0]?.headers).not.toHaveProperty('access-control-allow-origin');
+  },
+);
 
-describe('what could not be read', () => {
-  it('is measured as client_error, by status', async () => {
-    const count = async (): Promise<number> => {
-      const text = await (await fetch(`${service.metricsUrl}/metrics`)).text();
-      const found =
-        /^http_request_duration_seconds_count{method="other",route="client_error",status="400"} (\d+)$/m.exec(
-          text,
-        );
-      return Number(found?.[1] ?? 0);
-    };
-    const before = await count();
+it('what could not be read is measured as client_error, by status', async () => {
+  const count = async (): Promise<number> => {
+    const text = await (await fetch(`${service.metricsUrl}/metrics`)).text();
+    const found =
+      /^http_request_duration_seconds_count{method="other",route="client_error",status="400"} (\d+)$/m.exec(
+        text,
+      );
+    return Number(found?.[1] ?? 0);
+  };
+  const before = await count();
 
-    await exchange('hello\r\n\r\n');
+  await RawConnection.exchange(service.url, 'hello\r\n\r\n');
 
-    await eventually(async () => expect(await count()).toBe(before + 1));
-  });
+  await eventually(async () => expect(await count()).toBe(before + 1));
 });

@@ -3,7 +3,7 @@ import supertest from 'supertest';
 import { HttpServer } from '../../src/http/server';
 import { RecordingLogger } from '../support/recording-logger';
 
-/** An app that uses what Express adds to requests and responses, behind the server that gives them their classes. */
+/** An app that uses what Express adds to requests and responses, on the server that gives them their prototypes. */
 async function startApp() {
   const app = express();
   app.set('trust proxy', 1);
@@ -73,7 +73,7 @@ describe('Express on requests and responses that have its prototypes from the st
     await running.http.get('/nowhere').expect(404);
   });
 
-  it('never gives one another prototype than its class has', async () => {
+  it('never gives one another prototype', async () => {
     for (const path of ['/json/a', '/locals', '/redirect']) await running.http.get(path);
 
     expect(running.prototypes.size).toBe(2);

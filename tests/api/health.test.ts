@@ -1,13 +1,7 @@
 import { Liveness } from '../../src/runtime/liveness';
 import { startService, startUnready, type TestService } from '../support/harness';
 import { eventually } from '../support/eventually';
-
-const NOBODY = {
-  DB_HOST: '127.0.0.1',
-  DB_PORT: '1',
-  REDIS_URL: 'redis://127.0.0.1:1',
-  KAFKA_BROKERS: '127.0.0.1:1',
-};
+import { UNREACHABLE } from '../support/test-servers';
 
 describe('health', () => {
   let service: TestService;
@@ -54,10 +48,10 @@ describe('health', () => {
   });
 });
 
-describe('a service whose dependencies are all away', () => {
+describe('a service whose dependencies are all unavailable', () => {
   let service: TestService;
   beforeAll(async () => {
-    service = await startUnready(NOBODY);
+    service = await startUnready(UNREACHABLE);
   });
   it('starts and is alive, but not ready', async () => {
     const live = await service.http.get('/api/health/live').expect(200);

@@ -1,7 +1,7 @@
-import { buildRegistration, uniqueEmail } from '../support/builders';
+import { buildRegistration } from '../support/builders';
 import { InMemoryUsers, RecordingQueue } from '../support/fakes';
 import { startService, type TestService } from '../support/harness';
-import { postJson, send, type RawAnswer } from '../support/raw-http';
+import { send, type RawAnswer } from '../support/raw-http';
 
 const LIMIT = 16 * 1024;
 
@@ -26,6 +26,11 @@ describe('deep nesting', () => {
   it.each([
     ['arrays in a field', withField('firstName', nested('[', ']', 8000)), 201],
     ['arrays in an unknown field', withField('x', nested('[', ']', 8000)), 201],
+    [
+      'arrays in a field that is not written again',
+      JSON.stringify({ ...buildRegistration(), firstName: 0 }).replace(':0', `:${nested('[', ']', 8000)}`),
+      400,
+    ],
     ['objects in an unknown field', withField('x', nested('{"a":', '}', 2600)), 201],
     ['nothing but objects', nested('{"firstName":', '}', 1000), 400],
     ['arrays that never end', '['.repeat(LIMIT), 400],
@@ -36,17 +41,6 @@ describe('deep nesting', () => {
     expect(body.length).toBeLessThanOrEqual(LIMIT);
 
     expect((await post(body)).status).toBe(status);
-  });
-
-  it('is refused in a field that the registration has', async () => {
-    const body = JSON.stringify({ ...buildRegistration(), firstName: 0 });
-
-    const answer = await post(body.replace('"firstName":0', `"firstName":${nested('[', ']', 8000)}`));
-
-    expect(JSON.parse(answer.body)).toEqual({
-      success: false,
-      error: 'Validation error: firstName must be a string',
-    });
   });
 });
 
@@ -59,6 +53,7 @@ describe('prototype pollution', () => {
     ['a flat constructor.prototype', withField('constructor.prototype.polluted', '"yes"')],
     ['__proto__ in __proto__', withField('__proto__', `{"__proto__":${payload}}`)],
     ['an escaped __proto__', withField('__proto__', payload).replace('__proto__', '\\u005f_proto__')],
+    ['columns of the row', withField('id', '99').replace('{', '{"created_at":"1999-01-01",')],
     ['toString and valueOf', withField('toString', '1').replace('{', '{"valueOf":1,"hasOwnProperty":1,')],
   ])('does not happen, and the field is dropped: %s', async (_what, body) => {
     const before = queue.published.length;
@@ -94,10 +89,4 @@ describe('prototype pollution', () => {
       expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
     },
   );
-
-  it('leaves the next request alone', async () => {
-    const registration = buildRegistration({ email: uniqueEmail() });
-
-    expect((await postJson(`${service.url}/api/users`, registration)).status).toBe(201);
-  });
 });

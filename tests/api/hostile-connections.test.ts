@@ -16,13 +16,13 @@ const start = (httpLimits: object): Promise<TestService> =>
   startService({ CONSUMER_ENABLED: 'false' }, { users, httpLimits });
 
 /** Makes list requests wait until the returned function is called. */
-function holdListRequests(): { waiting: () => number; letGo: () => void } {
-  let letGo = (): void => undefined;
-  const gate = new Promise<void>((resolve) => (letGo = resolve));
+function holdListRequests(): { waiting: () => number; release: () => void } {
+  let release = (): void => undefined;
+  const gate = new Promise<void>((resolve) => (release = resolve));
   const list = jest
     .spyOn(users, 'list')
     .mockImplementation(() => gate.then(() => ({ users: [], next: undefined })));
-  return { waiting: () => list.mock.calls.length, letGo: () => letGo() };
+  return { waiting: () => list.mock.calls.length, release: () => release() };
 }
 
 const requestLines = (service: TestService): unknown[] =>
@@ -37,7 +37,7 @@ describe('slow clients', () => {
     service = await start({
       headersTimeoutMs: 300,
       requestTimeoutMs: 600,
-      answerTimeoutMs: 1500,
+      responseTimeoutMs: 1500,
       checkIntervalMs: 20,
     });
   });
@@ -55,7 +55,7 @@ describe('slow clients', () => {
     for (const { statuses, body } of slow) expect([statuses, body]).toEqual([[408], TOO_SLOW]);
   });
 
-  it('who send nothing at all are cut off, too', async () => {
+  it('who send nothing at all are cut off', async () => {
     const silent = await RawConnection.open(service.url);
 
     await silent.closed;
@@ -93,13 +93,13 @@ describe('slow clients', () => {
 });
 
 describe('clients that never hang up', () => {
-  it('make room for others when their broken request is answered', async () => {
+  it('make room for others when their malformed request is answered', async () => {
     const service = await start({ maxConnections: 1 });
     const stubborn = await RawConnection.open(service.url, { allowHalfOpen: true });
 
     stubborn.send('hello\r\n\r\n');
 
-    // Refused while the first one is still there.
+    // Rejected while the first one is still there.
     await eventually(() => service.http.get('/api/health/live').expect(200));
     expect(stubborn.statuses).toEqual([400]);
     stubborn.socket.destroy();
@@ -108,55 +108,38 @@ describe('clients that never hang up', () => {
 });
 
 describe('more connections than allowed', () => {
-  it('are closed at once; those that are there are served; one that goes makes room; the log says so', async () => {
-    const service = await start({ maxConnections: 3, checkIntervalMs: 20 });
-    const served = await Promise.all([1, 2, 3].map(() => RawConnection.open(service.url)));
-    for (const connection of served) connection.send(`${GET}\r\n`);
-    await eventually(() => expect(served.flatMap(({ statuses }) => statuses)).toEqual([200, 200, 200]));
+  it.each([
+    ['in all', { maxConnections: 2 }, { limit: 2, limitPerAddress: 500 }],
+    ['from one address', { maxConnectionsPerAddress: 2 }, { limit: 5000, limitPerAddress: 2 }],
+  ])(
+    '%s are closed at once; others are served, and one that goes makes room',
+    async (_of, allowed, logged) => {
+      const service = await start({ ...allowed, checkIntervalMs: 20 });
+      const served = await Promise.all([1, 2].map(() => RawConnection.open(service.url)));
+      for (const connection of served) connection.send(`${GET}\r\n`);
+      await eventually(() => expect(served.flatMap(({ statuses }) => statuses)).toEqual([200, 200]));
 
-    const fourth = await RawConnection.open(service.url);
-    await fourth.closed;
+      const third = await RawConnection.open(service.url);
+      await third.closed;
 
-    expect(fourth.received).toBe('');
-    await eventually(() =>
-      expect(service.log.lines).toContainEqual({
-        level: 'warn',
-        message: 'connections refused',
-        refused: 1,
-        limit: 3,
-        limitPerAddress: 500,
-      }),
-    );
-    served[0]?.send(`${GET}\r\n`);
-    await eventually(() => expect(served[0]?.statuses).toEqual([200, 200]));
-    served[1]?.socket.destroy();
-    await eventually(() => service.http.get('/api/users').expect(200));
-    await service.stop();
-  });
-});
+      expect(third.received).toBe('');
+      await eventually(() =>
+        expect(service.log.lines).toContainEqual({
+          level: 'warn',
+          message: 'connections rejected (limit reached)',
+          rejected: 1,
+          ...logged,
+        }),
+      );
+      served[0]?.send(`${GET}\r\n`);
+      await eventually(() => expect(served[0]?.statuses).toEqual([200, 200]));
+      served[1]?.socket.destroy();
+      await eventually(() => service.http.get('/api/users').expect(200));
+      await service.stop();
+    },
+  );
 
-describe('more connections of one address than allowed', () => {
-  it('are closed at once, as long as none of them goes; the log says so', async () => {
-    const service = await start({ maxConnectionsPerAddress: 2, checkIntervalMs: 20 });
-    const served = await Promise.all([1, 2].map(() => RawConnection.open(service.url)));
-    for (const connection of served) connection.send(`${GET}\r\n`);
-    await eventually(() => expect(served.flatMap(({ statuses }) => statuses)).toEqual([200, 200]));
-
-    const third = await RawConnection.open(service.url);
-    await third.closed;
-
-    expect(third.received).toBe('');
-    await eventually(() =>
-      expect(service.log.lines).toContainEqual(
-        expect.objectContaining({ message: 'connections refused', refused: 1, limitPerAddress: 2 }),
-      ),
-    );
-    served[0]?.socket.destroy();
-    await eventually(() => service.http.get('/api/users').expect(200));
-    await service.stop();
-  });
-
-  it('are served when addresses are those of proxies', async () => {
+  it('from one address are served when it is that of a proxy', async () => {
     const { maxConnectionsPerAddress } = HTTP_LIMITS;
     const service = await startService({ CONSUMER_ENABLED: 'false', TRUST_PROXY: '1' }, { users });
     const connections = await Promise.all(
@@ -171,10 +154,10 @@ describe('more connections of one address than allowed', () => {
   });
 });
 
-describe('requests in a row on one connection', () => {
+describe('pipelined requests', () => {
   it('are served while they are few; one more than allowed cuts the connection, unserved', async () => {
     const service = await start({ maxPipelined: 3 });
-    const { waiting, letGo } = holdListRequests();
+    const { waiting, release } = holdListRequests();
     const modest = await RawConnection.open(service.url);
     modest.send(`${GET}\r\n`.repeat(3));
     await eventually(() => expect(waiting()).toBe(3));
@@ -182,7 +165,7 @@ describe('requests in a row on one connection', () => {
     const greedy = await RawConnection.exchange(service.url, `${GET}\r\n`.repeat(100));
 
     expect([greedy.received, waiting()]).toEqual(['', 6]);
-    letGo();
+    release();
     await eventually(() => expect(modest.statuses).toEqual([200, 200, 200]));
     modest.send(`${GET}\r\n`);
     await eventually(() => expect(modest.statuses).toHaveLength(4));
@@ -191,7 +174,7 @@ describe('requests in a row on one connection', () => {
 });
 
 describe('silence between two requests', () => {
-  it('ends the connection after keepAliveTimeoutMs, without a word', async () => {
+  it('ends the connection after keepAliveTimeoutMs, without a response', async () => {
     const service = await start({ keepAliveTimeoutMs: 100 });
     const connection = await RawConnection.open(service.url);
     connection.send(`${GET}\r\n`);
@@ -212,7 +195,7 @@ describe('silence between two requests', () => {
   });
 });
 
-describe('what cannot be read behind a request on the same connection', () => {
+describe('what cannot be read after a request on the same connection', () => {
   let service: TestService;
 
   beforeAll(async () => {
@@ -222,16 +205,16 @@ describe('what cannot be read behind a request on the same connection', () => {
   it.each([
     ['nonsense', 'hello\r\n\r\n'],
     ['CONNECT', 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n'],
-  ])('does not take the place of its answer (%s)', async (_what, behind) => {
-    const { waiting, letGo } = holdListRequests();
+  ])('does not take the place of its answer (%s)', async (_what, next) => {
+    const { waiting, release } = holdListRequests();
     const connection = await RawConnection.open(service.url);
     connection.send(`${GET}\r\n`);
     await eventually(() => expect(waiting()).toBe(1));
 
-    connection.send(behind);
+    connection.send(next);
     // A request of another client proves that the service has read it.
     await service.http.get('/api/health/live').expect(200);
-    letGo();
+    release();
     await connection.closed;
 
     expect(connection.statuses).toEqual([200]);
@@ -270,10 +253,10 @@ describe('what cannot be read behind a request on the same connection', () => {
   });
 });
 
-describe('requests in a row whose client leaves', () => {
+describe('pipelined requests whose client leaves', () => {
   it('are all logged as aborted, the waiting ones too', async () => {
     const service = await start({});
-    const { waiting, letGo } = holdListRequests();
+    const { waiting, release } = holdListRequests();
     const connection = await RawConnection.open(service.url);
     connection.send(`${GET}\r\n`.repeat(3));
     await eventually(() => expect(waiting()).toBe(3));
@@ -281,7 +264,7 @@ describe('requests in a row whose client leaves', () => {
     connection.socket.destroy();
 
     await eventually(() => expect(requestLines(service)).toHaveLength(3));
-    letGo();
+    release();
     for (const line of requestLines(service)) expect(line).toMatchObject({ aborted: true });
     await service.stop();
   });
@@ -300,7 +283,7 @@ describe('a client that asks for a tunnel and breaks the connection off', () => 
   // An error without a listener would end the process; Jest fails the test instead.
   it.each([
     ['at once', CONNECT],
-    ['with more behind it', `${CONNECT}${'x'.repeat(100_000)}`],
+    ['with more after it', `${CONNECT}${'x'.repeat(100_000)}`],
     ['by Upgrade', UPGRADE],
   ])('ends nothing but its connection: %s', async (_what, text) => {
     for (let time = 0; time < 20; time += 1) {
@@ -314,8 +297,8 @@ describe('a client that asks for a tunnel and breaks the connection off', () => 
     await service.http.get('/api/users').expect(200);
   });
 
-  it('ends nothing but its connection: behind a request that is under way', async () => {
-    const { waiting, letGo } = holdListRequests();
+  it('ends nothing but its connection: after a request in flight', async () => {
+    const { waiting, release } = holdListRequests();
     const connection = await RawConnection.open(service.url);
     connection.send(`${GET}\r\n${CONNECT}`);
     await eventually(() => expect(waiting()).toBe(1));
@@ -325,7 +308,7 @@ describe('a client that asks for a tunnel and breaks the connection off', () => 
     await eventually(() =>
       expect(requestLines(service)).toContainEqual(expect.objectContaining({ aborted: true })),
     );
-    letGo();
+    release();
     await service.http.get('/api/users').expect(200);
   });
 });

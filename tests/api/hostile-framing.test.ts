@@ -62,7 +62,7 @@ describe('a request that two servers in a row could read in two ways', () => {
     ['HTTP/2 without its preface', get('Host: service').replace('HTTP/1.1', 'HTTP/2.0')],
     ['CONNECT', 'CONNECT service:443 HTTP/1.1\r\nHost: service\r\n\r\n'],
     ['a TLS handshake', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
-  ])('gets one 400, closes the connection and registers nobody: %s', async (_what, text) => {
+  ])('gets one 400, closes the connection and registers nothing: %s', async (_what, text) => {
     const connection = await RawConnection.exchange(service.url, Buffer.from(text, 'latin1'));
 
     expect(connection.statuses).toEqual([400]);
@@ -77,13 +77,13 @@ describe('a request that two servers in a row could read in two ways', () => {
     ['0x', `0x${CHUNK}${LAST}`],
     ['beyond 64 bits', `${'f'.repeat(17)}\r\n${BODY}\r\n${LAST}`],
     ['too small', `2\r\n${BODY}\r\n${LAST}`],
-    ['with a blank behind it', `${BODY.length.toString(16)} \r\n${BODY}\r\n${LAST}`],
+    ['with a blank after it', `${BODY.length.toString(16)} \r\n${BODY}\r\n${LAST}`],
     ['with a bare line feed', `${CHUNK}${LAST}`.replaceAll('\r\n', '\n')],
     ['with a bare line feed in its extension', `2;a\nb\r\n{}\r\n${LAST}`],
     ['with an extension of 20 kB', `2;${'a'.repeat(20_000)}\r\n{}\r\n${LAST}`],
     ['and a length in the trailer', `${CHUNK}0\r\nContent-Length: 7\r\n\r\n`],
   ])(
-    'gets one 4xx, closes the connection and registers nobody: a chunk’s size is %s',
+    'gets one 4xx, closes the connection and registers nothing: a chunk’s size is %s',
     async (_what, body) => {
       const connection = await RawConnection.exchange(service.url, chunked(body));
 
@@ -112,7 +112,7 @@ describe('headers', () => {
     ['thousands of fields', get('Host: service', ...headers(1500)), TOO_LARGE],
     ['more than 16 kB in many fields', get('Host: service', ...headers(2500)), TOO_LARGE],
     ['a path of 17 kB', `GET /${'a'.repeat(17_000)} HTTP/1.1\r\nHost: service\r\n\r\n`, TOO_LARGE],
-  ])('are refused with 431: %s', async (_what, text, error) => {
+  ])('are rejected with 431: %s', async (_what, text, error) => {
     const connection = await RawConnection.exchange(service.url, text);
 
     expect([connection.statuses, connection.body]).toEqual([[431], { success: false, error }]);

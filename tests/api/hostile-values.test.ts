@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 afterAll(() => agent.destroy());
 
-/** An e-mail's local part that no other request has. */
+/** A local part that no other request has. */
 const unique = (): string => `u${(made += 1)}`;
 
 const post = (body: string): Promise<RawAnswer> =>
@@ -40,14 +40,14 @@ const encoded = (text: string): string =>
     .map(encodeURIComponent)
     .join('%ED%A0%80');
 
-function expectRefusal({ status, body }: RawAnswer, submitted: string): void {
+function expectRejected({ status, body }: RawAnswer, submitted: string): void {
   const { success, error } = JSON.parse(body) as { success: boolean; error: string };
   expect([status, success]).toEqual([400, false]);
   expect(error).toMatch(BAD_VALUE);
   expect(error).not.toContain(submitted);
 }
 
-/** Waits until the rows of these e-mails are there; all columns that were submitted. */
+/** Waits until these emails have rows; returns the columns that were submitted. */
 async function rowsOf(emails: readonly string[]): Promise<Map<unknown, Record<string, unknown>>> {
   return eventually(async () => {
     const rows = await sql(
@@ -75,8 +75,8 @@ describe.each(HOSTILE_CLASSES)('$name', ({ text, strings }) => {
 
     const answers = await Promise.all(registrations.map((each) => post(JSON.stringify(each))));
 
-    if (text === 'refused') {
-      answers.forEach((answer, index) => expectRefusal(answer, strings[Math.floor(index / 3)] ?? ''));
+    if (text === 'rejected') {
+      answers.forEach((answer, index) => expectRejected(answer, strings[Math.floor(index / 3)] ?? ''));
       return;
     }
     expect(answers.map(({ status }) => status).filter((status) => status !== 201)).toEqual([]);
@@ -94,7 +94,7 @@ describe.each(HOSTILE_CLASSES)('$name', ({ text, strings }) => {
     }
   });
 
-  it('in an e-mail: 400, or stored and found in its canonical form', async () => {
+  it('in an email: 400, or stored and found in its canonical form', async () => {
     const emails = strings.flatMap((value) => [
       `${value}${unique()}@example.com`,
       `${unique()}@${value}.example`,
@@ -108,7 +108,7 @@ describe.each(HOSTILE_CLASSES)('$name', ({ text, strings }) => {
     for (const [index, answer] of answers.entries()) {
       const email = emails[index] ?? '';
       if (answer.status !== 201) {
-        expectRefusal(answer, strings[Math.floor(index / 2)] ?? '');
+        expectRejected(answer, strings[Math.floor(index / 2)] ?? '');
         continue;
       }
       const address = email.trim().normalize('NFC');
@@ -136,6 +136,6 @@ describe.each(HOSTILE_CLASSES)('$name', ({ text, strings }) => {
       expect(JSON.parse(body)).toMatchObject({ success: false, error: expect.any(String) });
     }
     for (const answers of inQuery)
-      answers.forEach((answer, index) => expectRefusal(answer, values[index] ?? ''));
+      answers.forEach((answer, index) => expectRejected(answer, values[index] ?? ''));
   });
 });

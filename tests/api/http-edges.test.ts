@@ -1,7 +1,5 @@
-import { once } from 'node:events';
-import { connect } from 'node:net';
 import { UnavailableError } from '../../src/domain/errors';
-import { buildRegistration, uniqueEmail } from '../support/builders';
+import { buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { InMemoryUsers } from '../support/fakes';
 import { startService, type TestService } from '../support/harness';
@@ -44,33 +42,14 @@ describe('unknown routes and methods', () => {
   });
 });
 
-describe('requests that Node itself would answer', () => {
-  it.each([
-    [
-      'too large headers',
-      `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
-      431,
-      'Request headers are too large',
-    ],
-    ['an unknown method', 'BREW / HTTP/1.1\r\nHost: x\r\n\r\n', 400, 'Request is not valid HTTP'],
-    ['no HTTP at all', 'hello\r\n\r\n', 400, 'Request is not valid HTTP'],
-    [
-      'an unknown expectation',
-      'GET /nothing HTTP/1.1\r\nHost: x\r\nExpect: foo\r\nConnection: close\r\n\r\n',
-      404,
-      'Not found',
-    ],
-  ])('get JSON for %s', async (_what, text, status, error) => {
-    const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
-    let answer = '';
-    socket.on('data', (data) => (answer += data.toString()));
-    socket.on('error', () => undefined);
-    socket.write(text);
+describe('an unknown expectation', () => {
+  it('is no reason for the bare 417 of Node', async () => {
+    const headers = { Expect: 'foo' };
 
-    await once(socket, 'close');
-
-    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
-    expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toEqual({ success: false, error });
+    expect(await send(`${service.url}/api/nothing`, { headers })).toMatchObject({
+      status: 404,
+      body: '{"success":false,"error":"Not found"}',
+    });
   });
 });
 
@@ -98,21 +77,11 @@ describe('crashes', () => {
 });
 
 describe('CORS', () => {
-  it.each([
-    ['200', () => service.http.get('/api/users')],
-    ['400', () => service.http.post('/api/users').send({})],
-    ['404', () => service.http.get('/api/nothing')],
-    ['405', () => service.http.delete('/api/users')],
-    ['413', () => service.http.post('/api/users').send({ x: 'x'.repeat(20_000) })],
-    ['415', () => service.http.post('/api/users').type('text').send('x')],
-    ['probe', () => service.http.get('/api/health/live')],
-  ])('lets a listed origin read the answer (%s)', async (_status, ask) => {
-    const response = await ask().set('Origin', ORIGIN);
+  it.each(['/api/users', '/api/health/live'])('lets a listed origin read the answer of %s', async (path) => {
+    const { headers } = await service.http.get(path).set('Origin', ORIGIN).expect(200);
 
-    expect(response.headers['access-control-allow-origin']).toBe(ORIGIN);
-    expect(response.headers['vary']).toContain('Origin');
-    const exposed = response.headers['access-control-expose-headers'];
-    for (const name of [
+    expect(headers).toMatchObject({ 'access-control-allow-origin': ORIGIN, vary: 'Origin' });
+    expect(headers['access-control-expose-headers']?.split(',')).toEqual([
       'Location',
       'Link',
       'Retry-After',
@@ -120,9 +89,7 @@ describe('CORS', () => {
       'RateLimit-Policy',
       'Idempotency-Replayed',
       'X-Request-Id',
-    ]) {
-      expect(exposed).toContain(name);
-    }
+    ]);
   });
 
   it.each([OTHER, 'null', `${ORIGIN}.evil.org`, 'https://APP.example.com'])(
@@ -181,14 +148,14 @@ describe('headers', () => {
     expect(headers['etag']).toBeUndefined();
   });
 
-  it.each(['req-1', 'A.b_c:d-9', 'x'.repeat(128)])('returns a sane X-Request-Id (%s)', async (id) => {
+  it.each(['req-1', 'A.b_c:d-9', 'x'.repeat(128)])('returns a valid X-Request-Id (%s)', async (id) => {
     const response = await service.http.get('/api/users').set('X-Request-Id', id);
 
     expect(response.headers['x-request-id']).toBe(id);
   });
 
-  it.each(['', 'with blank', '<script>', 'x'.repeat(129), 'ü', 'a"b'])(
-    'replaces another X-Request-Id (%s)',
+  it.each(['', 'with blank', '<script>', 'x'.repeat(129), 'ü', 'a"b', 'a\tb', 'a\u009bb', '${a}', '%0a'])(
+    'replaces another X-Request-Id (%j)',
     async (id) => {
       const headers = { 'X-Request-Id': Buffer.from(id).toString('latin1') };
 
@@ -200,48 +167,31 @@ describe('headers', () => {
 });
 
 describe('request log', () => {
-  it('holds method, route, status, duration and id, and nothing that was submitted', async () => {
-    const registration = buildRegistration({ lastName: 'Confidential' });
-    const malformed = JSON.stringify(registration).slice(0, -1);
+  it.each([
+    [201, buildRegistration()],
+    [400, {}],
+  ])('holds method, route, status, duration and id: %i', async (status, body) => {
+    const requestId = `log-${status}`;
 
-    await service.http.post('/api/users').set('X-Request-Id', 'log-1').send(registration).expect(201);
-    await service.http.post('/api/users').type('json').send(malformed).expect(400);
-    await service.http.get(`/api/users/${registration.email}?token=Confidential`);
+    await service.http.post('/api/users').set('X-Request-Id', requestId).send(body).expect(status);
 
-    const line = await eventually(() => {
-      const found = service.log.lines.find(({ requestId }) => requestId === 'log-1');
-      expect(found).toBeDefined();
-      return found;
-    });
-    expect(line).toEqual({
-      level: 'info',
-      message: 'request',
-      method: 'POST',
-      route: '/api/users',
-      status: 201,
-      durationMs: expect.any(Number),
-      requestId: 'log-1',
-    });
-    const text = JSON.stringify(service.log.lines);
-    expect(text).not.toContain('Confidential');
-    expect(text).not.toContain(registration.email);
-  });
-
-  it('names the route of an answer that is an error, too', async () => {
-    await service.http.post('/api/users').set('X-Request-Id', 'log-2').send({}).expect(400);
-
-    const line = await eventually(() => {
-      const found = service.log.lines.find(({ requestId }) => requestId === 'log-2');
-      expect(found).toBeDefined();
-      return found;
-    });
-    expect(line).toMatchObject({ route: '/api/users', status: 400 });
+    await eventually(() =>
+      expect(service.log.lines).toContainEqual({
+        level: 'info',
+        message: 'request',
+        method: 'POST',
+        route: '/api/users',
+        status,
+        durationMs: expect.any(Number),
+        requestId,
+      }),
+    );
   });
 });
 
 describe('503', () => {
   it('carries Retry-After and the CORS headers', async () => {
-    const list = jest.spyOn(users, 'list').mockRejectedValueOnce(new UnavailableError('away'));
+    const list = jest.spyOn(users, 'list').mockRejectedValueOnce(new UnavailableError('unavailable'));
 
     const response = await service.http.get('/api/users').set('Origin', ORIGIN).expect(503);
 
@@ -258,10 +208,7 @@ describe('503', () => {
     };
     const full = await startService({}, { users, queue: isFull });
 
-    const response = await full.http
-      .post('/api/users')
-      .send(buildRegistration({ email: uniqueEmail() }))
-      .expect(503);
+    const response = await full.http.post('/api/users').send(buildRegistration()).expect(503);
 
     await full.stop();
     expect(response.body).toEqual({ success: false, error: 'Service temporarily unavailable, please retry' });

@@ -16,7 +16,7 @@ async function scrape({ metricsUrl } = service): Promise<string[]> {
 }
 
 describe('GET /metrics', () => {
-  it('follows a registration from the request to the row, and names nobody', async () => {
+  it('follows a registration from the request to the row, without personal data', async () => {
     const registration = buildRegistration();
     await service.http.post('/api/users').send(registration).expect(201);
     await service.http.post('/api/users').send('{').set('Content-Type', 'application/json').expect(400);
@@ -53,8 +53,8 @@ describe('GET /metrics', () => {
   });
 
   it('never takes a path for a route', async () => {
-    await service.http.get('/api/users/nobody@example.com').expect(404);
-    await service.http.get('/somebody@example.com').expect(404);
+    await service.http.get('/api/users/unknown@example.com').expect(404);
+    await service.http.get('/other@example.com').expect(404);
 
     await eventually(async () => {
       const lines = (await scrape()).join('\n');

@@ -226,7 +226,7 @@ describe('the whole service', () => {
     await eventually(() => service.http.get('/api/users').expect(200));
   });
 
-  it('sheds nobody of a crowd of 2,000 that comes after silence', async () => {
+  it('sheds no request of a crowd of 2,000 that comes after silence', async () => {
     const service = await startService({ TRUST_PROXY: '1' });
     const clients = await Promise.all(Array.from({ length: 2000 }, () => RawConnection.open(service.url)));
 

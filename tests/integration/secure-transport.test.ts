@@ -131,11 +131,11 @@ describe.each(['scram-sha-512', 'plain'])('TLS and passwords everywhere, SASL %s
   });
 });
 
-describe('what does not prove who it is', () => {
-  const refusals: [string, string, () => Env, RegExp][] = [
+describe('a server or a password that is wrong', () => {
+  const rejected: [string, string, () => Env, RegExp][] = [
     [
       'postgres',
-      'a certificate of a strange authority',
+      'a certificate of an unknown authority',
       () => ({ DB_SSL_CA_FILE: strangers.caFile }),
       /DB_SSL_CA_FILE/,
     ],
@@ -143,7 +143,7 @@ describe('what does not prove who it is', () => {
     ['postgres', 'a wrong password', () => ({ DB_PASSWORD: WRONG }), /DB_PASSWORD/],
     [
       'redis',
-      'a certificate of a strange authority',
+      'a certificate of an unknown authority',
       () => ({ NODE_EXTRA_CA_CERTS: '' }),
       /NODE_EXTRA_CA_CERTS/,
     ],
@@ -156,7 +156,7 @@ describe('what does not prove who it is', () => {
     ['redis', 'a wrong password', () => ({ REDIS_URL: redisUrl('localhost', WRONG) }), /REDIS_URL/],
     [
       'kafka',
-      'a certificate of a strange authority',
+      'a certificate of an unknown authority',
       () => ({ KAFKA_SSL_CA_FILE: strangers.caFile }),
       /KAFKA_SSL_CA_FILE/,
     ],
@@ -175,8 +175,8 @@ describe('what does not prove who it is', () => {
     ],
   ];
 
-  it.each(refusals)(
-    '%s: %s is refused, and one line says what to do',
+  it.each(rejected)(
+    '%s: %s is rejected, and one line says what to do',
     async (dependency, _what, broken, hint) => {
       const service = ServiceProcess.launch({ ...secured, ...ofItsOwn(), ...broken() });
 

@@ -7,7 +7,7 @@ import { sampleUser } from '../../dev/seed/sample-user';
 import { buildRegistration } from '../support/builders';
 import { startService } from '../support/harness';
 import { runEntryPoint } from '../support/service-process';
-import { isolatedServers, sql, type Env } from '../support/test-servers';
+import { insertUser, isolatedServers, sql, type Env } from '../support/test-servers';
 import * as tools from '../support/tool-run';
 
 // Jest cannot load the migrations' package, which is an ES module; the tests' databases have the schema.
@@ -41,15 +41,10 @@ describe('seed', () => {
     expect(await rows(env)).toHaveLength(40);
   });
 
-  it('changes nobody who is there', async () => {
+  it('changes no user who is there', async () => {
     const env = await isolatedServers();
     const { email } = sampleUser(3);
-    const { firstName, lastName, gender, sex, occupation } = buildRegistration({ firstName: 'First' });
-    await sql(
-      env,
-      'INSERT INTO users (first_name, last_name, email, gender, sex, occupation) VALUES ($1, $2, $3, $4, $5, $6)',
-      [firstName, lastName, email, gender, sex, occupation],
-    );
+    await insertUser(env, buildRegistration({ firstName: 'First', email }));
 
     expect((await seed(env, '--users 5')).stdout).toBe('4 users added, 1 were there\n');
 

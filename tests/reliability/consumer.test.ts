@@ -3,7 +3,15 @@ import type { Registration } from '../../src/domain/registration';
 import { buildRegistration, uniqueEmail } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { startService, startUnready, type TestService } from '../support/harness';
-import { createTopics, lag, produce, readAll, withAdmin, type ReadRecord } from '../support/kafka-tools';
+import {
+  createTopics,
+  deadLettersIn,
+  drained,
+  lag,
+  produce,
+  withAdmin,
+  type ReadRecord,
+} from '../support/kafka-tools';
 import { isolatedServers, sql, withRedis } from '../support/test-servers';
 
 const messageOf = (registration: Registration, overrides: Partial<Message> = {}): Message => ({
@@ -13,13 +21,10 @@ const messageOf = (registration: Registration, overrides: Partial<Message> = {})
   ...overrides,
 });
 
-const drained = (service: TestService) => eventually(async () => expect(await lag(service.env)).toBe(0));
-
-/** In the order of the records they were; they lie on several partitions. */
+/** In the order of their records; they are in several partitions. */
 const deadLetters = async (service: TestService): Promise<ReadRecord[]> => {
   const offsetOf = ({ headers }: ReadRecord): number => Number(headers['source-offset']);
-  const letters = await readAll(service.env, `${service.env['KAFKA_TOPIC'] ?? ''}.dlq`);
-  return letters.sort((a, b) => offsetOf(a) - offsetOf(b));
+  return (await deadLettersIn(service.env)).sort((a, b) => offsetOf(a) - offsetOf(b));
 };
 
 const emailsOf = async (service: TestService): Promise<unknown[]> =>
@@ -51,9 +56,9 @@ describe('duplicate delivery', () => {
     const [registration, next] = [buildRegistration(), buildRegistration()];
     await produce(service.env, [messageOf(registration), messageOf(registration)]);
     await produce(service.env, [messageOf(registration)]);
-    await drained(service);
+    await drained(service.env);
     await produce(service.env, [messageOf(registration), messageOf(next)]);
-    await drained(service);
+    await drained(service.env);
 
     const rows = await sql(service.env, 'SELECT id, email FROM users ORDER BY id');
     expect(rows.map(({ email }) => email)).toEqual([registration.email, next.email]);
@@ -61,19 +66,24 @@ describe('duplicate delivery', () => {
     expect(await deadLetters(service)).toEqual([]);
   });
 
-  it('of another record for the same e-mail keeps the first and dead-letters the second', async () => {
+  it('of another record for the same email keeps the first and dead-letters the second', async () => {
     const first = buildRegistration({ firstName: 'First' });
     const second = { ...first, firstName: 'Second' };
+    const third = { ...first, lastName: 'Third' };
     await produce(service.env, [messageOf(first), messageOf(second)]);
-    await drained(service);
+    await drained(service.env);
+    await produce(service.env, [messageOf(third)]);
+    await drained(service.env);
 
     const response = await service.http.get(`/api/users/${first.email}`).expect(200);
     const cached = await withRedis(service.env, (redis) => redis.get(`user:completed:${first.email}`));
-    const letters = (await deadLetters(service)).filter(({ key }) => key === first.email);
+    const found = (await deadLetters(service)).filter(({ key }) => key === first.email);
 
-    expect(response.body).toMatchObject({ data: { first_name: 'First' } });
-    expect(JSON.parse(cached ?? '')).toMatchObject({ first_name: 'First' });
-    expect(letters).toEqual([
+    const stored = { first_name: 'First', last_name: first.lastName };
+    expect(response.body).toMatchObject({ data: stored });
+    expect(JSON.parse(cached ?? '')).toMatchObject(stored);
+    expect(found[1]).toMatchObject({ value: JSON.stringify(third) });
+    expect(found.slice(0, 1)).toEqual([
       {
         key: first.email,
         value: JSON.stringify(second),
@@ -93,49 +103,68 @@ describe('duplicate delivery', () => {
 describe('poison records between good ones', () => {
   it('are dead-lettered alone, with their reason; the good ones are stored in order', async () => {
     const service = await startService();
-    const good = Array.from({ length: 11 }, () => buildRegistration());
     const bad = buildRegistration();
-    const poison: Message[] = [
-      // kafkajs reads it (as null), but cannot write it.
-      { key: bad.email, value: null, headers: { 'no-value': null as unknown as string } },
-      { key: bad.email, value: null },
-      { key: null, value: JSON.stringify(bad) },
-      messageOf(bad, { value: '{broken' }),
-      messageOf(bad, { value: JSON.stringify([bad]) }),
-      messageOf(bad, { value: JSON.stringify({ ...bad, gender: 7 }) }),
-      messageOf(bad, { value: JSON.stringify({ ...bad, firstName: 'a\0b' }) }),
-      messageOf(bad, { value: JSON.stringify({ ...bad, occupation: 'x'.repeat(900_000) }) }),
-      messageOf(bad, { value: JSON.stringify({ ...bad, email: uniqueEmail() }) }),
-      messageOf(bad, { key: 'NOT CANONICAL@example.com' }),
-      messageOf(bad, { value: Buffer.from([0xff, 0xfe, 0x00]) }),
+    // kafkajs reads it (as null), but cannot write it.
+    const noValue = null as unknown as string;
+    const valueWith = (fields: object): Message =>
+      messageOf(bad, { value: JSON.stringify({ ...bad, ...fields }) });
+    const poison: readonly (readonly [Message, string])[] = [
+      [{ key: bad.email, value: null }, 'the record has no value'],
+      [
+        messageOf(bad, {
+          value: null,
+          headers: { 'event-id': noValue, 'request-id': noValue, other: noValue },
+        }),
+        'the record has no value',
+      ],
+      [messageOf(bad, { key: null }), 'the record key is not the email'],
+      [messageOf(bad, { key: uniqueEmail() }), 'the record key is not the email'],
+      [messageOf(bad, { key: 'NOT CANONICAL@example.com' }), 'the record key is not the email'],
+      [messageOf(bad, { value: '{broken' }), 'the record value is not JSON'],
+      [messageOf(bad, { value: Buffer.from([0xff, 0xfe, 0x00]) }), 'the record value is not JSON'],
+      [messageOf(bad, { value: '5' }), 'body must be of type object'],
+      [messageOf(bad, { value: JSON.stringify([bad]) }), 'body must be of type object'],
+      [valueWith({ firstName: 5 }), 'firstName must be a string'],
+      [valueWith({ firstName: 'a\0b' }), 'firstName must not contain a NUL or control character'],
+      [
+        valueWith({ occupation: 'x'.repeat(900_000) }),
+        'occupation length must be less than or equal to 255 characters long',
+      ],
     ];
+    const good = poison.map(() => buildRegistration());
     const mixed = good.flatMap((registration, index) => [
       messageOf(registration),
-      poison[index] ?? { value: null },
+      poison[index]?.[0] ?? { value: null },
     ]);
 
     await produce(service.env, mixed);
-    await drained(service);
+    await drained(service.env);
 
     expect(await emailsOf(service)).toEqual(good.map(({ email }) => email));
-    const letters = await deadLetters(service);
-    expect(letters.map(({ headers }) => headers['dead-letter-reason'])).toEqual(poison.map(() => 'invalid'));
-    expect(letters.map(({ headers }) => headers['source-offset'])).toEqual(
-      poison.map((_, index) => String(index * 2 + 1)),
-    );
-    expect(letters.map(({ value }) => value ?? null)).toEqual(
-      poison.map(({ value }) => (value === null ? null : String(value))),
+    const found = (await deadLetters(service)).map(({ value, headers }) => [
+      headers['source-offset'],
+      value,
+      headers['dead-letter-reason'],
+      headers['dead-letter-error'],
+    ]);
+    expect(found).toEqual(
+      poison.map(([{ value }, error], index) => [
+        String(index * 2 + 1),
+        value?.toString(),
+        'invalid',
+        `Validation error: ${error}`,
+      ]),
     );
     await service.stop();
   });
 
-  it('that only the database refuses are found, dead-lettered, and free their e-mail again', async () => {
+  it('that only the database rejects are found, dead-lettered, and free their email again', async () => {
     const service = await startService();
     await sql(service.env, "ALTER TABLE users ADD CONSTRAINT no_eve CHECK (first_name <> 'Eve')");
     const [eve, adam] = [buildRegistration({ firstName: 'Eve' }), buildRegistration({ firstName: 'Adam' })];
 
     await Promise.all([eve, adam].map((each) => service.http.post('/api/users').send(each).expect(201)));
-    await drained(service);
+    await drained(service.env);
 
     expect(await emailsOf(service)).toEqual([adam.email]);
     expect(
@@ -172,7 +201,7 @@ describe('a consumer stopped between records', () => {
     const second = await startService(first.env);
 
     await eventually(async () => expect(await emailsOf(second)).toEqual([registration.email]));
-    await drained(second);
+    await drained(second.env);
     await second.stop();
   });
 });
@@ -187,22 +216,22 @@ describe('a topic that is deleted', () => {
     return registration.email;
   };
 
-  it('is made anew and consumed from its beginning, whichever of two processes makes it', async () => {
+  it('is created again and consumed from its beginning, whichever of two processes creates it', async () => {
     const one = await startService({ KAFKA_PARTITIONS: '1' });
     const other = await startService(one.env);
     await register(one);
-    await drained(one);
+    await drained(one.env);
 
     await deleteTopic(one);
     await Promise.all([one, other].map(({ http }) => eventually(() => http.get('/api/health').expect(503))));
     const first = await register(other);
 
     await eventually(() => one.http.get(`/api/users/${first}`).expect(200));
-    await drained(one);
+    await drained(one.env);
     await Promise.all([one.stop(), other.stop()]);
   });
 
-  it('takes the offset of a batch that waits for PostgreSQL with it', async () => {
+  it('is read from its beginning although a batch of the deleted one waits for PostgreSQL', async () => {
     const service = await startService({ KAFKA_PARTITIONS: '1' });
     await sql(service.env, 'ALTER TABLE users RENAME TO users_away');
     await register(service);
@@ -221,7 +250,7 @@ describe('a topic that is deleted', () => {
     await sql(service.env, 'ALTER TABLE users_away RENAME TO users');
 
     await eventually(() => service.http.get(`/api/users/${first}`).expect(200));
-    await drained(service);
+    await drained(service.env);
     await service.stop();
   });
 });

@@ -1,31 +1,17 @@
-import { startLocalStack, type LocalStack } from '../../dev/local-stack/local-stack';
 import { eventually } from '../support/eventually';
-import { startService, type TestService } from '../support/harness';
-import { lag } from '../support/kafka-tools';
+import type { TestService } from '../support/harness';
+import { useOwnServer } from '../support/outage';
 import { withRedis } from '../support/test-servers';
 import { countByStatus, expectStored, register } from '../support/traffic';
 
-let stack: LocalStack;
+const kafka = useOwnServer('kafka', { variables: { KAFKA_DELIVERY_TIMEOUT_MS: '500' } });
 let service: TestService;
 
-beforeAll(async () => {
-  stack = await startLocalStack({ services: ['kafka'], report: () => undefined });
-  service = await startService({ ...stack.env, KAFKA_DELIVERY_TIMEOUT_MS: '500' });
-});
-
-afterAll(() => stack.kill());
-
-const kafka = () => {
-  const server = stack.servers.kafka;
-  if (server === undefined) throw new Error('Kafka was not started');
-  return server;
-};
-
-const drained = () => eventually(async () => expect(await lag(service.env)).toBe(0));
+beforeAll(() => ({ service } = kafka));
 
 describe('Kafka frozen', () => {
   it('answers 503 and keeps the reservation; after the thaw the queue delivers what came first', async () => {
-    await kafka().freeze();
+    await kafka.server.freeze();
 
     const first = await register(service.url);
     const other = await register(service.url, { ...first.registration, firstName: 'Mallory' });
@@ -36,9 +22,9 @@ describe('Kafka frozen', () => {
     expect(other.answer.body).toBe('{"success":false,"error":"Registration already in progress"}');
     const key = `user:pending:${first.registration.email}`;
     expect(await withRedis(service.env, (redis) => redis.exists(key))).toBe(1);
-    await kafka().thaw();
+    await kafka.server.thaw();
     await eventually(() => service.http.get(`/api/users/${first.registration.email}`).expect(200));
-    await drained();
+    await kafka.drained();
     await expectStored(service.env, [{ ...first, answer: { ...first.answer, status: 201 } }]);
     await eventually(() => withRedis(service.env, async (redis) => expect(await redis.exists(key)).toBe(0)));
   });
@@ -46,7 +32,7 @@ describe('Kafka frozen', () => {
 
 describe('Kafka killed and restarted', () => {
   it('answers 503 meanwhile, stays alive and ready, and delivers everything afterwards', async () => {
-    await kafka().kill();
+    await kafka.server.kill();
 
     const attempts = await Promise.all(Array.from({ length: 20 }, () => register(service.url)));
     const probes = await Promise.all([
@@ -61,7 +47,7 @@ describe('Kafka killed and restarted', () => {
         expect.objectContaining({ level: 'warn', message: 'consumer stopped, restarting' }),
       ),
     );
-    await kafka().restart();
+    await kafka.server.restart();
     const retries = await Promise.all(
       attempts.map(({ registration }) =>
         eventually(async () => {
@@ -80,7 +66,7 @@ describe('Kafka killed and restarted', () => {
         await service.http.get(`/api/users/${registration.email}`).expect(200);
       }
     });
-    await drained();
+    await kafka.drained();
     const asStored = retries.map((retry) => ({ ...retry, answer: { ...retry.answer, status: 201 } }));
     for (const { registration } of asStored) {
       const { body } = await service.http.get(`/api/users/${registration.email}`).expect(200);

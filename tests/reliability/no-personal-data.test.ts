@@ -5,7 +5,7 @@ import type { Registration } from '../../src/domain/registration';
 import { buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { startService } from '../support/harness';
-import { lag, produce } from '../support/kafka-tools';
+import { drained, produce } from '../support/kafka-tools';
 import { RawConnection } from '../support/raw-connection';
 import { send, type RawAnswer } from '../support/raw-http';
 import { ServiceProcess } from '../support/service-process';
@@ -65,25 +65,24 @@ const post = (
 
 const get = (status: number, path: string): Promise<RawAnswer> => ask(status, path, { headers: READER });
 
-const drained = () => eventually(async () => expect(await lag(env)).toBe(0));
 const logged = (text: string) => eventually(() => expect(service.output).toContain(text));
 
 async function stored() {
   const registration = marked('stored');
   await post(201, registration);
-  await drained();
+  await drained(env);
   await get(200, `/api/users/${registration.email}`);
   await get(200, `/api/users/${registration.email}/status`);
   await post(409, { ...registration, firstName: `${MARK}other` });
   await post(201, marked('second'));
-  await drained();
+  await drained(env);
   const { headers } = await get(200, '/api/users?limit=1');
   await get(200, /<(.+)>/.exec(String(headers['link']))?.[1] ?? '');
   return registration;
 }
 
-async function refusedByTheApi(): Promise<void> {
-  const valid = marked('refused');
+async function rejectedByTheApi(): Promise<void> {
+  const valid = marked('rejected');
   const bad: object[] = [
     { firstName: `${MARK}long`.repeat(20) },
     { firstName: `${MARK}control\u0007` },
@@ -115,15 +114,15 @@ async function withAnIdempotencyKey(): Promise<void> {
   await post(422, { ...registration, lastName: `${MARK}otherbody` }, keyed);
   await post(400, { ...registration, sex: `${MARK}sex` }, { 'Idempotency-Key': `${MARK}keyofinvalid` });
   await post(400, registration, { 'Idempotency-Key': `${MARK}key with blanks` });
-  // Redis refuses to read this one; the error of its client holds the command with its arguments.
+  // Redis rejects reading this one; the error of its client holds the command with its arguments.
   const broken = `${MARK}brokenkey`;
   const digest = createHash('sha256').update(broken).digest('hex');
   await withRedis(env, (redis) => redis.set(`idempotency:${digest}`, `${MARK}string`));
   await post(201, marked('brokenkey'), { 'Idempotency-Key': broken });
-  await drained();
+  await drained(env);
 }
 
-async function refusedByItsSize(): Promise<void> {
+async function rejectedBySize(): Promise<void> {
   const headers = Object.fromEntries(
     Array.from({ length: 120 }, (_, index) => [`X-${MARK}-${index}`, `${MARK}header`]),
   );
@@ -131,14 +130,14 @@ async function refusedByItsSize(): Promise<void> {
   await ask(431, '/api/users', { headers: { 'X-Long': MARK.repeat(2000) } });
 }
 
-async function refusedByTheRateLimit(email: string): Promise<void> {
+async function rejectedByTheRateLimit(email: string): Promise<void> {
   const headers = { 'X-Forwarded-For': '203.0.113.9' };
   const path = `/api/users/${email}/status?email=${email}`;
   for (let count = 0; count < RATE_LIMIT; count += 1) await ask(200, path, { headers });
   await ask(429, path, { headers });
 }
 
-async function refusedByItsAddress(email: string): Promise<void> {
+async function rejectedByPath(email: string): Promise<void> {
   await get(404, `/api/${email}`);
   await get(404, `/${MARK}path/${email}?email=${email}`);
   await get(404, `/api/users/unknown-${email}`);
@@ -168,11 +167,11 @@ async function plantedInKafka(email: string): Promise<void> {
     record(marked('invalid'), { key: `${MARK}otherkey` }),
     record(marked('invalid'), { value: null }),
   ]);
-  await drained();
+  await drained(env);
 }
 
 /** By a constraint, whose error names the whole row in `detail`, and by a trigger that quotes what it likes. */
-async function refusedByPostgres(): Promise<void> {
+async function rejectedByPostgres(): Promise<void> {
   const [byConstraint, byTrigger, again] = [marked('constraint'), marked('trigger'), marked('badkey')];
   await sql(
     env,
@@ -180,20 +179,20 @@ async function refusedByPostgres(): Promise<void> {
   );
   await sql(
     env,
-    `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    `CREATE FUNCTION reject() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN RAISE EXCEPTION 'no % here', NEW.email USING DETAIL = NEW.first_name, HINT = NEW.last_name; END $$`,
   );
   await sql(
     env,
-    `CREATE TRIGGER refuse BEFORE INSERT ON users FOR EACH ROW
-      WHEN (NEW.first_name LIKE '%trigger') EXECUTE FUNCTION refuse()`,
+    `CREATE TRIGGER reject BEFORE INSERT ON users FOR EACH ROW
+      WHEN (NEW.first_name LIKE '%trigger') EXECUTE FUNCTION reject()`,
   );
   await post(201, byConstraint);
   await post(201, byTrigger);
-  // Redis refuses to read this reservation; the error of its client holds the command with its arguments.
+  // Redis rejects reading this reservation; the error of its client holds the command with its arguments.
   await withRedis(env, (redis) => redis.lpush(`user:pending:${again.email}`, `${MARK}list`));
   await produce(env, [record(again)]);
-  await drained();
+  await drained(env);
   await logged('could not mark failed registration in Redis');
   expect((await get(200, `/api/users/${byConstraint.email}/status`)).body).toContain('"failed"');
 }
@@ -206,7 +205,7 @@ async function heldUpByPostgres(): Promise<void> {
   await post(201, { ...other, lastName: one.lastName });
   await logged('23505');
   await sql(env, 'DROP INDEX same_name');
-  await drained();
+  await drained(env);
 }
 
 async function brokenInRedis(email: string): Promise<void> {
@@ -219,10 +218,10 @@ async function brokenInRedis(email: string): Promise<void> {
   await get(200, `/api/users/${email}`);
   await post(409, pending);
   await post(201, list);
-  await drained();
+  await drained(env);
 }
 
-async function withPostgresAway(email: string): Promise<void> {
+async function withPostgresUnavailable(email: string): Promise<void> {
   const waiting = marked('waiting');
   await withRedis(env, (redis) => redis.del(`user:completed:${email}`));
   await sql(env, 'ALTER TABLE users RENAME TO users_away');
@@ -234,7 +233,7 @@ async function withPostgresAway(email: string): Promise<void> {
   expect((await get(200, `/api/users/${waiting.email}/status`)).body).toContain('"pending"');
   await logged('batch write failed, retrying');
   await sql(env, 'ALTER TABLE users_away RENAME TO users');
-  await drained();
+  await drained(env);
 }
 
 /** A bug: reading meets an error that only writing may. It quotes the row. */
@@ -274,17 +273,17 @@ describe.each(['production', 'development'])('in %s, at LOG_LEVEL=debug, traced'
     });
     errorAnswers.length = 0;
     const { email } = await stored();
-    await refusedByTheApi();
-    await refusedByItsAddress(email);
-    await refusedByItsSize();
+    await rejectedByTheApi();
+    await rejectedByPath(email);
+    await rejectedBySize();
     await withAnIdempotencyKey();
     await plantedInKafka(email);
-    await refusedByPostgres();
+    await rejectedByPostgres();
     await heldUpByPostgres();
     await brokenInRedis(email);
-    await withPostgresAway(email);
+    await withPostgresUnavailable(email);
     await crashed();
-    await refusedByTheRateLimit(email);
+    await rejectedByTheRateLimit(email);
     const metricsPort = /"metricsPort":(\d+)/.exec(service.output)?.[1] ?? '';
     metrics = (await send(`http://127.0.0.1:${metricsPort}/metrics`)).body;
     expect(await service.stop()).toBe(0);
@@ -310,7 +309,7 @@ describe.each(['production', 'development'])('in %s, at LOG_LEVEL=debug, traced'
     expect(metrics.match(FOUND)).toBeNull();
   });
 
-  it('nor any error answer, its headers included', () => {
+  it('nor any error response, its headers included', () => {
     expect(new Set(errorAnswers.map(({ status }) => status))).toEqual(
       new Set([400, 401, 404, 405, 409, 413, 415, 422, 429, 431, 500, 503]),
     );
@@ -319,7 +318,7 @@ describe.each(['production', 'development'])('in %s, at LOG_LEVEL=debug, traced'
   });
 });
 
-it('a request that never ends leaves nothing behind either', async () => {
+it('a request that never ends leaves nothing either', async () => {
   const limits = { headersTimeoutMs: 200, requestTimeoutMs: 200, checkIntervalMs: 20 };
   const { url, log } = await startService({}, { httpLimits: limits });
 

@@ -1,67 +1,49 @@
-import { startLocalStack, type LocalStack } from '../../dev/local-stack/local-stack';
 import { eventually } from '../support/eventually';
-import { startService, type TestService } from '../support/harness';
-import { lag, readAll } from '../support/kafka-tools';
+import type { TestService } from '../support/harness';
+import { deadLettersIn } from '../support/kafka-tools';
+import { useOwnServer } from '../support/outage';
 import { postJson } from '../support/raw-http';
 import { runEntryPoint } from '../support/service-process';
 import { sql } from '../support/test-servers';
 import { countByStatus, expectStored, register, startTraffic } from '../support/traffic';
 
-let stack: LocalStack;
+const postgres = useOwnServer('postgres', {
+  prepare: async (env) => expect(await runEntryPoint('src/migrate.ts', env)).toMatchObject({ code: 0 }),
+});
 let service: TestService;
 
-beforeAll(async () => {
-  stack = await startLocalStack({ services: ['postgres'], report: () => undefined });
-  expect(await runEntryPoint('src/migrate.ts', stack.env)).toMatchObject({ code: 0 });
-  service = await startService(stack.env);
-});
-
-afterAll(() => stack.kill());
+beforeAll(() => ({ service } = postgres));
 
 beforeEach(async () => {
   await sql(service.env, 'TRUNCATE users');
 });
 
-const postgres = () => {
-  const server = stack.servers.postgres;
-  if (server === undefined) throw new Error('PostgreSQL was not started');
-  return server;
-};
-
-const drained = () => eventually(async () => expect(await lag(service.env)).toBe(0));
-
-const health = async (): Promise<unknown> => (await service.http.get('/api/health')).body;
-
 describe('PostgreSQL killed and restarted under load', () => {
   it('fails no POST, loses and doubles nothing', async () => {
     const traffic = startTraffic(service.url, 50);
-    await postgres().kill();
-    await eventually(async () =>
-      expect(await health()).toMatchObject({ services: { postgres: 'unhealthy' } }),
-    );
+    await postgres.server.kill();
+    await postgres.untilUnhealthy();
     const meanwhile = await register(service.url);
 
-    await postgres().restart();
-    await eventually(async () => expect(await health()).toMatchObject({ message: 'OK' }));
+    await postgres.server.restart();
+    await postgres.untilHealthy();
     const attempts = [...(await traffic.stop()), meanwhile];
 
     expect(Object.keys(countByStatus(attempts))).toEqual(['201']);
-    await drained();
+    await postgres.drained();
     await expectStored(service.env, attempts);
-    expect(await readAll(service.env, `${service.env['KAFKA_TOPIC'] ?? ''}.dlq`)).toEqual([]);
+    expect(await deadLettersIn(service.env)).toEqual([]);
   });
 });
 
-describe('PostgreSQL away', () => {
-  it('is alive and ready; cached users are read, the rest is 503, a known e-mail is 409, a pending one is 409', async () => {
+describe('PostgreSQL unavailable', () => {
+  it('is alive and ready; cached users are read, the rest is 503, a known email is 409, a pending one is 409', async () => {
     const stored = await register(service.url);
     const cachedPath = `/api/users/${stored.registration.email}`;
     await eventually(() => service.http.get(cachedPath).expect(200));
-    await drained();
-    await postgres().kill();
-    await eventually(async () =>
-      expect(await health()).toMatchObject({ services: { postgres: 'unhealthy' } }),
-    );
+    await postgres.drained();
+    await postgres.server.kill();
+    await postgres.untilUnhealthy();
 
     const pending = await register(service.url);
     const answers = await Promise.all([
@@ -75,7 +57,7 @@ describe('PostgreSQL away', () => {
       postJson(`${service.url}/api/users`, { ...pending.registration, firstName: 'Mallory' }),
       service.http.get(`${cachedPath}/status`),
       service.http.get(`/api/users/${pending.registration.email}/status`),
-      service.http.get('/api/users/nobody.knows@example.com/status'),
+      service.http.get('/api/users/unknown@example.com/status'),
       service.http.get('/api/users?limit=1&cursor=MSwx'),
     ]);
 
@@ -86,30 +68,28 @@ describe('PostgreSQL away', () => {
       body: '{"success":false,"error":"Registration already in progress"}',
       headers: { 'retry-after': '1' },
     });
-    await postgres().restart();
-    await drained();
+    await postgres.server.restart();
+    await postgres.drained();
     await expectStored(service.env, [stored, pending]);
   });
 });
 
 describe('PostgreSQL frozen', () => {
   it('costs no POST its 201, and the rows follow', async () => {
-    await postgres().freeze();
+    await postgres.server.freeze();
     const [attempts, reads] = await Promise.all([
       Promise.all(Array.from({ length: 20 }, () => register(service.url))),
       // Asked before the background check knows; each ends by its own short deadline.
       Promise.all([service.http.get('/api/users'), service.http.get('/api/users/a@example.com')]),
     ]);
-    await eventually(async () =>
-      expect(await health()).toMatchObject({ services: { postgres: 'unhealthy' } }),
-    );
+    await postgres.untilUnhealthy();
     attempts.push(await register(service.url));
 
-    await postgres().thaw();
+    await postgres.server.thaw();
     expect(reads.map(({ status }) => status)).toEqual([503, 503]);
 
     expect(countByStatus(attempts)).toEqual({ 201: 21 });
-    await drained();
+    await postgres.drained();
     await expectStored(service.env, attempts);
   });
 });

@@ -1,38 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { startLocalStack, type LocalStack } from '../../dev/local-stack/local-stack';
 import { CHECK_KEYS } from '../../src/redis/keys-and-lifetimes';
 import { buildEvent, buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { startService, type TestService } from '../support/harness';
-import { lag } from '../support/kafka-tools';
+import { useOwnServer } from '../support/outage';
 import { postJson } from '../support/raw-http';
 import { monitorRedis } from '../support/redis-monitor';
 import { sql, withRedis } from '../support/test-servers';
 import { countByStatus, expectStored, register, startTraffic, type Attempt } from '../support/traffic';
 
-let stack: LocalStack;
+const redis = useOwnServer('redis', { durable: true });
 let service: TestService;
 
-beforeAll(async () => {
-  stack = await startLocalStack({ services: ['redis'], durable: true, report: () => undefined });
-  service = await startService(stack.env);
-});
-
-afterAll(() => stack.kill());
+beforeAll(() => ({ service } = redis));
 
 beforeEach(async () => {
   await sql(service.env, 'TRUNCATE users');
 });
-
-const redis = () => {
-  const server = stack.servers.redis;
-  if (server === undefined) throw new Error('Redis was not started');
-  return server;
-};
-
-const drained = () => eventually(async () => expect(await lag(service.env)).toBe(0));
-
-const health = async (): Promise<unknown> => (await service.http.get('/api/health')).body;
 
 /** Fails unless all are known to be stored, whatever Redis holds, and no reservation is left once a POST has met it. */
 async function expectRegistered(attempts: readonly Attempt[]): Promise<void> {
@@ -55,16 +39,16 @@ async function expectRegistered(attempts: readonly Attempt[]): Promise<void> {
 describe('Redis killed and restarted under load', () => {
   it('fails no POST, loses and doubles nothing, and no reservation outlives the next POST', async () => {
     const traffic = startTraffic(service.url, 50);
-    await redis().kill();
-    await eventually(async () => expect(await health()).toMatchObject({ services: { redis: 'unhealthy' } }));
+    await redis.server.kill();
+    await redis.untilUnhealthy();
     const meanwhile = await register(service.url);
 
-    await redis().restart();
-    await eventually(async () => expect(await health()).toMatchObject({ message: 'OK' }));
+    await redis.server.restart();
+    await redis.untilHealthy();
     const attempts = [...(await traffic.stop()), meanwhile];
 
     expect(Object.keys(countByStatus(attempts))).toEqual(['201']);
-    await drained();
+    await redis.drained();
     await expectStored(service.env, attempts);
     await expectRegistered(attempts);
   });
@@ -73,7 +57,7 @@ describe('Redis killed and restarted under load', () => {
 describe('Redis restarted with older data', () => {
   it('makes no stored email pending: each is registered, and a POST promotes it', async () => {
     const attempts = await Promise.all(Array.from({ length: 20 }, () => register(service.url)));
-    await drained();
+    await redis.drained();
     await withRedis(service.env, async (client) => {
       await client.flushdb();
       for (const { registration } of attempts) {
@@ -81,11 +65,11 @@ describe('Redis restarted with older data', () => {
         await client.set(`user:pending:${registration.email}`, JSON.stringify(event), 'EX', 3600);
       }
     });
-    await redis().kill();
-    await eventually(async () => expect(await health()).toMatchObject({ services: { redis: 'unhealthy' } }));
+    await redis.server.kill();
+    await redis.untilUnhealthy();
 
-    await redis().restart();
-    await eventually(async () => expect(await health()).toMatchObject({ message: 'OK' }));
+    await redis.server.restart();
+    await redis.untilHealthy();
 
     expect(countByStatus(attempts)).toEqual({ 201: 20 });
     await expectRegistered(attempts);
@@ -95,14 +79,14 @@ describe('Redis restarted with older data', () => {
   });
 });
 
-describe('Redis away', () => {
+describe('Redis unavailable', () => {
   it('lets the table decide, and reads go on', async () => {
-    await redis().kill();
-    await eventually(async () => expect(await health()).toMatchObject({ services: { redis: 'unhealthy' } }));
+    await redis.server.kill();
+    await redis.untilUnhealthy();
 
     const attempt = await register(service.url);
     const other = await register(service.url);
-    await drained();
+    await redis.drained();
     const { headers } = await service.http.get('/api/users?limit=1').expect(200);
     const nextPage = /^<(.+)>/.exec(headers['link'] ?? '')?.[1] ?? '';
     const answers = await Promise.all([
@@ -111,32 +95,32 @@ describe('Redis away', () => {
       service.http.get('/api/users'),
       service.http.get(`/api/users/${attempt.registration.email}`),
       service.http.get(`/api/users/${attempt.registration.email}/status`),
-      service.http.get('/api/users/nobody.knows@example.com/status'),
+      service.http.get('/api/users/unknown@example.com/status'),
       service.http.get(nextPage),
       postJson(`${service.url}/api/users`, { ...attempt.registration, firstName: 'Mallory' }),
     ]);
 
     expect([attempt.answer.status, other.answer.status]).toEqual([201, 201]);
-    // Unknown to PostgreSQL alone says nothing: the e-mail may be pending.
+    // Unknown to PostgreSQL alone says nothing: the email may be pending.
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 503, 200, 409]);
-    await redis().restart();
-    await eventually(async () => expect(await health()).toMatchObject({ message: 'OK' }));
+    await redis.server.restart();
+    await redis.untilHealthy();
     await expectStored(service.env, [attempt, other]);
   });
 
-  it('makes nothing of an Idempotency-Key: what is new is accepted, what is stored refused', async () => {
-    await redis().kill();
-    await eventually(async () => expect(await health()).toMatchObject({ services: { redis: 'unhealthy' } }));
+  it('ignores an Idempotency-Key: a new registration is accepted, a stored one rejected', async () => {
+    await redis.server.kill();
+    await redis.untilUnhealthy();
     const registration = buildRegistration();
     const key = { 'Idempotency-Key': randomUUID() };
 
     const first = await postJson(`${service.url}/api/users`, registration, key);
-    await drained();
+    await redis.drained();
     const again = await postJson(`${service.url}/api/users`, registration, key);
 
     expect([first.status, again.status]).toEqual([201, 409]);
-    await redis().restart();
-    await eventually(async () => expect(await health()).toMatchObject({ message: 'OK' }));
+    await redis.server.restart();
+    await redis.untilHealthy();
     const afterwards = await postJson(`${service.url}/api/users`, registration, key);
     expect(afterwards.status).toBe(409);
     await expectStored(service.env, [{ registration, answer: first }]);
@@ -145,7 +129,7 @@ describe('Redis away', () => {
 
 describe('the rate limit while Redis is unavailable', () => {
   it('is counted in memory, and in Redis again afterwards', async () => {
-    const limited = await startService({ ...stack.env, RATE_LIMIT_MAX: '3', TRUST_PROXY: '1' });
+    const limited = await startService({ ...redis.env, RATE_LIMIT_MAX: '3', TRUST_PROXY: '1' });
     const ask = () => limited.http.get('/api/nothing').set('X-Forwarded-For', '198.51.100.1');
     const remaining = async (): Promise<string | undefined> => {
       const { headers } = await ask();
@@ -153,16 +137,16 @@ describe('the rate limit while Redis is unavailable', () => {
     };
     const before = [await remaining(), await remaining()];
 
-    await redis().kill();
+    await redis.server.kill();
     const meanwhile = [await remaining(), await remaining(), await remaining()];
-    const refused = await ask();
-    await redis().restart();
+    const rejected = await ask();
+    await redis.server.restart();
 
     expect([before, meanwhile]).toEqual([
       ['2', '1'],
       ['2', '1', '0'],
     ]);
-    expect(refused.status).toBe(429);
+    expect(rejected.status).toBe(429);
     // It has kept its count; asking goes on counting.
     await eventually(() =>
       withRedis(limited.env, async (client) => {
@@ -177,18 +161,18 @@ describe('the rate limit while Redis is unavailable', () => {
 describe('the rate limit', () => {
   it('costs each request one command, whatever the route', async () => {
     // The test before has restarted Redis; until the service has noticed, it does not ask.
-    await eventually(async () => expect(await health()).toMatchObject({ message: 'OK' }));
+    await redis.untilHealthy();
     const commands: (readonly string[])[] = [];
-    const monitor = await monitorRedis(stack.env['REDIS_URL'] ?? '', ({ source, args }) => {
+    const monitor = await monitorRedis(redis.env['REDIS_URL'] ?? '', ({ source, args }) => {
       // Not the commands within a script, nor those of the background check.
       const isBackground = args.some((arg) => CHECK_KEYS.includes(arg));
       if (source !== 'lua' && !isBackground) commands.push(args);
     });
 
-    for (const path of ['/api/nothing', '/api/users', '/api/users/nobody@example.com'])
+    for (const path of ['/api/nothing', '/api/users', '/api/users/unknown@example.com'])
       await service.http.get(path);
     await eventually(() =>
-      expect(commands.some((args) => args.includes('user:completed:nobody@example.com'))).toBe(true),
+      expect(commands.some((args) => args.includes('user:completed:unknown@example.com'))).toBe(true),
     );
 
     monitor.destroy();
@@ -207,18 +191,18 @@ describe('Redis frozen', () => {
     };
     const requests = [
       () => service.http.get('/api/nothing'),
-      () => service.http.get('/api/users/nobody@example.com'),
-      () => service.http.get('/api/users/nobody@example.com/status'),
+      () => service.http.get('/api/users/unknown@example.com'),
+      () => service.http.get('/api/users/unknown@example.com/status'),
       () => postJson(`${service.url}/api/users`, buildRegistration()),
       () => postJson(`${service.url}/api/users`, buildRegistration(), { 'Idempotency-Key': randomUUID() }),
     ];
     const timeAll = (): Promise<number[]> => Promise.all(requests.map(timed));
     const freezeAndTime = async (): Promise<number[]> => {
-      await redis().freeze();
+      await redis.server.freeze();
       const times = await timeAll();
-      await redis().thaw();
-      await eventually(async () => expect(await health()).toMatchObject({ message: 'OK' }));
-      await drained();
+      await redis.server.thaw();
+      await redis.untilHealthy();
+      await redis.drained();
       return times;
     };
     // The shortest of three each: what more the others took, this machine was busy with something else.
@@ -236,16 +220,16 @@ describe('Redis frozen', () => {
   });
 
   it('costs no POST its 201; a reservation made late does not outlive the next POST', async () => {
-    await redis().freeze();
+    await redis.server.freeze();
     const attempts = await Promise.all(Array.from({ length: 20 }, () => register(service.url)));
-    await eventually(async () => expect(await health()).toMatchObject({ services: { redis: 'unhealthy' } }));
-    await drained();
+    await redis.untilUnhealthy();
+    await redis.drained();
 
-    await redis().thaw();
+    await redis.server.thaw();
 
     expect(countByStatus(attempts)).toEqual({ 201: 20 });
     await expectStored(service.env, attempts);
-    await eventually(async () => expect(await health()).toMatchObject({ message: 'OK' }));
+    await redis.untilHealthy();
     await expectRegistered(attempts);
   });
 });

@@ -23,7 +23,7 @@ afterAll(async () => {
 
 const healthOf = async ({ http }: TestService): Promise<unknown> => (await http.get('/api/health')).body;
 
-const awayLines = ({ log }: TestService): LogLine[] =>
+const unavailableLines = ({ log }: TestService): LogLine[] =>
   log.lines.filter(
     ({ message, dependency }) => /dependency unavailable|waiting for/.test(message) && dependency === 'redis',
   );
@@ -38,7 +38,7 @@ beforeEach(async () => {
   await sql(service.env, 'TRUNCATE users');
 });
 
-const refusals: [string, RegExp, () => Promise<unknown>, () => Promise<unknown>][] = [
+const failures: [string, RegExp, () => Promise<unknown>, () => Promise<unknown>][] = [
   [
     'is full',
     /maxmemory/,
@@ -53,10 +53,10 @@ const refusals: [string, RegExp, () => Promise<unknown>, () => Promise<unknown>]
   ],
 ];
 
-describe.each(refusals)('a Redis that answers, but %s', (_what, hint, refuse, mend) => {
-  it('is reported as away, once, with what to do; PostgreSQL alone decides until it is mended', async () => {
-    const linesBefore = awayLines(service).length;
-    await refuse();
+describe.each(failures)('a Redis that answers, but %s', (_what, hint, fail, repair) => {
+  it('is reported as unavailable, once, with a hint; PostgreSQL alone decides until it is repaired', async () => {
+    const linesBefore = unavailableLines(service).length;
+    await fail();
     await eventually(async () =>
       expect(await healthOf(service)).toMatchObject({ services: { redis: 'unhealthy' } }),
     );
@@ -64,8 +64,8 @@ describe.each(refusals)('a Redis that answers, but %s', (_what, hint, refuse, me
     const attempts = [await register(service.url), await register(service.url)];
     const checksBefore = await checks();
     await eventually(async () => expect(await checks()).toBeGreaterThan(checksBefore + 1));
-    const lines = awayLines(service).slice(linesBefore);
-    await mend();
+    const lines = unavailableLines(service).slice(linesBefore);
+    await repair();
 
     expect(attempts.map(({ answer }) => answer.status)).toEqual([201, 201]);
     expect(lines).toEqual([
@@ -76,23 +76,23 @@ describe.each(refusals)('a Redis that answers, but %s', (_what, hint, refuse, me
   });
 });
 
-describe.each(['user:*', 'idempotency:*', 'rate-limit:*'])('a user who may not use %s', (refused) => {
-  it('is told so at the start, and never ready', async () => {
-    const allowed = ['user:*', 'idempotency:*', 'rate-limit:*'].filter((prefix) => prefix !== refused);
+describe.each(['user:*', 'idempotency:*', 'rate-limit:*'])('a user who may not use %s', (denied) => {
+  it('is named in a hint at the start, and the service is never ready', async () => {
+    const allowed = ['user:*', 'idempotency:*', 'rate-limit:*'].filter((prefix) => prefix !== denied);
     const rules = allowed.map((prefix) => `~${prefix}`);
     await admin.call('ACL', 'SETUSER', 'limited', 'reset', 'on', '>password', '+@all', ...rules);
     const url = (stack.env['REDIS_URL'] ?? '').replace('redis://', 'redis://limited:password@');
     const limited = await startUnready({ ...(await isolatedServers()), REDIS_URL: url });
 
     const line = await eventually(() => {
-      expect(awayLines(limited)).toHaveLength(1);
-      return awayLines(limited)[0];
+      expect(unavailableLines(limited)).toHaveLength(1);
+      return unavailableLines(limited)[0];
     });
     await eventually(async () =>
       expect(await healthOf(limited)).toMatchObject({ services: { postgres: 'healthy', kafka: 'healthy' } }),
     );
 
-    expect(line).toMatchObject({ level: 'warn', hint: expect.stringContaining(refused) as string });
+    expect(line).toMatchObject({ level: 'warn', hint: expect.stringContaining(denied) as string });
     expect(await healthOf(limited)).toMatchObject({ services: { redis: 'unhealthy' } });
     await limited.http.get('/api/health/ready').expect(503);
     await limited.stop();

@@ -16,7 +16,7 @@ beforeEach(async () => {
   service = await ServiceProcess.start(env);
 });
 
-/** Opens a POST and sends its body only when told to: a request that is under way for as long as the test likes. */
+/** Opens a POST and sends its body only when told to: a request in flight for as long as the test likes. */
 async function openPost(url: string, body: string) {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -41,10 +41,10 @@ async function openPost(url: string, body: string) {
 }
 
 describe('SIGTERM', () => {
-  it('lets a request that is under way finish, tells it to close, and exits 0', async () => {
+  it('lets a request in flight finish, tells it to close, and exits 0', async () => {
     const registration = buildRegistration();
     const post = await openPost(service.url, JSON.stringify(registration));
-    // A request behind it proves that the service has read the first part.
+    // A request after it proves that the service has read the first part.
     await send(`${service.url}/api/health/live`);
 
     service.signal('SIGTERM');
@@ -71,7 +71,7 @@ describe('SIGTERM', () => {
     expect(await service.stop()).toBe(0);
     const attempts = await traffic.stop();
 
-    // 0 is a connection that the closed listener refused, or that the kernel had not handed over when it closed.
+    // 0 is a connection that the closed listener rejected, or that the kernel had not handed over when it closed.
     expect(Object.keys(countByStatus(attempts))).toEqual(['0', '201']);
     const received = service.output.match(/.*"route":"\/api\/users".*/g) ?? [];
     expect(received).toHaveLength(countByStatus(attempts)[201] ?? 0);
@@ -111,7 +111,7 @@ describe('SIGTERM', () => {
   });
 });
 
-describe('a log that nobody reads any more', () => {
+describe('a log without a reader', () => {
   it('ends the process, in order and with 1, instead of a loop of reports about itself', async () => {
     const service = await ServiceProcess.start(await isolatedServers());
     const { url } = service;

@@ -5,15 +5,8 @@ import { buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { send } from '../support/raw-http';
 import { runEntryPoint, ServiceProcess } from '../support/service-process';
-import { isolatedServers, sql, type Env } from '../support/test-servers';
+import { insertUser, isolatedServers, sql, UNREACHABLE, type Env } from '../support/test-servers';
 import { register } from '../support/traffic';
-
-const NOBODY = {
-  DB_HOST: '127.0.0.1',
-  DB_PORT: '1',
-  REDIS_URL: 'redis://127.0.0.1:1',
-  KAFKA_BROKERS: '127.0.0.1:1',
-};
 
 describe('start', () => {
   it('stops with one line that lists every bad variable', async () => {
@@ -35,7 +28,7 @@ describe('start', () => {
     const { port } = other.address() as AddressInfo;
 
     const { code, stdout } = await runEntryPoint('src/main.ts', {
-      ...NOBODY,
+      ...UNREACHABLE,
       PORT: '0',
       METRICS_PORT: '0',
       [variable]: String(port),
@@ -77,7 +70,7 @@ describe('SIGTERM during the start', () => {
     const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(hook)}`;
 
     const { code, stdout } = await runEntryPoint('src/main.ts', {
-      ...NOBODY,
+      ...UNREACHABLE,
       NODE_ENV: 'production',
       PORT: '0',
       METRICS_PORT: '0',
@@ -108,33 +101,37 @@ describe('migrations', () => {
     expect(await Promise.all(services.map((service) => service.stop()))).toEqual([0, 0]);
   });
 
-  it('fail with one line when the database is away', async () => {
-    const { code, stderr } = await runEntryPoint('src/migrate.ts', NOBODY);
+  it('fail with one line when the database is unavailable', async () => {
+    const { code, stderr } = await runEntryPoint('src/migrate.ts', UNREACHABLE);
 
     expect(code).toBe(1);
     expect(stderr).toMatch(/^Cannot migrate: .*ECONNREFUSED.*\n$/);
   });
 });
 
-describe('the process’s time zone', () => {
-  it('does not shift created_at', async () => {
+describe('the time zones of the process and of the database', () => {
+  it('shift neither created_at, nor of a row inserted by hand', async () => {
     const env: Env = { ...(await isolatedServers()), TZ: 'Asia/Kolkata' };
     await sql(
       { ...env, DB_NAME: 'postgres' },
-      `ALTER DATABASE "${env['DB_NAME'] ?? ''}" SET timezone TO 'Asia/Kolkata'`,
+      `ALTER DATABASE "${env['DB_NAME'] ?? ''}" SET timezone TO 'America/New_York'`,
     );
     const service = await ServiceProcess.start(env);
     const before = Date.now();
 
+    const byHand = buildRegistration();
+    await insertUser(env, byHand);
     const { registration } = await register(service.url, buildRegistration());
-    const user = await eventually(async () => {
-      const { status, body } = await send(`${service.url}/api/users/${registration.email}`);
-      expect(status).toBe(200);
-      return (JSON.parse(body) as { data: { created_at: string } }).data;
-    });
+    for (const { email } of [byHand, registration]) {
+      const createdAt = await eventually(async () => {
+        const { status, body } = await send(`${service.url}/api/users/${email}`);
+        expect(status).toBe(200);
+        return Date.parse((JSON.parse(body) as { data: { created_at: string } }).data.created_at);
+      });
+      expect(createdAt).toBeGreaterThanOrEqual(before - 1);
+      expect(createdAt).toBeLessThanOrEqual(Date.now() + 1);
+    }
 
     expect(await service.stop()).toBe(0);
-    expect(Date.parse(user.created_at)).toBeGreaterThanOrEqual(before - 1);
-    expect(Date.parse(user.created_at)).toBeLessThanOrEqual(Date.now() + 1);
   });
 });

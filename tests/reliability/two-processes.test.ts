@@ -1,6 +1,5 @@
 import { buildRegistration, uniqueEmail } from '../support/builders';
-import { eventually } from '../support/eventually';
-import { lag, readAll } from '../support/kafka-tools';
+import { deadLettersIn, drained } from '../support/kafka-tools';
 import { ServiceProcess } from '../support/service-process';
 import { isolatedServers, sql, type Env } from '../support/test-servers';
 import { expectStored, register, type Attempt } from '../support/traffic';
@@ -16,7 +15,7 @@ beforeAll(async () => {
   services = await Promise.all([ServiceProcess.start(env), ServiceProcess.start(env)]);
 });
 
-/** One e-mail, other names and letter cases, over both processes at once. */
+/** One email in upper and lower case, with other names, over both processes at once. */
 function race(): Promise<Attempt[]> {
   const email = uniqueEmail();
   const racers = Array.from({ length: RACERS }, (_, index) => {
@@ -37,7 +36,7 @@ async function decidedWithoutRedis(): Promise<number> {
   return (one ?? 0) + (other ?? 0);
 }
 
-describe('20 racing POSTs of one e-mail over two processes', () => {
+describe('20 racing POSTs of one email over two processes', () => {
   it('give one 201, and the winner is stored', async () => {
     const accepted: Attempt[] = [];
 
@@ -48,7 +47,7 @@ describe('20 racing POSTs of one e-mail over two processes', () => {
       accepted.push(...won.map(withCanonicalEmail));
     }
 
-    await eventually(async () => expect(await lag(env)).toBe(0));
+    await drained(env);
     const rows = await sql(env, 'SELECT email, first_name FROM users');
     const firstNames = new Map(rows.map((row) => [row['email'], row['first_name']]));
     const isStored = ({ registration }: Attempt): boolean =>
@@ -57,11 +56,10 @@ describe('20 racing POSTs of one e-mail over two processes', () => {
     expect(rows).toHaveLength(ROUNDS);
     expect(accepted).toHaveLength(ROUNDS + losers.length);
     await expectStored(env, accepted.filter(isStored));
-    // Two of one round are only accepted where Redis did not answer one of them in time (this machine was too busy for
-    // it). That is counted, and the loser is a dead letter.
+    // Two of one round are only accepted where Redis did not answer one of them in time (this machine was too
+    // busy). That is counted, and the loser is a dead letter.
     expect(losers.length).toBeLessThanOrEqual(await decidedWithoutRedis());
-    const letters = await readAll(env, `${env['KAFKA_TOPIC'] ?? ''}.dlq`);
-    expect(letters.map(({ key }) => key).sort()).toEqual(
+    expect((await deadLettersIn(env)).map(({ key }) => key).sort()).toEqual(
       losers.map(({ registration }) => registration.email).sort(),
     );
   });
@@ -75,11 +73,11 @@ describe('20 racing POSTs of one e-mail over two processes', () => {
       ),
     );
 
-    // Whoever comes after the row is there is told so.
+    // A request that comes after the row is a 409.
     const statuses = new Set(attempts.map(({ answer }) => answer.status));
     expect([...statuses].filter((status) => status !== 201 && status !== 409)).toEqual([]);
     expect(statuses).toContain(201);
-    await eventually(async () => expect(await lag(env)).toBe(0));
+    await drained(env);
     expect(
       await sql(env, 'SELECT count(*)::int AS n FROM users WHERE email = $1', [registration.email]),
     ).toEqual([{ n: 1 }]);

@@ -27,7 +27,7 @@ export function schemaAt(...place: readonly string[]): ValidateFunction {
   return check as ValidateFunction;
 }
 
-/** What stands at this place, behind its reference; undefined when nothing does. */
+/** What is at this place, its reference followed; undefined when nothing is. */
 function find(place: readonly string[]): { place: readonly string[]; value: Described } | undefined {
   const value = place.reduce<unknown>(
     (parent, name) => (parent as Readonly<Record<string, unknown>> | undefined)?.[name],
@@ -52,7 +52,7 @@ const UNDESCRIBED =
 // Answers that are no part of the API: the documentation itself.
 const DOCS = /^\/api\/(docs|openapi\.json)\b/i;
 
-/** In what the answer differs from the document: nothing, hopefully. */
+/** How the response differs from the document. */
 export function undescribed(answer: Answer): string[] {
   const path = pathOf(answer.path);
   if (DOCS.test(path) || answer.method === 'OPTIONS') return [];
@@ -73,7 +73,7 @@ function pathOf(url: string): string {
 // What any operation may be answered alike: one that was is enough.
 const GENERAL = /MalformedRequest|RequestTimeout|TooManyRequests|HeadersTooLarge|InternalError|Unavailable$/;
 
-/** Where the answer stands in the document: at its operation, and behind the reference there. */
+/** Where the response is in the document: at its operation, and where the reference there points. */
 export function placesOf({ method, path, status }: Pick<Answer, 'method' | 'path' | 'status'>): string[] {
   const place = placeOf(method, pathOf(path), status);
   const found = find(place);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 const LETTERS = fc.constantFrom(...Array.from('abcxyz0189éöñçłžйжщλοπσ漢字かな한글अबกข'));
 const LABEL = fc.string({ unit: LETTERS, minLength: 1, maxLength: 12 });
 const LOCAL = fc.string({
-  // In a domain ς, ß and ı are letters of their own: DNS knows them beside σ, ss and i.
+  // In a domain ς, ß and ı are characters of their own: DNS knows them beside σ, ss and i.
   unit: fc.oneof(LETTERS, fc.constantFrom(...Array.from(".+_'=-ςßı"))),
   minLength: 1,
   maxLength: 15,

@@ -90,7 +90,7 @@ const badEmails: BadRegistration[] = [
   ],
 ];
 
-/** The README's validation rules at their edges: what the service refuses, and in which words. */
+/** The README's validation rules at their edges: what the service rejects, and in which words. */
 export const BAD_REGISTRATIONS: readonly BadRegistration[] = [
   ...badText('firstName', 100),
   ...badText('lastName', 100),

@@ -28,12 +28,12 @@ import type { PipelineMetrics, UniquenessSource } from '../../src/services/ports
 import type { OutgoingRecord, RegistrationPublisher } from '../../src/tools/registration-publisher';
 import { buildUser } from './builders';
 
-/** A fake that can be away, as its real dependency can. */
+/** A fake that can be unavailable, as its real dependency can. */
 class Dependency {
   isUnavailable = false;
 
   protected reach(): void {
-    if (this.isUnavailable) throw new UnavailableError('away');
+    if (this.isUnavailable) throw new UnavailableError('unavailable');
   }
 }
 
@@ -147,8 +147,8 @@ export class InMemoryUsers extends Dependency implements Users {
   readonly rows: User[] = [];
   private nextId = 1;
 
-  /** What PostgreSQL would refuse for good in this test. */
-  refuses: (registration: Registration) => boolean = () => false;
+  /** What PostgreSQL would never store in this test. */
+  rejects: (registration: Registration) => boolean = () => false;
 
   async isRegistered(email: string): Promise<boolean> {
     return (await this.findByEmail(email)) !== undefined;
@@ -177,7 +177,7 @@ export class InMemoryUsers extends Dependency implements Users {
 
   async insertMissing(registrations: readonly Registration[]): Promise<Map<string, User>> {
     this.reach();
-    if (registrations.some((each) => this.refuses(each))) throw new UnstorableError('refused');
+    if (registrations.some((each) => this.rejects(each))) throw new UnstorableError('rejected');
     for (const registration of registrations) {
       const isKnown = this.rows.some(({ email }) => email === registration.email);
       if (!isKnown) this.rows.push(buildUser(registration, this.nextId++));
@@ -214,11 +214,11 @@ export class RecordingQueue implements RegistrationQueue {
 }
 
 export class RecordingDeadLetters extends Dependency implements DeadLetters {
-  readonly letters: DeadLetter[] = [];
+  readonly published: DeadLetter[] = [];
 
-  async publish(letters: readonly DeadLetter[]): Promise<void> {
+  async publish(deadLetters: readonly DeadLetter[]): Promise<void> {
     this.reach();
-    this.letters.push(...letters);
+    this.published.push(...deadLetters);
     return Promise.resolve();
   }
 }

@@ -14,7 +14,7 @@ export interface TestService {
   readonly metricsUrl: string;
   readonly log: RecordingLogger;
   readonly http: ReturnType<typeof supertest>;
-  /** Whether all stopped cleanly. What a suite does not stop is stopped behind it. */
+  /** Whether all stopped cleanly. What a suite does not stop is stopped after it. */
   stop(): Promise<boolean>;
 }
 

@@ -3,7 +3,7 @@ import { Random } from '../../dev/faults/random';
 /** Strings of one kind, and what a text field does with them. */
 export interface HostileClass {
   readonly name: string;
-  readonly text: 'stored' | 'refused';
+  readonly text: 'stored' | 'rejected';
   readonly strings: readonly string[];
 }
 
@@ -25,7 +25,7 @@ const RIGHT_TO_LEFT = Array.from('אבגדהוזחטياسنمكلعرבק');
 
 type Parts = readonly (readonly string[])[];
 
-/** A recipe: one of each list, one behind the other. */
+/** A recipe: one of each list, in this order. */
 const recipe = (...parts: Parts): Parts => parts;
 
 const STORED: Readonly<Record<string, Parts>> = {
@@ -160,7 +160,7 @@ const STORED: Readonly<Record<string, Parts>> = {
     ['.', '。', '．', ''],
     ['de', 'xn--p1ai', 'рф'],
   ),
-  'e-mail syntax': recipe(
+  'email syntax': recipe(
     ['"', '<', '(c)', '@', 'a@b,', 'mailto:'],
     ['a b', 'a\\"', '..', 'a@[::1]', 'a%b'],
     ['"', '>', '@x', '@127.0.0.1', '!'],
@@ -172,7 +172,7 @@ const STORED: Readonly<Record<string, Parts>> = {
   ),
 };
 
-const REFUSED: Readonly<Record<string, Parts>> = {
+const REJECTED: Readonly<Record<string, Parts>> = {
   'line breaks': recipe(
     WORDS,
     ['\r\n', '\n', '\r', '\u0085'],
@@ -219,9 +219,9 @@ export const HOSTILE_CLASSES: readonly HostileClass[] = [
     text: 'stored' as const,
     strings: stringsOf(parts),
   })),
-  ...Object.entries(REFUSED).map(([name, parts]) => ({
+  ...Object.entries(REJECTED).map(([name, parts]) => ({
     name,
-    text: 'refused' as const,
+    text: 'rejected' as const,
     strings: stringsOf(parts),
   })),
 ];
@@ -231,6 +231,7 @@ function stringsOf(parts: Parts): string[] {
   const strings = new Set<string>();
   for (let attempt = 0; attempt < 1000 && strings.size < STRINGS_PER_CLASS; attempt += 1)
     strings.add(parts.map((choices) => random.pick(choices)).join(''));
+  if (strings.size < STRINGS_PER_CLASS) throw new Error('too few fragments for a class');
   return [...strings];
 }
 

@@ -30,7 +30,7 @@ export async function produce(env: Env, messages: readonly Message[]): Promise<v
   }
 }
 
-/** Sends to partition 0 in a transaction: its marker then stands behind the records, at an offset of its own. */
+/** Sends to partition 0 in a transaction: its marker then follows the records, at an offset of its own. */
 export async function produceInTransaction(
   env: Env,
   topic: string,
@@ -86,7 +86,16 @@ export async function readAll(env: Env, topic: string): Promise<ReadRecord[]> {
   }
 }
 
-/** Makes the topics that the service would make, before it starts. They are there when their leaders answer. */
+/** Every record of the service's topic. */
+export function recordsIn(env: Env): Promise<ReadRecord[]> {
+  return readAll(env, env['KAFKA_TOPIC'] ?? '');
+}
+
+export function deadLettersIn(env: Env): Promise<ReadRecord[]> {
+  return readAll(env, `${env['KAFKA_TOPIC'] ?? ''}.dlq`);
+}
+
+/** Creates the service's topics before it starts. They are there when their leaders answer. */
 export async function createTopics(env: Env): Promise<void> {
   const topics = [env['KAFKA_TOPIC'] ?? '', `${env['KAFKA_TOPIC'] ?? ''}.dlq`];
   await withAdmin(env, async (admin) => {
@@ -120,6 +129,11 @@ export async function lag(env: Env): Promise<number> {
       return sum + Number(high) - Math.max(0, Number(offset));
     }, 0);
   });
+}
+
+/** Resolves when the group has committed every record. */
+export function drained(env: Env): Promise<void> {
+  return eventually(async () => expect(await lag(env)).toBe(0));
 }
 
 interface RawMessage {

@@ -46,7 +46,8 @@ export class RawConnection {
     this.timers.push(setInterval(() => this.send(text), 20));
   }
 
-  private get answers(): Parameters<typeof checkUnread>[0][] {
+  /** Each answer, in order; the names of headers in lower case. */
+  get answers(): Parameters<typeof checkUnread>[0][] {
     return this.received
       .split(/(?=HTTP\/1\.1 \d{3} )/)
       .filter(Boolean)

@@ -90,7 +90,7 @@ export class ServiceProcess {
     return Number(line.slice(series.length));
   }
 
-  /** Nobody reads its log any more. */
+  /** Its log is not read any more. */
   closeLog(): void {
     this.child.stdout?.destroy();
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { Client, escapeIdentifier } from 'pg';
+import type { Registration } from '../../src/domain/registration';
 
 /** Migrated once; every suite works on a clone. */
 export const TEMPLATE_DATABASE = 'registration_template';
@@ -10,6 +11,14 @@ let redisDatabases = 0;
 
 /** Environment variables of the service. */
 export type Env = Readonly<Record<string, string>>;
+
+/** No server listens here. */
+export const UNREACHABLE = {
+  DB_HOST: '127.0.0.1',
+  DB_PORT: '1',
+  REDIS_URL: 'redis://127.0.0.1:1',
+  KAFKA_BROKERS: '127.0.0.1:1',
+};
 
 /** The servers that global-setup.ts started, as environment variables. */
 export function sharedServers(): Env {
@@ -48,6 +57,15 @@ export async function sql(
   } finally {
     await client.end();
   }
+}
+
+/** Stores a row by hand, beside the service. */
+export async function insertUser(env: Env, user: Registration): Promise<void> {
+  await sql(
+    env,
+    'INSERT INTO users (first_name, last_name, email, gender, sex, occupation) VALUES ($1, $2, $3, $4, $5, $6)',
+    [user.firstName, user.lastName, user.email, user.gender, user.sex, user.occupation],
+  );
 }
 
 /** Runs Redis commands by hand, beside the service. */

@@ -3,7 +3,7 @@ import { buildRegistration } from './builders';
 import { postJson, type RawAnswer } from './raw-http';
 import { sql, type Env } from './test-servers';
 
-/** What one registration was answered; status 0: the connection was cut or refused. */
+/** What one registration was answered; status 0: the connection was closed or rejected. */
 export interface Attempt {
   readonly registration: Registration;
   readonly answer: RawAnswer;
@@ -41,7 +41,7 @@ export function countByStatus(attempts: readonly Attempt[]): Record<number, numb
   return counts;
 }
 
-/** Fails unless every 201 is exactly one row with its payload, and no row is anybody else's. */
+/** Fails unless every 201 is exactly one row with its payload, and there is no other row. */
 export async function expectStored(env: Env, attempts: readonly Attempt[]): Promise<void> {
   const rows = await sql(env, 'SELECT first_name, last_name, email, gender, sex, occupation FROM users');
   const byEmail = new Map(rows.map((row) => [row['email'], row]));

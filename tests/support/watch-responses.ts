@@ -32,7 +32,7 @@ const watch = (message: unknown): void => {
   response.once('finish', () => {
     const headers = headersOf(response);
     watched.add(String(headers['x-request-id']));
-    // Cut off: what was to be written on it finishes, too, but nobody has it.
+    // Cut off: what was to be written on it finishes, too, but no client has it.
     if (request.socket.destroyed) return;
     const { statusCode: status } = response;
     check({ method, path, status, headers, body: Buffer.concat(chunks).toString() });

@@ -52,7 +52,7 @@ const settingsOf = async (admin: Admin, topic: string): Promise<Record<string, s
 };
 
 describe('KafkaTopics', () => {
-  it('makes both topics with KAFKA_PARTITIONS; dead letters are kept for ever and may be larger than any record', async () => {
+  it('creates both topics with KAFKA_PARTITIONS; dead letters are kept for ever and may be larger than any record', async () => {
     const { env, config, topics } = await setUp({ KAFKA_PARTITIONS: '5' });
 
     await topics.check();
@@ -65,7 +65,7 @@ describe('KafkaTopics', () => {
     });
   });
 
-  it('leaves topics alone that are there', async () => {
+  it('leaves existing topics alone', async () => {
     const { env, config, topics, timesMissing } = await setUp({ KAFKA_PARTITIONS: '5' });
     await createTopics(env);
 
@@ -80,9 +80,9 @@ describe('KafkaTopics', () => {
 
   it.each([
     ['it found', createTopics],
-    ['it made itself', () => Promise.resolve()],
+    ['it created itself', () => Promise.resolve()],
   ])(
-    'says once that a topic %s went missing, and makes it anew three seconds later',
+    'says once that a topic %s went missing, and creates it again three seconds later',
     async (_which, before) => {
       const { env, config, topics, timesMissing } = await setUp({ KAFKA_PARTITIONS: '5' });
       await before(env);
@@ -100,15 +100,15 @@ describe('KafkaTopics', () => {
     },
   );
 
-  it('fails while Kafka is away or cannot hold that many replicas', async () => {
-    const away = await setUp({ KAFKA_BROKERS: NO_BROKER });
+  it('fails while Kafka is unavailable or cannot hold that many replicas', async () => {
+    const unavailable = await setUp({ KAFKA_BROKERS: NO_BROKER });
     const tooMany = await setUp({ KAFKA_REPLICATION_FACTOR: '3' });
 
-    await expect(away.topics.check()).rejects.toThrow(/ECONNREFUSED|Connection/);
+    await expect(unavailable.topics.check()).rejects.toThrow(/ECONNREFUSED|Connection/);
     await expect(tooMany.topics.check()).rejects.toThrow();
   });
 
-  it('survives two that check at once', async () => {
+  it('survives two processes that check at once', async () => {
     const one = await setUp();
     const two = await setUp(one.env);
 
@@ -137,7 +137,7 @@ describe('readConsumerLag', () => {
     expect(ofPartition0(late)).toEqual({ partition: 0, committed: 2n, logEnd: 2n });
   });
 
-  it('fails while Kafka is away', async () => {
+  it('fails while Kafka is unavailable', async () => {
     const { config, kafka } = await setUp({ KAFKA_BROKERS: NO_BROKER });
 
     await expect(readConsumerLag(kafka, config)).rejects.toThrow(/ECONNREFUSED|Connection/);
@@ -156,11 +156,13 @@ describe('KafkaProducer', () => {
     ]);
   });
 
-  it('is unavailable while Kafka is away or the topic is missing, and works again afterwards', async () => {
-    const away = await setUp({ KAFKA_BROKERS: NO_BROKER });
+  it('rejects while Kafka is unavailable or the topic is missing, and works again afterwards', async () => {
+    const unavailable = await setUp({ KAFKA_BROKERS: NO_BROKER });
     const { config, topics, producer } = await setUp();
 
-    const sends = await Promise.allSettled([1, 2].map(() => away.producer.send('any', [{ value: '1' }])));
+    const sends = await Promise.allSettled(
+      [1, 2].map(() => unavailable.producer.send('any', [{ value: '1' }])),
+    );
     expect(
       sends.map((send) => send.status === 'rejected' && send.reason instanceof UnavailableError),
     ).toEqual([true, true]);
@@ -169,7 +171,7 @@ describe('KafkaProducer', () => {
     await eventually(() => producer.send(config.topic, [{ value: '1' }]));
   });
 
-  it('speaks TLS and SASL when told to, and is unavailable to a broker that speaks neither', async () => {
+  it('uses TLS and SASL when told to, and is unavailable when the broker does neither', async () => {
     const tls = await setUp({ KAFKA_SSL: 'true' });
     const sasl = await setUp({
       KAFKA_SASL_MECHANISM: 'plain',

@@ -3,6 +3,8 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { sendPaced } from '../../../dev/bench/paced-sender';
 
+const defaults = (url: string) => ({ url, rate: 100, emailPrefix: 'paced', countFrom: Date.now() });
+
 describe('sendPaced', () => {
   let server: Server | undefined;
   const listen = async (posted: RequestListener): Promise<string> => {
@@ -22,14 +24,7 @@ describe('sendPaced', () => {
       arrivedAt.push(performance.now());
       res.writeHead(201).end();
     });
-    const result = await sendPaced({
-      url,
-      seconds: 1,
-      connections: 4,
-      rate: 100,
-      emailPrefix: 'spread',
-      countFrom: Date.now(),
-    });
+    const result = await sendPaced({ ...defaults(url), seconds: 1, connections: 4 });
 
     expect(result).toMatchObject({ good: 100, bad: 0 });
     const middle = (arrivedAt[50] ?? NaN) - (arrivedAt[0] ?? NaN);
@@ -38,14 +33,7 @@ describe('sendPaced', () => {
 
   it('counts the wait for a connection, and goes on sending meanwhile', async () => {
     const url = await listen((_req, res) => void setTimeout(() => res.writeHead(201).end(), 40));
-    const result = await sendPaced({
-      url,
-      seconds: 0.5,
-      connections: 1,
-      rate: 100,
-      emailPrefix: 'late',
-      countFrom: Date.now(),
-    });
+    const result = await sendPaced({ ...defaults(url), seconds: 0.5, connections: 1 });
 
     expect(result.good).toBe(50);
     // The last one is due after 490 ms, and 49 others take 40 ms each before it.
@@ -61,14 +49,7 @@ describe('sendPaced', () => {
       else if (posts % 4 === 2) setTimeout(() => req.socket.destroy(), 1000);
       else setTimeout(() => res.writeHead(503).end(), 1000);
     });
-    const result = await sendPaced({
-      url,
-      seconds: 0.4,
-      connections: 40,
-      rate: 100,
-      emailPrefix: 'mixed',
-      countFrom: Date.now(),
-    });
+    const result = await sendPaced({ ...defaults(url), seconds: 0.4, connections: 40 });
 
     expect(result).toMatchObject({ good: 10, bad: 30 });
     // Counted together with the others, which take 1 s, it would be theirs.
@@ -83,14 +64,7 @@ describe('sendPaced', () => {
       res.writeHead(201).end();
     });
     const countFrom = Date.now() + 500;
-    const result = await sendPaced({
-      url,
-      seconds: 0.2,
-      connections: 2,
-      rate: 100,
-      emailPrefix: 'lead',
-      countFrom,
-    });
+    const result = await sendPaced({ ...defaults(url), seconds: 0.2, connections: 2, countFrom });
 
     expect(result.good).toBeGreaterThanOrEqual(19);
     expect(result.good).toBeLessThanOrEqual(21);

@@ -6,36 +6,35 @@ import { ConfigError, loadConfig, productionWarnings } from '../../../src/config
 import { envSchema, SECRETS } from '../../../src/config/env-schema';
 import { HTTP_LIMITS } from '../../../src/http/limits';
 
+/** A new file that holds this text. */
+function fileWith(text: string): string {
+  const file = path.join(mkdtempSync(path.join(tmpdir(), 'config-')), 'file');
+  writeFileSync(file, text);
+  return file;
+}
+
 const EXAMPLE = dotenv.parse(readFileSync('.env.example'));
 
 describe('loadConfig', () => {
   it('needs nothing: the README’s values are the defaults', () => {
-    const config = loadConfig({});
-
-    expect(config.http.port).toBe(8000);
-    expect(config.http.allowedOrigins).toEqual(['http://localhost:5173']);
-    expect(config.http.rateLimit).toEqual({ max: 100, windowMs: 900_000 });
-    expect(config.postgres).toMatchObject({
-      host: 'localhost',
-      port: 5432,
-      database: 'userdb',
-      poolMax: 20,
-      ssl: false,
+    expect(loadConfig({})).toMatchObject({
+      ...{ env: 'development', consumerEnabled: true, shutdownTimeoutMs: 25_000 },
+      http: {
+        port: 8000,
+        allowedOrigins: ['http://localhost:5173'],
+        rateLimit: { max: 100, windowMs: 900_000 },
+      },
+      postgres: {
+        ...{ host: 'localhost', port: 5432, database: 'userdb', user: 'postgres', password: 'postgres' },
+        ...{ poolMax: 20, ssl: false, migrateOnStart: true },
+      },
+      redis: { url: 'redis://localhost:6379' },
+      kafka: {
+        ...{ brokers: ['localhost:9092'], ssl: false, sasl: undefined, deliveryTimeoutMs: 5000 },
+        ...{ topic: 'user-registration', deadLetterTopic: 'user-registration.dlq' },
+        ...{ groupId: 'user-registration-consumer', partitions: 3, replicationFactor: -1 },
+      },
     });
-    expect(config.postgres).toMatchObject({ user: 'postgres', password: 'postgres', migrateOnStart: true });
-    expect(config.redis.url).toBe('redis://localhost:6379');
-    expect(config.kafka.brokers).toEqual(['localhost:9092']);
-    expect(config.kafka).toMatchObject({
-      topic: 'user-registration',
-      deadLetterTopic: 'user-registration.dlq',
-    });
-    expect(config.kafka).toMatchObject({
-      groupId: 'user-registration-consumer',
-      partitions: 3,
-      replicationFactor: -1,
-    });
-    expect(config.kafka).toMatchObject({ deliveryTimeoutMs: 5000, ssl: false, sasl: undefined });
-    expect(config).toMatchObject({ env: 'development', consumerEnabled: true, shutdownTimeoutMs: 25_000 });
   });
 
   it('reads .env.example to the very defaults', () => {
@@ -90,12 +89,10 @@ describe('loadConfig', () => {
   });
 
   it.each(SECRETS)('reads %s from the file that %s_FILE names', (name) => {
-    const file = path.join(mkdtempSync(path.join(tmpdir(), 'config-')), 'secret');
     const value = name === 'API_KEYS' ? `crm:${'c0'.repeat(32)}` : 'redis://:s3cret@cache:6379';
-    writeFileSync(file, `${value}\n`);
 
     const config = loadConfig({
-      [`${name}_FILE`]: file,
+      [`${name}_FILE`]: fileWith(`${value}\n`),
       KAFKA_SASL_MECHANISM: 'plain',
       KAFKA_SASL_USERNAME: 'user',
       ...(name !== 'KAFKA_SASL_PASSWORD' && { KAFKA_SASL_PASSWORD: 'other' }),
@@ -114,24 +111,20 @@ describe('loadConfig', () => {
   it.each([...SECRETS.map((name) => `${name}_FILE`), 'DB_SSL_CA_FILE', 'KAFKA_SSL_CA_FILE'])(
     'reports that the file that %s names is empty',
     (name) => {
-      const file = path.join(mkdtempSync(path.join(tmpdir(), 'config-')), 'empty');
-      writeFileSync(file, ' \n');
-
-      expect(() => loadConfig({ DB_SSL: 'true', KAFKA_SSL: 'true', [name]: file })).toThrow(
+      expect(() => loadConfig({ DB_SSL: 'true', KAFKA_SSL: 'true', [name]: fileWith(' \n') })).toThrow(
         new ConfigError(`Bad configuration: ${name} names an empty file`),
       );
     },
   );
 
   it.each(SECRETS)('reports %s beside %s_FILE, whichever was meant; an empty one counts as none', (name) => {
-    const file = path.join(mkdtempSync(path.join(tmpdir(), 'config-')), 'secret');
     const value = {
       API_KEYS: `crm:${'c0'.repeat(32)}`,
       DB_PASSWORD: 's3cret',
       REDIS_URL: 'redis://:s3cret@cache',
       KAFKA_SASL_PASSWORD: 's3cret',
     }[name];
-    writeFileSync(file, value);
+    const file = fileWith(value);
     const sasl = name === 'KAFKA_SASL_PASSWORD' && {
       KAFKA_SASL_MECHANISM: 'plain',
       KAFKA_SASL_USERNAME: 'user',
@@ -152,15 +145,14 @@ describe('loadConfig', () => {
     ['KAFKA_SASL_USERNAME', 'KAFKA_SASL_MECHANISM', { KAFKA_SASL_MECHANISM: '' }],
     ['KAFKA_SASL_PASSWORD', 'KAFKA_SASL_MECHANISM', { KAFKA_SASL_MECHANISM: '' }],
   ])('reports %s, which would do nothing, without %s', (name, needed, off) => {
-    const value = path.join(mkdtempSync(path.join(tmpdir(), 'config-')), 'ca.pem');
-    writeFileSync(value, 'certificate');
+    const value = fileWith('certificate');
     const problem = new ConfigError(`Bad configuration: ${name} needs ${needed}`);
 
     expect(() => loadConfig({ [name]: value })).toThrow(problem);
     expect(() => loadConfig({ [name]: value, ...off })).toThrow(problem);
   });
 
-  it('lets a request wait for Kafka at most so long that its answer is out before its connection is cut', () => {
+  it('lets a request wait for Kafka only so that its response is sent before its connection is closed', () => {
     const longest = HTTP_LIMITS.responseTimeoutMs - 10_000;
     const load = (ms: number) => (): unknown => loadConfig({ KAFKA_DELIVERY_TIMEOUT_MS: String(ms) });
 
@@ -179,8 +171,7 @@ describe('loadConfig', () => {
   );
 
   it('sets up TLS and SASL from their variables', () => {
-    const ca = path.join(mkdtempSync(path.join(tmpdir(), 'config-')), 'ca.pem');
-    writeFileSync(ca, 'certificate');
+    const ca = fileWith('certificate');
 
     const config = loadConfig({
       DB_SSL: 'true',
@@ -213,7 +204,7 @@ describe('tracing', () => {
   });
 
   it.each([{ OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, { OTEL_TRACES_EXPORTER: 'zipkin' }])(
-    'refuses what it could not do: %p',
+    'rejects what it could not do: %p',
     (variables) => {
       expect(() => loadConfig({ ...endpoint, ...variables })).toThrow(Object.keys(variables)[0]);
     },
@@ -266,7 +257,7 @@ describe('productionWarnings', () => {
     ['plain', 'false', 1],
     ['plain', 'true', 0],
     ['scram-sha-512', 'false', 0],
-  ])('warns of a Kafka password that anybody on the way can read: %s, TLS %s', (mechanism, ssl, count) => {
+  ])('warns of a Kafka password in plain text: %s, TLS %s', (mechanism, ssl, count) => {
     const warnings = productionWarnings(
       loadConfig({
         NODE_ENV: 'production',

@@ -30,29 +30,19 @@ describe('resetSocket', () => {
     expect(await error).toMatchObject([{ code: 'ECONNRESET' }]);
   });
 
-  it('resets one whose other side does not take what is on its way', async () => {
-    client.pause();
-    socket.end(Buffer.alloc(64 * 1024 * 1024));
+  it.each<[string, () => unknown]>([
+    [
+      'whose other side does not read',
+      () => client.pause() === client && socket.end(Buffer.alloc(64 * 1024 * 1024)),
+    ],
+    ['that is being shut down', () => socket.end()],
+    ['that has been shut down', () => once(socket.end(), 'finish')],
+  ])('closes one %s, too', async (_which, prepare) => {
+    await prepare();
 
     resetSocket(socket);
 
     await once(socket, 'close');
-  });
-
-  it('closes one that is being shut down for good, too', async () => {
-    socket.end();
-
-    resetSocket(socket);
-
-    await once(socket, 'close');
-  });
-
-  it('resets one that has been shut down', async () => {
-    socket.end();
-    await once(socket, 'finish');
-
-    resetSocket(socket);
-
-    await once(socket, 'close');
+    expect(socket.destroyed).toBe(true);
   });
 });

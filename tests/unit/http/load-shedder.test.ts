@@ -6,7 +6,7 @@ const WINDOW_MS = 50;
 const BUSY = 1;
 const BURST = 2000;
 
-/** A shedder that has completed so many requests in each of many windows, and has used up its burst. */
+/** A shedder that has completed `perWindow` requests in each of many windows. */
 function steady(perWindow: number, utilization: number) {
   const log = new RecordingLogger();
   const shedder = new LoadShedder(log);

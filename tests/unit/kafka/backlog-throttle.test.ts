@@ -15,7 +15,7 @@ const fetched = (first: number, last: number, end: number, partition = 0) => ({
   highWatermark: String(end),
 });
 
-/** A partition with a backlog, of which each fetch comes when so many records were written and arrived since the one before. */
+/** A partition with a backlog, of which each fetch tells how many records were written and arrived since the last one. */
 function backlog(throttle: TestedThrottle, partition = 0) {
   let [first, end] = [0, 1_000_000];
   const fetch = ({ written, arrived }: { written: number; arrived: number }): boolean => {
@@ -119,100 +119,87 @@ describe('BacklogThrottle', () => {
       return { throttle, fetch: backlog(throttle), fetchOther: backlog(throttle, 1) };
     }
 
-    it('for twice the time it took while the backlog shrinks by a fifth of what is written at least', async () => {
-      const { throttle, fetch } = setUp();
-      expect(await pauseAfter(throttle)).toBe(20);
+    type Step = (of: ReturnType<typeof setUp>) => unknown;
+    const otherIsDone: Step = ({ throttle }) => throttle.shouldThrottle(fetched(0, 9, 10, 1));
+    const growing: Step = ({ fetch }) => fetch({ written: 4000, arrived: 10_000 });
 
-      throttle.requested();
-      fetch({ written: 10_000, arrived: 8000 });
-      expect(await pauseAfter(throttle)).toBe(20);
-      throttle.requested();
-      fetch({ written: 10_000, arrived: 0 });
+    it.each<[string, number, Step[]]>([
+      ['for twice the time it took at first', 20, []],
+      [
+        'no longer, however fast the backlog shrinks',
+        20,
+        [
+          ({ fetch }) => fetch({ written: 10_000, arrived: 8000 }),
+          ({ fetch }) => fetch({ written: 10_000, arrived: 0 }),
+        ],
+      ],
+      [
+        // 1.25 times as many in a third of the time: five twelfths of it.
+        'for as much less as it shrinks less, over all partitions',
+        14,
+        [
+          ({ fetch }) => fetch({ written: 1000, arrived: 4000 }),
+          ({ fetchOther }) => fetchOther({ written: 4000, arrived: 1000 }),
+        ],
+      ],
+      // The shortest timer takes 1 ms.
+      ['not when even all the time is not enough', 1, [growing]],
+      ['not, either, once another partition has no backlog', 1, [growing, otherIsDone]],
+      [
+        'for longer again when it is more than enough',
+        10,
+        [growing, ({ fetch }) => fetch({ written: 8000, arrived: 3200 })],
+      ],
+      [
+        'as before while less than 10,000 records tell',
+        20,
+        [({ fetch }) => fetch({ written: 1, arrived: 9998 })],
+      ],
+      [
+        'as before when a topic was created again: its offsets start again',
+        14,
+        [
+          ({ fetch }) => fetch({ written: -900_000, arrived: -900_000 }),
+          ({ fetch }) => fetch({ written: 5000, arrived: 5000 }),
+        ],
+      ],
+      [
+        'as at first once no partition has a backlog',
+        20,
+        [
+          growing,
+          otherIsDone,
+          ({ throttle }) => throttle.shouldThrottle(fetched(2_000_000, 2_000_899, 2_000_900)),
+        ],
+      ],
+      [
+        'as at first after a reset, whatever another member wrote meanwhile',
+        20,
+        [
+          growing,
+          ({ throttle }) => throttle.reset(),
+          ({ fetch }) => fetch({ written: 500_000, arrived: 900_000 }),
+        ],
+      ],
+    ])('%s', async (_how, ms, steps) => {
+      const all = setUp();
 
-      expect(await pauseAfter(throttle)).toBe(20);
-    });
+      for (const step of steps) {
+        all.throttle.requested();
+        step(all);
+      }
 
-    it('for as much less as it shrinks less, over all partitions', async () => {
-      const { throttle, fetch, fetchOther } = setUp();
-
-      fetch({ written: 1000, arrived: 4000 });
-      fetchOther({ written: 4000, arrived: 1000 });
-
-      // 1.25 times as many in a third of the time: five twelfths of it.
-      expect(await pauseAfter(throttle)).toBeCloseTo(14, 0);
-    });
-
-    it('not when even all the time is not enough, and for longer again when more than enough', async () => {
-      const { throttle, fetch } = setUp();
-
-      fetch({ written: 4000, arrived: 10_000 });
-      expect(await pauseAfter(throttle)).toBeLessThanOrEqual(1);
-      throttle.requested();
-      fetch({ written: 8000, arrived: 3200 });
-
-      expect(await pauseAfter(throttle)).toBeCloseTo(10, 0);
+      expect(await pauseAfter(all.throttle)).toBeCloseTo(ms, 0);
     });
 
     it('as before, whatever arrived since a fetch that was not throttled', async () => {
-      const [outage, silence] = [new TestedThrottle(), new TestedThrottle()];
-      outage.shouldThrottle(fetched(0, 9, 10));
-      silence.shouldThrottle(fetched(0, 899, 9000));
-
-      for (const throttle of [outage, silence]) {
-        throttle.requested();
-        throttle.shouldThrottle(fetched(10, 909, 100_000));
-        expect(await pauseAfter(throttle)).toBe(20);
-      }
-    });
-
-    it('as before, when a topic was created again meanwhile: its offsets start again', async () => {
-      const { throttle, fetch } = setUp();
-
-      fetch({ written: -900_000, arrived: -900_000 });
+      const throttle = new TestedThrottle();
+      throttle.shouldThrottle(fetched(0, 899, 9000));
       throttle.requested();
-      fetch({ written: 5000, arrived: 5000 });
 
-      expect(await pauseAfter(throttle)).toBeCloseTo(14, 0);
-    });
-
-    it('as at first, once no partition has a backlog any more', async () => {
-      const { throttle, fetch } = setUp();
-      fetch({ written: 4000, arrived: 10_000 });
-
-      throttle.shouldThrottle(fetched(0, 9, 10, 1));
-      expect(await pauseAfter(throttle)).toBeLessThanOrEqual(1);
-      throttle.shouldThrottle(fetched(2_000_000, 2_000_899, 2_000_900));
+      throttle.shouldThrottle(fetched(10, 909, 100_000));
 
       expect(await pauseAfter(throttle)).toBe(20);
-    });
-
-    it('as at first, after a reset', async () => {
-      const { throttle, fetch } = setUp();
-      fetch({ written: 4000, arrived: 10_000 });
-
-      throttle.reset();
-
-      expect(await pauseAfter(throttle)).toBe(20);
-    });
-
-    it('as before, whatever another member wrote of a partition that comes back', async () => {
-      const { throttle, fetch } = setUp();
-
-      throttle.reset();
-      fetch({ written: 500_000, arrived: 900_000 });
-
-      expect(await pauseAfter(throttle)).toBe(20);
-    });
-
-    it('as before until 10,000 records, written or arrived, tell', async () => {
-      const { throttle, fetch } = setUp();
-
-      fetch({ written: 1, arrived: 9998 });
-      expect(await pauseAfter(throttle)).toBe(20);
-      throttle.requested();
-      fetch({ written: 0, arrived: 1 });
-
-      expect(await pauseAfter(throttle)).toBeLessThanOrEqual(1);
     });
   });
 
@@ -224,7 +211,7 @@ describe('BacklogThrottle', () => {
 
     const pass = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-    /** What a consumer with so many partitions makes of a backlog when so many records arrive a second. */
+    /** How a consumer of `partitions` drains a backlog while `perSecond` records arrive. */
     async function consume(partitions: number, perSecond: number) {
       const throttle = new TestedThrottle();
       const startedAt = performance.now();
@@ -315,18 +302,6 @@ describe('BacklogThrottle', () => {
       }
     });
 
-    it('with a pause of twice the time that the write took', async () => {
-      const { begun, begunSoFar } = setUp(2);
-
-      await jest.advanceTimersByTimeAsync(20);
-      begun[0]?.end();
-      await jest.advanceTimersByTimeAsync(39);
-      expect(begunSoFar()).toEqual([0]);
-      await jest.advanceTimersByTimeAsync(1);
-
-      expect(begunSoFar()).toEqual([0, 1]);
-    });
-
     it('to the next one after half a second, when a write is blocked', async () => {
       const { begunSoFar } = setUp(3);
 
@@ -336,14 +311,6 @@ describe('BacklogThrottle', () => {
       expect(begunSoFar()).toEqual([0, 1]);
       await jest.advanceTimersByTimeAsync(MAX_TURN_MS);
       expect(begunSoFar()).toEqual([0, 1, 2]);
-    });
-
-    it('to every write after two seconds at most', async () => {
-      const { begunSoFar } = setUp(8);
-
-      await jest.advanceTimersByTimeAsync(2000);
-
-      expect(begunSoFar()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
     });
 
     it('also after a failure, which its caller gets at once', async () => {

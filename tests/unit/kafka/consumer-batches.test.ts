@@ -6,7 +6,7 @@ import type { ReceivedRecord } from '../../../src/services/ports/messaging';
 import { RecordingMetrics } from '../../support/fakes';
 import { RecordingLogger } from '../../support/recording-logger';
 
-const away = (): Promise<void> => Promise.reject(new UnavailableError('away'));
+const unavailable = (): Promise<void> => Promise.reject(new UnavailableError('unavailable'));
 const never = (): Promise<void> => new Promise(() => undefined);
 
 const messages = (count: number): KafkaMessage[] =>
@@ -47,7 +47,6 @@ function setUp(count = 1) {
       return Promise.resolve();
     },
   } as unknown as EachBatchPayload;
-  const metrics = new RecordingMetrics();
   const throttle = {
     isNeeded: false,
     shouldThrottle: () => throttle.isNeeded,
@@ -56,21 +55,9 @@ function setUp(count = 1) {
       return write();
     },
   };
-  const deps = { writer: { write }, throttle, liveness, metrics, log };
+  const deps = { writer: { write }, throttle, liveness, metrics: new RecordingMetrics(), log };
   const batches = new ConsumerBatches(deps, stopping.signal);
-  return {
-    throttle,
-    metrics,
-    events,
-    written,
-    stopping,
-    liveness,
-    log,
-    kafka,
-    writer,
-    payload,
-    batches,
-  };
+  return { throttle, events, written, stopping, liveness, log, kafka, writer, payload, batches };
 }
 
 const commitOf = (offset: string): string =>
@@ -82,31 +69,7 @@ describe('ConsumerBatches', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
 
-  it('commits the offset after the last record, after the write', async () => {
-    const { batches, payload, events } = setUp(3);
-
-    await batches.write(payload);
-
-    expect(events).toEqual(['write 3 from 100', 'resolve 102', commitOf('103'), 'heartbeat']);
-  });
-
-  it('throttles a backlog, 100 records at a time, when it has to', async () => {
-    const { batches, throttle, payload, events } = setUp(201);
-    throttle.isNeeded = true;
-
-    await batches.write(payload);
-
-    expect(events.filter((event) => /^(throttled|write)/.test(event))).toEqual([
-      'throttled',
-      'write 100 from 100',
-      'throttled',
-      'write 100 from 200',
-      'throttled',
-      'write 1 from 300',
-    ]);
-  });
-
-  it('throttles a backlog for three seconds, and not the rest of the fetch', async () => {
+  it('throttles a backlog, 100 records at a time, for three seconds, and not the rest of the fetch', async () => {
     const { batches, throttle, payload, writer, events } = setUp(801);
     throttle.isNeeded = true;
     writer.outcome = () => new Promise((resolve) => setTimeout(resolve, 1500));
@@ -125,21 +88,15 @@ describe('ConsumerBatches', () => {
     ]);
   });
 
-  it('writes 500 records at a time and commits each part by itself', async () => {
+  it('writes 500 records at a time and commits the offset after each part', async () => {
     const { batches, payload, events } = setUp(1001);
 
     await batches.write(payload);
 
-    expect(events.filter((event) => event !== 'heartbeat')).toEqual([
-      'write 500 from 100',
-      'resolve 599',
-      commitOf('600'),
-      'write 500 from 600',
-      'resolve 1099',
-      commitOf('1100'),
-      'write 1 from 1100',
-      'resolve 1100',
-      commitOf('1101'),
+    expect(events).toEqual([
+      ...['write 500 from 100', 'resolve 599', commitOf('600'), 'heartbeat'],
+      ...['write 500 from 600', 'resolve 1099', commitOf('1100'), 'heartbeat'],
+      ...['write 1 from 1100', 'resolve 1100', commitOf('1101'), 'heartbeat'],
     ]);
   });
 
@@ -154,7 +111,7 @@ describe('ConsumerBatches', () => {
   });
 
   it.each([
-    ['an outage', 'warn', away],
+    ['an outage', 'warn', unavailable],
     ['a bug', 'error', () => Promise.reject(new TypeError('bug'))],
   ])(
     'through %s: commits nothing, retries with heartbeats and signs of life until it is written; all partitions wait',
@@ -200,30 +157,21 @@ describe('ConsumerBatches', () => {
     expect(events).toEqual([]);
   });
 
-  it('is cut in back-off, without a commit, when the process stops', async () => {
-    const { batches, payload, writer, stopping, events } = setUp();
-    writer.outcome = away;
-    const done = batches.write(payload);
+  it.each<[string, (of: ReturnType<typeof setUp>) => unknown]>([
+    ['the process stops', ({ stopping }) => stopping.abort()],
+    ['the consumer ends', ({ kafka }) => (kafka.isRunning = false)],
+  ])('ends in back-off, without a commit, when %s', async (_what, end) => {
+    const all = setUp();
+    all.writer.outcome = unavailable;
+    const done = all.batches.write(all.payload);
     await jest.advanceTimersByTimeAsync(10_000);
 
-    stopping.abort();
-    await done;
-
-    expect(events.filter(isCommit)).toEqual([]);
-  });
-
-  it('ends in back-off, without a commit, when the consumer ends', async () => {
-    const { batches, payload, writer, kafka, events } = setUp();
-    writer.outcome = away;
-    const done = batches.write(payload);
-    await jest.advanceTimersByTimeAsync(10_000);
-
-    kafka.isRunning = false;
-    writer.outcome = () => Promise.resolve();
+    end(all);
+    all.writer.outcome = () => Promise.resolve();
     await jest.advanceTimersByTimeAsync(3000);
     await done;
 
-    expect(events.filter(isCommit)).toEqual([]);
+    expect(all.events.filter(isCommit)).toEqual([]);
   });
 
   it('commits what is written when the process stops meanwhile, but not when the consumer was given up', async () => {
@@ -243,7 +191,7 @@ describe('ConsumerBatches', () => {
   });
 
   it.each([
-    ['in back-off', away],
+    ['in back-off', unavailable],
     ['in a slow write', () => new Promise<void>((resolve) => setTimeout(resolve, 5000))],
   ])('ends without a commit when a heartbeat %s says that the session is over', async (_when, outcome) => {
     const { batches, payload, writer, kafka, events } = setUp();

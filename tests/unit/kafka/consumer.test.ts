@@ -118,17 +118,17 @@ describe('RegistrationConsumer', () => {
   it.each<[string, boolean, (setting: ReturnType<typeof setUp>) => void]>([
     ['stalls', false, ({ watched }) => watched.at(-1)?.onStall('no sign of life')],
     [
-      'is refused for good',
+      'is rejected for good',
       false,
       ({ consumers }) =>
-        consumers.at(-1)?.emit('CRASH', { payload: { error: new KafkaJSNonRetriableError('refused') } }),
+        consumers.at(-1)?.emit('CRASH', { payload: { error: new KafkaJSNonRetriableError('rejected') } }),
     ],
     [
       'joins the group and may not read the topic',
       false,
       ({ consumers }) => {
         consumers.at(-1)?.emit('GROUP_JOIN', { payload: { memberAssignment: { topic: [0] } } });
-        consumers.at(-1)?.emit('CRASH', { payload: { error: new KafkaJSNonRetriableError('refused') } });
+        consumers.at(-1)?.emit('CRASH', { payload: { error: new KafkaJSNonRetriableError('rejected') } });
       },
     ],
     [
@@ -142,7 +142,7 @@ describe('RegistrationConsumer', () => {
       },
     ],
     [
-      'is rebuilt while Kafka is away',
+      'is rebuilt while Kafka is unavailable',
       true,
       ({ kafkaStatus, watched }) => {
         kafkaStatus.isUnavailable = true;
@@ -163,7 +163,7 @@ describe('RegistrationConsumer', () => {
     await setting.consumer.stop();
   });
 
-  it('is rebuilt ever later while it gets nothing done, and soon again once it has done a batch', async () => {
+  it('is rebuilt later each time while it gets nothing done, and soon again once it has done a batch', async () => {
     const { consumer, consumers } = setUp();
     consumer.start();
     await later();
@@ -171,7 +171,7 @@ describe('RegistrationConsumer', () => {
     async function untilNext(event: string): Promise<number> {
       const before = consumers.length;
       consumers.at(-1)?.emit(event, { payload: { memberAssignment: { topic: [0] } } });
-      consumers.at(-1)?.emit('CRASH', { payload: { error: new KafkaJSNonRetriableError('refused') } });
+      consumers.at(-1)?.emit('CRASH', { payload: { error: new KafkaJSNonRetriableError('rejected') } });
       const startedAt = performance.now();
       while (consumers.length === before) await later(10);
       return performance.now() - startedAt;

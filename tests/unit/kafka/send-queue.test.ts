@@ -13,7 +13,7 @@ class ScriptedProducer {
 
   send(topic: string, messages: Message[]): Promise<void> {
     return new Promise((resolve, reject) => {
-      const fail = (): void => reject(new UnavailableError('away'));
+      const fail = (): void => reject(new UnavailableError('unavailable'));
       this.sends.push({ topic, keys: messages.map(({ key }) => key), confirm: resolve, fail });
     });
   }
@@ -44,7 +44,7 @@ function setUp(limits: Partial<SendQueueLimits> = {}) {
 const keyOf = (event: RegistrationEvent): string => event.registration.email;
 
 describe('SendQueue', () => {
-  it('sends what one turn brings in one batch and resolves when Kafka confirms', async () => {
+  it('sends the events of one turn in one batch and resolves when Kafka confirms', async () => {
     const { publish, nthSend } = setUp();
     const events = [buildEvent(), buildEvent(), buildEvent()];
     const confirmed = Promise.all(events.map((event) => publish(event)));
@@ -121,7 +121,7 @@ describe('SendQueue', () => {
     expect(seconds.map(({ keys }) => keys.length)).toEqual([1, 1]);
   });
 
-  it('has no room beyond its records, claims included, and has it again when they are given back', () => {
+  it('is full at its limit of records, permits included, until permits are released', () => {
     const { queue, publish } = setUp({ maxRecords: 3 });
     void publish();
     const [one, two] = [queue.acquire(), queue.acquire()];
@@ -136,7 +136,7 @@ describe('SendQueue', () => {
     expect(() => queue.acquire()).toThrow(UnavailableError);
   });
 
-  it('has no room beyond its bytes until Kafka confirms', async () => {
+  it('is full at its limit of bytes until Kafka confirms', async () => {
     const { queue, publish, nthSend } = setUp({ maxBytes: 100 });
     const confirmed = publish();
     expect(() => queue.acquire()).toThrow('the send queue is full');
@@ -147,7 +147,7 @@ describe('SendQueue', () => {
     expect(() => queue.acquire()).not.toThrow();
   });
 
-  it('stops by flushing, and takes nothing new', async () => {
+  it('stops by flushing, and accepts nothing new', async () => {
     const { queue, publish, nthSend } = setUp();
     const confirmed = publish();
     const stopped = queue.stop();
@@ -162,13 +162,13 @@ describe('SendQueue', () => {
     await setUp().queue.stop();
   });
 
-  describe('when Kafka stays away', () => {
+  describe('when Kafka stays unavailable', () => {
     beforeEach(() => jest.useFakeTimers({ doNotFake: ['setImmediate'] }));
     afterEach(() => jest.useRealTimers());
 
     it('gives up at its stop timeout and says how many records it lost', async () => {
       const { queue, publish, producer } = setUp();
-      producer.send = () => Promise.reject(new UnavailableError('away'));
+      producer.send = () => Promise.reject(new UnavailableError('unavailable'));
       void publish();
 
       const stopped = expect(queue.stop()).rejects.toThrow('1 unconfirmed records were given up');

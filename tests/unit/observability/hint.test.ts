@@ -10,8 +10,8 @@ describe('hintFor', () => {
     },
   );
 
-  it('looks behind the error, too', () => {
-    const error = new Error('away', { cause: new Error('again', { cause: withCode('28P01') }) });
+  it('looks at its causes, too', () => {
+    const error = new Error('unavailable', { cause: new Error('again', { cause: withCode('28P01') }) });
 
     expect(hintFor('postgres', error)).toBe('the server rejects DB_USER with DB_PASSWORD');
   });
@@ -21,7 +21,7 @@ describe('hintFor', () => {
     ["OOM command not allowed when used memory > 'maxmemory'. script: 1", /maxmemory/],
     ["READONLY You can't write against a read only replica. script: 1", /primary/],
     ['MISCONF Redis is configured to save RDB snapshots', /save/],
-  ])('knows one for a Redis that answers and refuses: %s', (message, hint) => {
+  ])('knows one for a Redis that rejects commands: %s', (message, hint) => {
     expect(hintFor('redis', new Error(message))).toMatch(hint);
     expect(hintFor('postgres', new Error(message))).toBeUndefined();
   });

@@ -92,12 +92,12 @@ describe('createLogger', () => {
     const cause = Object.assign(new Error(''), { code: 'ECONNREFUSED' });
     const log = createLogger({ level: 'info', json: false });
 
-    log.warn('waiting', { error: new Error('away', { cause }) });
+    log.warn('waiting', { error: new Error('unavailable', { cause }) });
     log.error('broken', { error: new TypeError('bug') });
     await turnIsOver();
 
     const [line, ...others] = written.join('').split('\n');
-    expect(line).toMatch(/warn {2}waiting — away — ECONNREFUSED$/);
+    expect(line).toMatch(/warn {2}waiting — unavailable — ECONNREFUSED$/);
     expect(others.join('\n')).toMatch(/error broken\nTypeError: bug\n {4}at /);
   });
 

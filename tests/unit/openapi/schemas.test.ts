@@ -8,7 +8,7 @@ import { buildRegistration } from '../../support/builders';
 
 const isDescribed = schemaAt('components', 'schemas', 'Registration');
 
-/** What the service refuses although the schema accepts it: [the reason it gives, an example]. Nothing else may be. */
+/** What the service rejects although the schema accepts it: [the reason it gives, an example]. Nothing else may be. */
 const STRICTER: readonly (readonly [RegExp, Readonly<Record<string, string>>])[] = [
   [/must not contain a NUL or control character$/, { firstName: 'Jo\0hn' }],
   [/must not contain a lone surrogate$/, { lastName: 'Do\ud800e' }],
@@ -17,7 +17,7 @@ const STRICTER: readonly (readonly [RegExp, Readonly<Record<string, string>>])[]
   [/^Validation error: email must be a valid email$/, { email: 'john@localhost' }],
 ];
 
-function refusal(registration: unknown): string | undefined {
+function rejectionOf(registration: unknown): string | undefined {
   try {
     parseRegistration(registration);
     return undefined;
@@ -80,7 +80,7 @@ describe('the schema of a registration', () => {
     let accepted = 0;
     fc.assert(
       fc.property(registrations, (registration) => {
-        if (refusal(registration) !== undefined) return;
+        if (rejectionOf(registration) !== undefined) return;
         accepted += 1;
         expect(isDescribed(registration)).toBe(true);
       }),
@@ -92,7 +92,7 @@ describe('the schema of a registration', () => {
   it('accepts nothing else but what is listed above', () => {
     fc.assert(
       fc.property(registrations, (registration) => {
-        const reason = refusal(registration);
+        const reason = rejectionOf(registration);
         if (reason === undefined || !isDescribed(registration)) return;
         expect(STRICTER.filter(([pattern]) => pattern.test(reason))).toHaveLength(1);
       }),
@@ -100,17 +100,17 @@ describe('the schema of a registration', () => {
     );
   });
 
-  it.each(STRICTER)('accepts what the service refuses with %s', (reason, fields) => {
+  it.each(STRICTER)('accepts what the service rejects with %s', (reason, fields) => {
     const registration = { ...valid, ...fields };
 
     expect(isDescribed(registration)).toBe(true);
-    expect(refusal(registration)).toMatch(reason);
+    expect(rejectionOf(registration)).toMatch(reason);
   });
 
   it('accepts blanks around gender and sex, which the service forgives', () => {
     const registration = { ...valid, gender: ' male', sex: 'male\t' };
 
-    expect(refusal(registration)).toBeUndefined();
+    expect(rejectionOf(registration)).toBeUndefined();
     expect(isDescribed(registration)).toBe(true);
   });
 
@@ -118,7 +118,7 @@ describe('the schema of a registration', () => {
     expect(isDescribed({ ...valid, ...fields })).toBe(true);
   });
 
-  it.each(BAD_REGISTRATIONS)('refuses %s, unless that is listed above', (_what, fields, error) => {
+  it.each(BAD_REGISTRATIONS)('rejects %s, unless that is listed above', (_what, fields, error) => {
     const isListed = STRICTER.some(([reason]) => reason.test(error));
 
     // As it is sent: undefined is left out.

@@ -25,9 +25,9 @@ describe('translatePostgresError', () => {
 
   it.each([
     ['08006', 'connection failure'],
-    ['23505', 'id taken: sequence behind the rows'],
+    ['23505', 'id taken: the sequence is too low'],
     ['25006', 'read-only transaction'],
-    ['28000', 'refused by pg_hba.conf'],
+    ['28000', 'rejected by pg_hba.conf'],
     ['28P01', 'wrong password'],
     ['3D000', 'no such database'],
     ['40001', 'serialization failure'],
@@ -44,7 +44,7 @@ describe('translatePostgresError', () => {
     ['42P01', 'no such table'],
     ['42703', 'no such column'],
     ['42501', 'no right'],
-  ])('%s (%s): away for now', (code) => {
+  ])('%s (%s): transient', (code) => {
     const error = databaseError(code);
 
     expect(translatePostgresError(error)).toMatchObject({ constructor: UnavailableError, cause: error });
@@ -58,7 +58,7 @@ describe('translatePostgresError', () => {
     new Error('Connection terminated unexpectedly'),
     new Error('timeout exceeded when trying to connect'),
     new Error('Query read timeout'),
-  ])('%s: away for now', (error) => {
+  ])('%s: transient', (error) => {
     expect(translatePostgresError(error)).toMatchObject({ constructor: UnavailableError, cause: error });
   });
 

@@ -44,15 +44,15 @@ describe('RegistrationStatusService', () => {
     expect(await service.find(email)).toEqual(expected);
   });
 
-  it('knows nothing of an e-mail that no source knows', async () => {
+  it('throws UserNotFoundError for an email that no store knows', async () => {
     await expect(setUp().service.find(uniqueEmail())).rejects.toThrow(UserNotFoundError);
   });
 
   it.each<Store>(['completed', 'users', 'pending', 'failed'])(
-    'calls nobody unknown while %s is away',
-    async (away) => {
+    'is unavailable, not 404, while %s is unavailable',
+    async (store) => {
       const all = setUp();
-      all[away].isUnavailable = true;
+      all[store].isUnavailable = true;
 
       await expect(all.service.find(all.email)).rejects.toThrow(UnavailableError);
     },
@@ -63,15 +63,15 @@ describe('RegistrationStatusService', () => {
     ['users', 'completed', 'completed'],
     ['pending', 'users', 'pending'],
     ['pending', 'completed', 'pending'],
-  ])('tells what %s knows while %s is away: %s', async (known, away, status) => {
+  ])('finds what %s knows while %s is unavailable: %s', async (known, unavailable, status) => {
     const all = setUp();
     await all.knownTo[known]();
-    all[away].isUnavailable = true;
+    all[unavailable].isUnavailable = true;
 
     expect(await all.service.find(all.email)).toEqual({ status });
   });
 
-  it('calls nobody failed while PostgreSQL, which may hold the winner, is away', async () => {
+  it('says failed only when PostgreSQL, which may hold the winner, has no row', async () => {
     const { service, email, knownTo, users } = setUp();
     await knownTo.failed();
     users.isUnavailable = true;

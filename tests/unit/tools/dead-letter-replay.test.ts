@@ -28,27 +28,6 @@ const john = buildRegistration({ email: 'john@example.com' });
 const jane = { ...john, firstName: 'Jane' };
 
 describe('DeadLetterReplay', () => {
-  it('sends key, value and headers as they came, and says which dead letter they are from', async () => {
-    const { publisher, pending, run } = setUp();
-    const deadLetter = buildDeadLetter({
-      value: john,
-      partition: 1,
-      offset: '7',
-      headers: { 'event-id': 'e1', x: 'y' },
-    });
-
-    expect(await run([deadLetter])).toEqual(['sent']);
-
-    expect(publisher.records).toEqual([
-      {
-        key: deadLetter.key,
-        value: deadLetter.value,
-        headers: { 'event-id': 'e1', x: 'y', 'dead-letter-replay-of': '1:7' },
-      },
-    ]);
-    expect(pending.entries.get('john@example.com')).toMatchObject({ eventId: 'e1', registration: john });
-  });
-
   it('names a record that came without an event id, so that its reservation can be freed', async () => {
     const { publisher, pending, run } = setUp();
 
@@ -57,21 +36,6 @@ describe('DeadLetterReplay', () => {
     const { eventId } = pending.entries.get('john@example.com') ?? {};
     expect(eventId).toBeDefined();
     expect(publisher.records[0]?.headers['event-id']).toBe(eventId);
-  });
-
-  it('skips what the writer would reject again', async () => {
-    const { publisher, pending, run } = setUp();
-    const deadLetters = [
-      buildDeadLetter({ value: null }),
-      buildDeadLetter({ value: '{' }),
-      buildDeadLetter({ value: { ...john, gender: 'x' } }),
-      buildDeadLetter({ value: john, key: Buffer.from('other@example.com') }),
-    ];
-
-    expect(await run(deadLetters)).toEqual(['invalid', 'invalid', 'invalid', 'invalid']);
-
-    expect(publisher.records).toEqual([]);
-    expect(pending.entries.size).toBe(0);
   });
 
   it('skips what is stored and what would lose again, and leaves no reservation', async () => {
@@ -128,25 +92,5 @@ describe('DeadLetterReplay', () => {
     expect(await run([deadLetter])).toEqual(['sent']);
 
     expect(publisher.records).toHaveLength(1);
-  });
-
-  it('tells in a dry run what it would do, and changes nothing', async () => {
-    const { users, completed, pending, publisher, run } = setUp();
-    const stored = buildRegistration();
-    await users.insertMissing([stored]);
-
-    expect(
-      await run(
-        [
-          buildDeadLetter({ value: john }),
-          buildDeadLetter({ value: stored }),
-          buildDeadLetter({ value: '' }),
-        ],
-        true,
-      ),
-    ).toEqual(['sent', 'stored', 'invalid']);
-
-    expect(publisher.records).toEqual([]);
-    expect(pending.entries.size + completed.entries.size).toBe(0);
   });
 });

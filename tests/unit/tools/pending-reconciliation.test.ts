@@ -1,4 +1,3 @@
-import { UnavailableError } from '../../../src/domain/errors';
 import type { RegistrationEvent } from '../../../src/services/ports/messaging';
 import { PendingReconciliation } from '../../../src/tools/pending-reconciliation';
 import type { StoredReservation } from '../../../src/services/ports/stores';
@@ -37,32 +36,6 @@ const accepted = (minutesAgo: number): RegistrationEvent =>
 const entryOf = (event: RegistrationEvent): StoredReservation => ({ email: event.registration.email, event });
 
 describe('PendingReconciliation', () => {
-  it('publishes the very events that are old and have no row', async () => {
-    const { publisher, states } = setUp(true);
-    const old = accepted(11);
-
-    expect(await states(entryOf(accepted(9)), entryOf(old), entryOf(accepted(59.5)))).toEqual([
-      'recent',
-      'unstored',
-      'expiring',
-    ]);
-
-    expect(publisher.events).toEqual([old]);
-  });
-
-  it('frees emails that have a row, cached first', async () => {
-    const { users, pending, completed, publisher, states } = setUp(true);
-    const event = accepted(11);
-    await users.insertMissing([event.registration]);
-    await pending.reserve(event);
-
-    expect(await states(entryOf(event))).toEqual(['stored']);
-
-    expect(pending.entries.size).toBe(0);
-    expect(completed.entries.size).toBe(1);
-    expect(publisher.events).toEqual([]);
-  });
-
   it('frees an email with a row whose entry cannot be read', async () => {
     const { users, pending, states } = setUp(true);
     const event = accepted(11);
@@ -88,25 +61,5 @@ describe('PendingReconciliation', () => {
       ),
     ).toEqual(['unreadable', 'unreadable', 'unreadable', 'unreadable', 'unreadable']);
     expect(publisher.events).toEqual([]);
-  });
-
-  it('changes nothing unless it is to publish', async () => {
-    const { users, pending, completed, publisher, states } = setUp(false);
-    const [stored, unstored] = [accepted(11), accepted(11)];
-    await users.insertMissing([stored.registration]);
-    await pending.reserve(stored);
-
-    expect(await states(entryOf(stored), entryOf(unstored))).toEqual(['stored', 'unstored']);
-
-    expect(pending.entries.size).toBe(1);
-    expect(completed.entries.size).toBe(0);
-    expect(publisher.events).toEqual([]);
-  });
-
-  it('fails when a store is unavailable', async () => {
-    const { users, states } = setUp(true);
-    users.isUnavailable = true;
-
-    await expect(states(entryOf(accepted(11)))).rejects.toThrow(UnavailableError);
   });
 });

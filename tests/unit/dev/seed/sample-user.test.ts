@@ -10,7 +10,7 @@ describe('sampleUser', () => {
     expect(users.map(parseRegistration)).toEqual(users);
   });
 
-  it('makes the n-th one the same each time, whoever was made before', () => {
+  it('makes the n-th one the same each time, whichever was made before', () => {
     expect(sampleUser(1234)).toEqual(users[1233]);
     expect(sampleUser(1234)).toEqual(users[1233]);
   });

@@ -20,7 +20,7 @@ describe('seed', () => {
     ['--users', "Option '--users <value>' argument missing"],
     // What npm makes of `npm run seed --users 10`.
     ['10', 'write npm run seed -- --users 10000, with both --'],
-  ])('refuses "%s"', (line, message) => {
+  ])('rejects "%s"', (line, message) => {
     expect(() => parseSeedArguments(words(line))).toThrow(
       expect.objectContaining({ name: 'UsageError', message }) as Error,
     );

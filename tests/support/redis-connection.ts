@@ -1,0 +1,15 @@
+import { RedisConnection } from '../../src/redis/connection';
+import { eventually } from './eventually';
+import { RecordingLogger } from './recording-logger';
+
+/** A connection as the service has it, ready; the caller stops it. */
+export async function connectRedis(url = ''): Promise<RedisConnection> {
+  const connection = new RedisConnection({
+    url,
+    state: { isUnavailable: false },
+    log: new RecordingLogger(),
+  });
+  connection.start();
+  await eventually(() => connection.check());
+  return connection;
+}
