@@ -258,9 +258,9 @@ export interface components {
         /** @description a field or parameter breaks a rule; the first one is named; or the body is not JSON in UTF-8; or the body is shorter than announced, or cannot be decompressed; or the request cannot be parsed, or two servers could read it differently */
         InvalidRegistration: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 RateLimit: components["headers"]["RateLimit"];
-                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 [name: string]: unknown;
             };
             content: {
@@ -274,9 +274,9 @@ export interface components {
         /** @description a field or parameter breaks a rule; the first one is named; or the request cannot be parsed, or two servers could read it differently */
         InvalidPage: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 RateLimit: components["headers"]["RateLimit"];
-                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 [name: string]: unknown;
             };
             content: {
@@ -290,9 +290,9 @@ export interface components {
         /** @description a field or parameter breaks a rule; the first one is named; or the path has a % that encodes no character; or the request cannot be parsed, or two servers could read it differently */
         InvalidEmail: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 RateLimit: components["headers"]["RateLimit"];
-                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 [name: string]: unknown;
             };
             content: {
@@ -306,7 +306,7 @@ export interface components {
         /** @description the request cannot be parsed, or two servers could read it differently */
         MalformedRequest: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 [name: string]: unknown;
             };
             content: {
@@ -321,10 +321,10 @@ export interface components {
         /** @description reading needs an API key, and the request has none or a wrong one */
         Unauthorized: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 RateLimit: components["headers"]["RateLimit"];
-                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
-                "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                 [name: string]: unknown;
             };
             content: {
@@ -339,9 +339,9 @@ export interface components {
         /** @description no user has this email; GET by email says so while the registration is pending, too */
         UserNotFound: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 RateLimit: components["headers"]["RateLimit"];
-                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 [name: string]: unknown;
             };
             content: {
@@ -356,9 +356,9 @@ export interface components {
         /** @description the path does not exist */
         NotFound: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 RateLimit: components["headers"]["RateLimit"];
-                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 [name: string]: unknown;
             };
             content: {
@@ -373,9 +373,9 @@ export interface components {
         /** @description the path has other methods, listed in `Allow` */
         MethodNotAllowed: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 RateLimit: components["headers"]["RateLimit"];
-                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 Allow: components["headers"]["Allow"];
                 [name: string]: unknown;
             };
@@ -391,7 +391,7 @@ export interface components {
         /** @description the request did not arrive within 30 s */
         RequestTimeout: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 [name: string]: unknown;
             };
             content: {
@@ -406,10 +406,10 @@ export interface components {
         /** @description the email is registered; or a different registration of the email is pending; or the first request with this Idempotency-Key has no response yet */
         Conflict: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 RateLimit: components["headers"]["RateLimit"];
-                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
-                "Retry-After": components["headers"]["RetryAfterIfPending"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Retry-After": components["headers"]["Retry-After-If-Pending"];
                 [name: string]: unknown;
             };
             content: {
@@ -424,9 +424,9 @@ export interface components {
         /** @description the body is larger than 16 kB */
         BodyTooLarge: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 RateLimit: components["headers"]["RateLimit"];
-                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 [name: string]: unknown;
             };
             content: {
@@ -441,9 +441,9 @@ export interface components {
         /** @description the body has another content type; or the body has an unknown encoding or charset */
         UnsupportedMediaType: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 RateLimit: components["headers"]["RateLimit"];
-                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 [name: string]: unknown;
             };
             content: {
@@ -458,9 +458,9 @@ export interface components {
         /** @description the Idempotency-Key came with another registration before */
         IdempotencyKeyReused: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 RateLimit: components["headers"]["RateLimit"];
-                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 [name: string]: unknown;
             };
             content: {
@@ -475,10 +475,10 @@ export interface components {
         /** @description the address has used up its requests (100 in 15 minutes) */
         TooManyRequests: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 RateLimit: components["headers"]["RateLimit"];
-                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
-                "Retry-After": components["headers"]["RetryAfter"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
             };
             content: {
@@ -493,7 +493,7 @@ export interface components {
         /** @description the headers are larger than 16 kB, or more than 100 */
         HeadersTooLarge: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 [name: string]: unknown;
             };
             content: {
@@ -508,9 +508,9 @@ export interface components {
         /** @description unexpected error; quote X-Request-Id when reporting it */
         InternalError: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 RateLimit: components["headers"]["RateLimit"];
-                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 [name: string]: unknown;
             };
             content: {
@@ -525,10 +525,10 @@ export interface components {
         /** @description a dependency is unavailable, or the service is overloaded: send the same again after `Retry-After` seconds */
         Unavailable: {
             headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 RateLimit: components["headers"]["RateLimit"];
-                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
-                "Retry-After": components["headers"]["RetryAfter"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
             };
             content: {
@@ -551,27 +551,27 @@ export interface components {
          * @description The X-Request-Id of the request when it was valid, else a new one. The log has it, too.
          * @example 6f0a2c9e-6f5b-4b1e-9f0e-0c8f6f1f7a55
          */
-        RequestId: string;
+        "X-Request-Id": string;
         /**
          * @description How many requests the address has, how many are left, and seconds until the window ends.
          * @example limit=100, remaining=99, reset=900
          */
         RateLimit: string;
         /**
-         * @description Requests per window; w is the window in seconds.
+         * @description Requests; w is the window in seconds.
          * @example 100;w=900
          */
-        RateLimitPolicy: string;
+        "RateLimit-Policy": string;
         /**
          * @description Seconds after which to try again.
          * @example 2
          */
-        RetryAfter: string;
+        "Retry-After": string;
         /**
          * @description Seconds after which to try again; absent when the email is registered.
          * @example 1
          */
-        RetryAfterIfPending: string;
+        "Retry-After-If-Pending": string;
         /**
          * @description The address of the user.
          * @example /api/users/john.doe%40example.com
@@ -591,12 +591,12 @@ export interface components {
          * @description How to authenticate.
          * @example Bearer realm="users"
          */
-        WwwAuthenticate: string;
+        "WWW-Authenticate": string;
         /**
          * @description An earlier request with the same Idempotency-Key was accepted; this one changed nothing.
          * @example true
          */
-        IdempotencyReplayed: "true";
+        "Idempotency-Replayed": string;
     };
     pathItems: never;
 }
@@ -624,9 +624,9 @@ export interface operations {
             /** @description The users */
             200: {
                 headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
@@ -675,11 +675,11 @@ export interface operations {
             /** @description The registration is accepted */
             201: {
                 headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     Location: components["headers"]["Location"];
-                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -719,9 +719,9 @@ export interface operations {
             /** @description The user */
             200: {
                 headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -759,9 +759,9 @@ export interface operations {
             /** @description pending: not stored yet; completed: stored; failed: it could not be stored */
             200: {
                 headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -789,7 +789,7 @@ export interface operations {
             /** @description All are healthy */
             200: {
                 headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -803,7 +803,7 @@ export interface operations {
             /** @description Some are not */
             503: {
                 headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -824,7 +824,7 @@ export interface operations {
             /** @description alive */
             200: {
                 headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -841,7 +841,7 @@ export interface operations {
             /** @description not alive */
             503: {
                 headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -865,7 +865,7 @@ export interface operations {
             /** @description ready */
             200: {
                 headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -882,7 +882,7 @@ export interface operations {
             /** @description not ready */
             503: {
                 headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {

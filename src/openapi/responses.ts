@@ -1,81 +1,58 @@
 import { ERRORS, type ErrorName } from '../http/error-responses';
 
+function header(description: string, pattern: string, example: string, required = true) {
+  return { description, required, schema: { type: 'string', pattern }, example };
+}
+
 /** The headers that mean something to a client, besides those of HTTP, CORS and Helmet. */
 export const headers = {
-  RequestId: {
-    description: 'The X-Request-Id of the request when it was valid, else a new one. The log has it, too.',
-    required: true,
-    schema: { type: 'string', pattern: '^[\\w.:-]{1,128}$' },
-    example: '6f0a2c9e-6f5b-4b1e-9f0e-0c8f6f1f7a55',
-  },
-  RateLimit: {
-    description: 'How many requests the address has, how many are left, and seconds until the window ends.',
-    schema: { type: 'string', pattern: '^limit=\\d+, remaining=\\d+, reset=\\d+$' },
-    example: 'limit=100, remaining=99, reset=900',
-  },
-  RateLimitPolicy: {
-    description: 'Requests per window; w is the window in seconds.',
-    schema: { type: 'string', pattern: '^\\d+;w=\\d+$' },
-    example: '100;w=900',
-  },
-  RetryAfter: {
-    description: 'Seconds after which to try again.',
-    required: true,
-    schema: { type: 'string', pattern: '^\\d+$' },
-    example: '2',
-  },
-  RetryAfterIfPending: {
-    description: 'Seconds after which to try again; absent when the email is registered.',
-    schema: { type: 'string', pattern: '^\\d+$' },
-    example: '1',
-  },
-  Location: {
-    description: 'The address of the user.',
-    required: true,
-    schema: { type: 'string', pattern: '^/api/users/[^/]+$' },
-    example: '/api/users/john.doe%40example.com',
-  },
-  Link: {
-    description: 'The next page, while there is one.',
-    schema: { type: 'string', pattern: '^<[^>]+>; rel="next"$' },
-    example: '</api/users?limit=100&cursor=MTc5NTQ2OTAwOTUzMDAwMCw0Mg>; rel="next"',
-  },
-  Allow: {
-    description: 'The methods of the path.',
-    required: true,
-    schema: { type: 'string', pattern: '^[A-Z]+(, [A-Z]+)*$' },
-    example: 'GET, HEAD, POST, OPTIONS',
-  },
-  WwwAuthenticate: {
-    description: 'How to authenticate.',
-    required: true,
-    schema: { type: 'string', pattern: '^Bearer realm="users"(, error="invalid_token")?$' },
-    example: 'Bearer realm="users"',
-  },
-  IdempotencyReplayed: {
-    description: 'An earlier request with the same Idempotency-Key was accepted; this one changed nothing.',
-    schema: { type: 'string', const: 'true' },
-    example: 'true',
-  },
-} as const;
+  'X-Request-Id': header(
+    'The X-Request-Id of the request when it was valid, else a new one. The log has it, too.',
+    '^[\\w.:-]{1,128}$',
+    '6f0a2c9e-6f5b-4b1e-9f0e-0c8f6f1f7a55',
+  ),
+  RateLimit: header(
+    'How many requests the address has, how many are left, and seconds until the window ends.',
+    '^limit=\\d+, remaining=\\d+, reset=\\d+$',
+    'limit=100, remaining=99, reset=900',
+    false,
+  ),
+  'RateLimit-Policy': header('Requests; w is the window in seconds.', '^\\d+;w=\\d+$', '100;w=900', false),
+  'Retry-After': header('Seconds after which to try again.', '^\\d+$', '2'),
+  'Retry-After-If-Pending': header(
+    'Seconds after which to try again; absent when the email is registered.',
+    '^\\d+$',
+    '1',
+    false,
+  ),
+  Location: header('The address of the user.', '^/api/users/[^/]+$', '/api/users/john.doe%40example.com'),
+  Link: header(
+    'The next page, while there is one.',
+    '^<[^>]+>; rel="next"$',
+    '</api/users?limit=100&cursor=MTc5NTQ2OTAwOTUzMDAwMCw0Mg>; rel="next"',
+    false,
+  ),
+  Allow: header('The methods of the path.', '^[A-Z]+(, [A-Z]+)*$', 'GET, HEAD, POST, OPTIONS'),
+  'WWW-Authenticate': header(
+    'How to authenticate.',
+    '^Bearer realm="users"(, error="invalid_token")?$',
+    'Bearer realm="users"',
+  ),
+  'Idempotency-Replayed': header(
+    'An earlier request with the same Idempotency-Key was accepted; this one changed nothing.',
+    '^true$',
+    'true',
+    false,
+  ),
+};
 
-const NAMES = {
-  'X-Request-Id': 'RequestId',
-  RateLimit: 'RateLimit',
-  'RateLimit-Policy': 'RateLimitPolicy',
-  'Retry-After': 'RetryAfter',
-  Location: 'Location',
-  Link: 'Link',
-  Allow: 'Allow',
-  'WWW-Authenticate': 'WwwAuthenticate',
-  'Idempotency-Replayed': 'IdempotencyReplayed',
-} as const satisfies Readonly<Record<string, keyof typeof headers>>;
+type HeaderName = keyof typeof headers;
 
-const ref = (name: keyof typeof headers) => ({ $ref: `#/components/headers/${name}` });
+const ref = (name: HeaderName) => ({ $ref: `#/components/headers/${name}` });
 
 /** References to these headers. */
-export function withHeaders(...names: readonly (keyof typeof NAMES)[]) {
-  return Object.fromEntries(names.map((name) => [name, ref(NAMES[name])]));
+export function withHeaders(...names: readonly HeaderName[]) {
+  return Object.fromEntries(names.map((name) => [name, ref(name)]));
 }
 
 /** The headers of every response. */
@@ -116,7 +93,7 @@ function failure(responseHeaders: object, ...names: readonly ErrorName[]) {
   return json(names.map((name) => ERRORS[name].when).join('; or '), responseHeaders, schema, examples);
 }
 
-const limited = (...names: readonly (keyof typeof NAMES)[]) => ({
+const limited = (...names: readonly HeaderName[]) => ({
   ...RATE_LIMITED_HEADERS,
   ...withHeaders(...names),
 });
@@ -139,7 +116,7 @@ export const responses = {
   MethodNotAllowed: failure(limited('Allow'), 'methodNotAllowed'),
   RequestTimeout: failure(COMMON_HEADERS, 'requestTimeout'),
   Conflict: failure(
-    { ...limited(), 'Retry-After': ref('RetryAfterIfPending') },
+    { ...limited(), 'Retry-After': ref('Retry-After-If-Pending') },
     'alreadyRegistered',
     'registrationInProgress',
     'requestInProgress',

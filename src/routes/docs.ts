@@ -1,10 +1,36 @@
 import { readFileSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 import { Router, type RequestHandler } from 'express';
-import { PAGE, START } from './docs-page';
 import { allowOnly } from '../http/middleware/error-handler';
 import { openapiDocument } from '../openapi/document';
 import { sendJson } from '../http/send-json';
+
+/** Swagger UI's page. Scripts and styles are files of their own, for the sake of the Content-Security-Policy. */
+const SWAGGER_HTML = `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8" />
+    <meta name="viewport" content="width=device-width, initial-scale=1" />
+    <title>User Registration API</title>
+    <link rel="icon" type="image/png" href="/api/docs/favicon-32x32.png" />
+    <link rel="stylesheet" href="/api/docs/swagger-ui.css" />
+  </head>
+  <body>
+    <div id="swagger-ui"></div>
+    <script src="/api/docs/swagger-ui-bundle.js"></script>
+    <script src="/api/docs/start.js"></script>
+  </body>
+</html>
+`;
+
+/** The script that starts it. No validator: that would send the document's address to another server. */
+const SWAGGER_INIT_JS = `SwaggerUIBundle({
+  url: '/api/openapi.json',
+  dom_id: '#swagger-ui',
+  deepLinking: true,
+  validatorUrl: null,
+});
+`;
 
 // Of swagger-ui-dist itself: swagger-ui-express makes its page of a template with inline styles and options of its own,
 // where these three files do under a strict policy.
@@ -36,8 +62,8 @@ export function createDocsRouter(): Router {
     router.route(path).get(setPolicy, handler).all(allowOnly('GET', 'HEAD'));
 
   serve('/api/openapi.json', (_req, res) => sendJson(res, 200, openapiDocument));
-  serve('/api/docs', (_req, res) => res.type('html').send(PAGE));
-  serve('/api/docs/start.js', (_req, res) => res.type('js').send(START));
+  serve('/api/docs', (_req, res) => res.type('html').send(SWAGGER_HTML));
+  serve('/api/docs/start.js', (_req, res) => res.type('js').send(SWAGGER_INIT_JS));
   for (const file of FILES) {
     // In memory once for all responses: a stream each would hold a buffer for each slow client, and these paths have no
     // rate limit.
