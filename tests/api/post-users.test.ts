@@ -37,7 +37,7 @@ describe('POST /api/users', () => {
       first_name: 'John',
       last_name: 'Doe',
       email: 'john.doe@example.com',
-      gender: 'male',
+      gender: 'non-binary',
       sex: 'male',
       occupation: 'Software Engineer',
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),

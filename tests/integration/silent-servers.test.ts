@@ -7,7 +7,7 @@ import { PostgresPool } from '../../src/postgres/postgres-pool';
 import { RedisConnection } from '../../src/redis/redis-connection';
 import { eventually } from '../support/eventually';
 import { RecordingLogger } from '../support/recording-logger';
-import { sharedServers } from '../support/test-servers';
+import { isolatedServers, sharedServers, type Env } from '../support/test-servers';
 
 const servers: Server[] = [];
 const sockets: Socket[] = [];
@@ -51,10 +51,22 @@ describe('a Redis that accepts connections and stays silent', () => {
 });
 
 describe('a PostgreSQL that falls silent during a query', () => {
-  it('does not hold up the stop', async () => {
-    const env = sharedServers();
-    const answers = { areLost: false, lost: 0 };
-    const port = await listen((socket) => {
+  const answers = { areLost: false, lost: 0 };
+  let env: Env;
+  let port: number;
+  let pool: PostgresPool;
+
+  const createPool = (): PostgresPool => {
+    const config = loadConfig({ ...env, DB_HOST: '127.0.0.1', DB_PORT: String(port) }).postgres;
+    const created = new PostgresPool({ config, state: { isAway: false }, log: new RecordingLogger() });
+    ends.push(() => created.stop());
+    return created;
+  };
+
+  beforeEach(async () => {
+    env = await isolatedServers();
+    Object.assign(answers, { areLost: false, lost: 0 });
+    port = await listen((socket) => {
       const upstream = connect(Number(env['DB_PORT']), env['DB_HOST'] ?? '');
       sockets.push(upstream);
       upstream.on('data', (answer) => {
@@ -63,17 +75,26 @@ describe('a PostgreSQL that falls silent during a query', () => {
       });
       socket.pipe(upstream);
     });
-    const config = loadConfig({ ...env, DB_HOST: '127.0.0.1', DB_PORT: String(port) }).postgres;
-    const pool = new PostgresPool({ config, state: { isAway: false }, log: new RecordingLogger() });
-    await pool.query('SELECT 1', []);
-
+    pool = createPool();
+    await Promise.all([pool.query('SELECT 1', []), pool.check()]);
     answers.areLost = true;
+  });
+
+  it('does not hold up the stop', async () => {
     const query = pool.query('SELECT 1', []).catch((error: unknown) => error);
     await eventually(() => expect(answers.lost).toBe(1));
     const stopping = pool.stop();
 
     expect(await query).toBeInstanceOf(UnavailableError);
     await stopping;
+  });
+
+  it('ends every query, every check and every attempt to connect', async () => {
+    const fresh = createPool();
+
+    const waits = [pool.query('SELECT 1', []), pool.check(), fresh.query('SELECT 1', []), fresh.check()];
+
+    await Promise.all(waits.map((wait) => expect(wait).rejects.toThrow(UnavailableError)));
   });
 });
 

@@ -14,7 +14,7 @@ export function buildRegistration(overrides: Partial<Registration> = {}): Regist
     firstName: 'John',
     lastName: 'Doe',
     email: uniqueEmail(),
-    gender: 'male',
+    gender: 'non-binary',
     sex: 'male',
     occupation: 'Software Engineer',
     ...overrides,

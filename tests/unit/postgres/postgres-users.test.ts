@@ -1,3 +1,4 @@
+import { UnavailableError } from '../../../src/domain/errors';
 import type { PostgresPool } from '../../../src/postgres/postgres-pool';
 import { PostgresUsers } from '../../../src/postgres/postgres-users';
 
@@ -30,6 +31,22 @@ describe.each<[string, (users: PostgresUsers, email: string) => Promise<unknown>
 
     expect(await Promise.all(answers)).toEqual(expected);
     expect(asked).toEqual([[['a@example.com', 'b@example.com', 'c@example.com']]]);
+  });
+
+  it('is given up after 500 ms, the wait for an earlier look-up that never ends included', async () => {
+    jest.useFakeTimers();
+    const pool = { query: () => new Promise(() => undefined) } as unknown as PostgresPool;
+    const users = new PostgresUsers(pool);
+    const ends: unknown[] = [];
+    const ask = (email: string) => lookUp(users, email).catch((error: unknown) => ends.push(error));
+
+    void ask('a@example.com');
+    await jest.advanceTimersByTimeAsync(50);
+    void ask('b@example.com');
+    await jest.advanceTimersByTimeAsync(501);
+
+    jest.useRealTimers();
+    expect(ends).toEqual([expect.any(UnavailableError), expect.any(UnavailableError)]);
   });
 });
 
