@@ -21,7 +21,7 @@ async function insertRows(times: readonly string[]): Promise<Row[]> {
   return (await sql(
     service.env,
     `INSERT INTO users (first_name, last_name, email, gender, sex, occupation, created_at, updated_at)
-     SELECT 'John', 'Doe', email, 'male', 'male', 'Tester', time::timestamp, time::timestamp
+     SELECT 'John', 'Doe', email, 'non-binary', 'male', 'Tester', time::timestamp, time::timestamp
      FROM unnest($1::text[], $2::text[]) AS r(email, time) RETURNING id, email`,
     [emails, times],
   )) as unknown as Row[];

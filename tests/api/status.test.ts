@@ -73,7 +73,7 @@ describe('GET /api/users/:email/status', () => {
     await sql(
       service.env,
       `INSERT INTO users (first_name, last_name, email, gender, sex, occupation)
-       VALUES ('John', 'Doe', $1, 'male', 'male', 'Tester')`,
+       VALUES ('John', 'Doe', $1, 'non-binary', 'male', 'Tester')`,
       [email],
     );
 
