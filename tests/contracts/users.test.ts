@@ -163,6 +163,28 @@ describe('PostgresUsers', () => {
     expect(listed.map(({ created_at: createdAt }) => createdAt)).toEqual([null, null, time, time]);
   });
 
+  it('writes and reads true instants whatever the zone of the session, as rows by hand get them', async () => {
+    const own = await isolatedServers();
+    await sql(own, `ALTER DATABASE ${own['DB_NAME'] ?? ''} SET timezone TO 'Asia/Kolkata'`);
+    const ownPool = createPool(own);
+    const users = new PostgresUsers(ownPool);
+    const registration = buildRegistration();
+
+    await users.insertMissing([registration]);
+    await sql(
+      own,
+      `INSERT INTO users (first_name, last_name, email, gender, sex, occupation)
+       VALUES ('Jo', 'Do', $1, 'male', 'male', 'DBA')`,
+      [uniqueEmail()],
+    );
+
+    const { users: rows } = await users.list({ limit: 2, offset: 0 });
+    await ownPool.stop();
+    const times = rows.flatMap((row) => [row.created_at, row.updated_at]).map((time) => Date.parse(time));
+    expect(times).toHaveLength(4);
+    for (const time of times) expect(Math.abs(time - Date.now())).toBeLessThan(60_000);
+  });
+
   it('burns no ids on known duplicates', async () => {
     const users = new PostgresUsers(pool);
     const known = buildRegistration();
