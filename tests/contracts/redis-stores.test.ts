@@ -170,6 +170,7 @@ describe('keys in Redis', () => {
     const { value, ttl } = await read(`user:failed:${email}`);
     expect(JSON.parse(value ?? '')).toEqual({ reason: 'unstorable', failedAt: expect.stringMatching(/Z$/) });
     expect(ttl).toBeGreaterThan(86_390);
+    expect(ttl).toBeLessThanOrEqual(86_400);
     await failed.clear(email);
     expect((await read(`user:failed:${email}`)).value).toBeNull();
   });

@@ -253,12 +253,12 @@ describe('PostgresUsers', () => {
     await empty.stop();
   });
 
-  it('tries again when a row vanishes between insert and read', async () => {
+  it('tries again when one of the rows vanishes between insert and read', async () => {
     const users = new PostgresUsers(pool);
-    const registration = buildRegistration();
-    await users.insertMissing([registration]);
-    users.findByEmails = () => Promise.resolve([]);
+    const [kept, vanished] = [buildRegistration(), buildRegistration()];
+    await users.insertMissing([kept, vanished]);
+    users.findByEmails = () => Promise.resolve([buildUser(kept)]);
 
-    await expect(users.insertMissing([registration])).rejects.toThrow(UnavailableError);
+    await expect(users.insertMissing([kept, vanished])).rejects.toThrow(UnavailableError);
   });
 });

@@ -68,6 +68,7 @@ describe('translatePostgresError', () => {
     databaseError('99999'),
     Object.assign(new DatabaseError('no code', 1, 'error')),
     new TypeError('bug'),
+    new RangeError('bug'),
   ])('%s: what is in no table stays what it is, and is not taken for bad data', (error) => {
     expect(translatePostgresError(error)).toBe(error);
   });
