@@ -1,3 +1,6 @@
+// Not UTC: a time that is read in the zone of the process must show.
+process.env['TZ'] = 'Asia/Kolkata';
+
 import type { Config } from 'jest';
 
 const shared = {

@@ -7,7 +7,9 @@ import { PostgresPool } from '../../src/postgres/pool';
 import { RedisConnection } from '../../src/redis/connection';
 import { eventually } from '../support/eventually';
 import { RecordingLogger } from '../support/recording-logger';
-import { sharedServers } from '../support/test-servers';
+import { runEntryPoint } from '../support/service-process';
+import { isolatedServers, sharedServers, type Env } from '../support/test-servers';
+import { reconcile } from '../support/tool-run';
 
 const servers: Server[] = [];
 const sockets: Socket[] = [];
@@ -21,7 +23,8 @@ afterEach(async () => {
 
 async function listen(onConnection: (socket: Socket, nth: number) => void): Promise<number> {
   let connections = 0;
-  const server = createServer((socket) => {
+  // A frozen process leaves a connection half open when the client closes it.
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.push(socket);
     socket.on('error', () => undefined);
     onConnection(socket, (connections += 1));
@@ -30,6 +33,70 @@ async function listen(onConnection: (socket: Socket, nth: number) => void): Prom
   await once(server, 'listening');
   return (server.address() as AddressInfo).port;
 }
+
+/** Passes everything on until the client has sent `lastWords`; from then on nothing moves any more, as in a frozen server. */
+async function freezeAfter(lastWords: string, host: string, port: number) {
+  const proxy = { port: 0, isFrozen: false, isLeft: false };
+  proxy.port = await listen((socket) => {
+    const upstream = connect(port, host);
+    sockets.push(upstream);
+    upstream.on('data', (bytes) => !proxy.isFrozen && socket.write(bytes));
+    socket.on('data', (bytes: Buffer) => {
+      proxy.isFrozen ||= bytes.includes(lastWords);
+      if (!proxy.isFrozen) upstream.write(bytes);
+    });
+    socket.on('end', () => (proxy.isLeft = true));
+  });
+  return proxy;
+}
+
+async function freezingRedis(env: Env) {
+  const { hostname, port, pathname } = new URL(env['REDIS_URL'] ?? '');
+  const proxy = await freezeAfter('quit', hostname, Number(port));
+  return { proxy, url: `redis://127.0.0.1:${proxy.port}${pathname}` };
+}
+
+describe('a Redis that freezes while its connection is closed', () => {
+  it('is left after a moment', async () => {
+    const { proxy, url } = await freezingRedis(sharedServers());
+    const connection = new RedisConnection({
+      url,
+      state: { isUnavailable: false },
+      log: new RecordingLogger(),
+    });
+    connection.start();
+    await eventually(() => connection.check());
+
+    await connection.stop();
+
+    expect(proxy.isFrozen).toBe(true);
+    await eventually(() => expect(proxy.isLeft).toBe(true));
+  });
+
+  it('does not hold up a tool', async () => {
+    const env = await isolatedServers();
+    const { proxy, url } = await freezingRedis(env);
+
+    expect(await reconcile({ ...env, REDIS_URL: url })).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^0 pending keys/),
+    });
+    expect(proxy.isFrozen).toBe(true);
+  });
+});
+
+describe('a PostgreSQL that freezes while the connection of a migration is closed', () => {
+  it('does not hold it up', async () => {
+    const env = await isolatedServers();
+    const terminate = 'X\0\0\0\u0004';
+    const proxy = await freezeAfter(terminate, env['DB_HOST'] ?? '', Number(env['DB_PORT']));
+
+    expect(
+      await runEntryPoint('src/migrate.ts', { ...env, DB_HOST: '127.0.0.1', DB_PORT: String(proxy.port) }),
+    ).toEqual({ code: 0, stdout: 'Nothing to apply: up to date\n', stderr: '' });
+    expect(proxy.isFrozen).toBe(true);
+  });
+});
 
 describe('a Redis that accepts connections and stays silent', () => {
   it('is given up by each check, until a connection answers', async () => {
@@ -55,8 +122,8 @@ describe('a Redis that accepts connections and stays silent', () => {
 });
 
 describe('a PostgreSQL that falls silent during a query', () => {
-  const env = sharedServers();
   const answers = { areLost: false, lost: 0 };
+  let env: Env;
   let port: number;
   let pool: PostgresPool;
 
@@ -68,6 +135,7 @@ describe('a PostgreSQL that falls silent during a query', () => {
   };
 
   beforeEach(async () => {
+    env = await isolatedServers();
     Object.assign(answers, { areLost: false, lost: 0 });
     port = await listen((socket) => {
       const upstream = connect(Number(env['DB_PORT']), env['DB_HOST'] ?? '');

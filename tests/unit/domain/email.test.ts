@@ -37,6 +37,7 @@ describe('parseEmail', () => {
     ['a port behind the domain', 'a@example.com:80'],
     ['percent-encoding in the domain', 'a@ex%41mple.com'],
     ['65 bytes before the @', `${'x'.repeat(65)}@example.com`],
+    ['64 letters after the last dot', `a@example.${'c'.repeat(64)}`],
     ['255 characters', `a@${`${'b'.repeat(61)}.`.repeat(4)}com12`],
     ['broken punycode', 'a@xn--a.com'],
     ['punycode of nothing', 'a@xn--.com'],

@@ -51,7 +51,7 @@ describe.each<[string, (users: PostgresUsers, email: string) => Promise<unknown>
 });
 
 describe('PostgresUsers.isRegistered', () => {
-  it('asks for all that has gathered while a look-up was in flight, also when that one failed', async () => {
+  it('asks for all that has gathered while a look-up was under way, also when that one failed', async () => {
     const asked: { emails: unknown; end: (error?: Error) => void }[] = [];
     const pool = {
       query: (_sql: string, [emails]: unknown[]) =>
