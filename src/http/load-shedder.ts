@@ -17,7 +17,7 @@ const SATURATION = 0.98;
 const SATURATED_WINDOWS = 2;
 const CALM_WINDOWS = 5;
 const SMOOTHING = 0.1;
-const PARK_MS = 1000;
+const PARK_MS = 2000;
 const REPORT_INTERVAL_MS = 10_000;
 
 /**
@@ -91,7 +91,7 @@ export class LoadShedder {
   };
 
   /**
-   * Holds a request for a second, then admits it if the overload is over, else sheds it. A client that is rejected at
+   * Holds a request for two seconds, then admits it if the overload is over, else sheds it. A client that is rejected at
    * once asks again at once, and rejecting takes all the time there is. Returns what to call when the client leaves.
    */
   park(admit: () => void, reject: () => void): () => void {

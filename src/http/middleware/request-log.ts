@@ -3,6 +3,8 @@ import type { Logger } from '../../services/ports/telemetry';
 import { apiKeyNameOf } from './api-key';
 import { requestIdOf } from './request-id';
 
+const SHED = 'shed';
+
 /** Records one request: the route's pattern, how it ended, and how long it took. */
 export type RecordRequest = (
   method: string,
@@ -11,12 +13,9 @@ export type RecordRequest = (
   seconds: number,
 ) => void;
 
-// Too many for the log: probes come every few seconds, and shedding has to cost far less than the work.
-const DEBUG_ROUTES = /^(\/api\/health|shed$)/;
-
 /**
  * One log line and one measurement per request, when its response is sent or cut off: with the route's pattern, never the
- * path, which may hold an email.
+ * path, which may hold an email. Shed requests have no line, for which there is no time: LoadShedder logs how many.
  */
 export function createRequestLog(log: Logger, record: RecordRequest): RequestHandler {
   return (req, res, next) => {
@@ -29,7 +28,8 @@ export function createRequestLog(log: Logger, record: RecordRequest): RequestHan
       const apiKey = apiKeyNameOf(res);
       const durationMs = performance.now() - startedAt;
       record(req.method, route, isSent ? res.statusCode : 'aborted', durationMs / 1000);
-      log[DEBUG_ROUTES.test(route) ? 'debug' : 'info']('request', {
+      if (route === SHED) return;
+      log[route.startsWith('/api/health') ? 'debug' : 'info']('request', {
         method: req.method,
         route,
         status: res.statusCode,
@@ -43,12 +43,12 @@ export function createRequestLog(log: Logger, record: RecordRequest): RequestHan
   };
 }
 
-/** Names the route of a request that reaches none. */
-export function setRoute(res: Response, route: string): void {
-  res.locals['route'] = route;
+/** Marks a request that is shed before it reaches a route. */
+export function markAsShed(res: Response): void {
+  res.locals['route'] = SHED;
 }
 
-/** The route's pattern, or "unmatched". */
+/** The route's pattern, "shed", or "unmatched". */
 export function routeOf(req: Request, res: Response): string {
   const route = req.route as { path: string } | undefined;
   return (res.locals['route'] as string | undefined) ?? route?.path ?? 'unmatched';

@@ -1,7 +1,7 @@
 import type { RequestHandler, Response } from 'express';
 import { UnavailableError } from '../../domain/errors';
 import type { LoadShedder } from '../load-shedder';
-import { setRoute } from './request-log';
+import { markAsShed } from './request-log';
 
 // Kubernetes has to learn that the process is busy, not dead.
 const PROBES = new Set(['/api/health', '/api/health/live', '/api/health/ready']);
@@ -9,7 +9,7 @@ const PROBES = new Set(['/api/health', '/api/health/live', '/api/health/ready'])
 // One for all: each would cost a stack trace.
 const OVERLOADED = new UnavailableError('the process is overloaded');
 
-/** Sheds requests that this process cannot finish in time: 503, after a second. Probes always pass. */
+/** Sheds requests that this process cannot finish in time: 503, after two seconds. Probes always pass. */
 export function createShedLoad(shedder: Pick<LoadShedder, 'tryAdmit' | 'complete' | 'park'>): RequestHandler {
   return (req, res, next) => {
     if (PROBES.has(req.url)) {
@@ -30,6 +30,6 @@ export function createShedLoad(shedder: Pick<LoadShedder, 'tryAdmit' | 'complete
 }
 
 function reject(res: Response, next: (error: unknown) => void): void {
-  setRoute(res, 'shed');
+  markAsShed(res);
   next(OVERLOADED);
 }
