@@ -2,14 +2,13 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Express } from 'express';
-import type { Logger } from '../services/ports/telemetry';
+import type { Logger, RecordRequest } from '../services/ports/telemetry';
 import { respondToClientError } from './client-error';
 import { Connections } from './connections';
 import { createExpressPrototypes } from './express-prototypes';
 import { HTTP_LIMITS, type HttpLimits } from './limits';
 import { listen } from './listen';
 import { MAX_HEADERS } from './middleware/reject-ambiguous';
-import type { RecordRequest } from './middleware/request-log';
 
 const IDLE_GRACE_MS = 300;
 const DRAIN_TIMEOUT_MS = 7000;

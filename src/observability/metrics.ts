@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { DEAD_LETTER_REASONS, type DeadLetterReason } from '../services/ports/messaging';
-import type { PipelineMetrics, UniquenessSource } from '../services/ports/telemetry';
+import type { PipelineMetrics, RecordRequest, UniquenessSource } from '../services/ports/telemetry';
 
 const PREFIX = 'registration_';
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS']);
@@ -132,12 +132,7 @@ export class Metrics implements PipelineMetrics {
   }
 
   // An arrow function: it is handed over by itself.
-  readonly recordRequest = (
-    method: string,
-    route: string,
-    status: number | 'aborted',
-    seconds: number,
-  ): void => {
+  readonly recordRequest: RecordRequest = (method, route, status, seconds) => {
     this.requests.observe(
       { method: METHODS.has(method) ? method : 'other', route, status: String(status) },
       seconds,

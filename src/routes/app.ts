@@ -1,20 +1,20 @@
 import express, { Router, type Express, type RequestHandler } from 'express';
 import type { Store } from 'express-rate-limit';
 import type { Config } from '../config/config';
-import type { HealthService } from '../services/health-service';
-import type { Logger, Tracing } from '../services/ports/telemetry';
 import type { LoadShedder } from '../http/load-shedder';
-import { createDocsRouter } from './docs';
-import { createHealthRouter } from './health';
-import { createSecurityHeaders } from '../http/middleware/security-headers';
-import { createShedLoad } from '../http/middleware/shed-load';
 import { createCors } from '../http/middleware/cors';
 import { createErrorHandler, notFound } from '../http/middleware/error-handler';
 import { createRateLimit } from '../http/middleware/rate-limit';
 import { rejectAmbiguousRequests } from '../http/middleware/reject-ambiguous';
 import { assignRequestId } from '../http/middleware/request-id';
-import { createRequestLog, type RecordRequest } from '../http/middleware/request-log';
+import { createRequestLog } from '../http/middleware/request-log';
 import { createRequestTrace } from '../http/middleware/request-trace';
+import { createSecurityHeaders } from '../http/middleware/security-headers';
+import { createShedLoad } from '../http/middleware/shed-load';
+import type { HealthService } from '../services/health-service';
+import type { Logger, RecordRequest, Tracing } from '../services/ports/telemetry';
+import { createDocsRouter } from './docs';
+import { createHealthRouter } from './health';
 import { createUsersRouter, type UsersRouterDeps } from './users';
 
 export interface AppDeps extends Omit<UsersRouterDeps, 'apiKeys'> {
@@ -51,9 +51,9 @@ export function createApp({
   app.use(createCors(config.allowedOrigins));
   app.use(rejectAmbiguousRequests);
   app.use(createShedLoad(shedder));
-  // Routers name whole paths: the request log shows them, also for errors.
+  // Routers name whole paths, so that the request log shows them, also for errors.
   app.use(unlessForUsers(createHealthRouter(health), createDocsRouter()));
-  if (tracing) app.use(createRequestTrace(tracing)); // Behind the probes, which would only be noise.
+  if (tracing) app.use(createRequestTrace(tracing)); // After the probes, which would only be noise.
   app.use('/api', createRateLimit({ ...config.rateLimit, sharedStore: rateLimitStore }));
   app.use(createUsersRouter({ ...users, apiKeys: config.apiKeys }));
   app.use(notFound);

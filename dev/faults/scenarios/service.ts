@@ -37,7 +37,7 @@ export const serviceScenarios: readonly Scenario[] = [
     },
   },
   {
-    name: 'service-sigterm-postgres-away',
+    name: 'service-sigterm-postgres-frozen',
     title: 'a replica gets SIGTERM while PostgreSQL is frozen',
     tolerates: ['cuts', 'conflicts'],
     async run({ bed }) {

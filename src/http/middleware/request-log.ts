@@ -1,17 +1,9 @@
 import type { Request, RequestHandler, Response } from 'express';
-import type { Logger } from '../../services/ports/telemetry';
+import type { Logger, RecordRequest } from '../../services/ports/telemetry';
 import { apiKeyNameOf } from './api-key';
 import { requestIdOf } from './request-id';
 
 const SHED = 'shed';
-
-/** Records one request: the route's pattern, how it ended, and how long it took. */
-export type RecordRequest = (
-  method: string,
-  route: string,
-  status: number | 'aborted',
-  seconds: number,
-) => void;
 
 /**
  * One log line and one measurement per request, when its response is sent or cut off: with the route's pattern, never the

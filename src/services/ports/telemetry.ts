@@ -23,6 +23,14 @@ export interface PipelineMetrics {
   deadLettered(reason: DeadLetterReason): void;
 }
 
+/** Records one request: the route's pattern, how it ended, and how long it took. */
+export type RecordRequest = (
+  method: string,
+  route: string,
+  status: number | 'aborted',
+  seconds: number,
+) => void;
+
 /** A piece of traced work. */
 export interface Span {
   /** W3C `traceparent`: work that continues it elsewhere belongs to the same trace. */
