@@ -251,6 +251,19 @@ describe('what cannot be read after a request on the same connection', () => {
 
     expect(connection.statuses).toEqual([200]);
   });
+
+  it('gets no answer in the place of an earlier one when it is the rest of a body', async () => {
+    const { waiting, release } = holdListRequests();
+    const connection = await RawConnection.open(service.url);
+    connection.send(`${GET}\r\n${POST}Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n`);
+    await eventually(() => expect(waiting()).toBe(1));
+
+    connection.send('nonsense\r\n');
+    await connection.closed;
+    release();
+
+    expect(connection.statuses).toEqual([]);
+  });
 });
 
 describe('pipelined requests whose client leaves', () => {

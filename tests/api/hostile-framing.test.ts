@@ -104,6 +104,16 @@ describe('a request that two servers in a row could read in two ways', () => {
       expect(connection.statuses[0]).toBe(201);
     }
   });
+
+  it.each([
+    ['with a Host', 'Host: service\r\n', 200],
+    ['without one', '', 200],
+    ['with two', 'Host: service\r\nHost: other\r\n', 400],
+  ])('HTTP/1.0, which nginx speaks to a service by default, %s', async (_what, hosts, status) => {
+    const connection = await RawConnection.exchange(service.url, `GET /api/users HTTP/1.0\r\n${hosts}\r\n`);
+
+    expect(connection.statuses).toEqual([status]);
+  });
 });
 
 describe('headers', () => {

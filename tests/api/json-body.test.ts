@@ -47,4 +47,16 @@ describe.each(TYPES)('a body of the type %s', (type) => {
 
     expect(answer.status).toBe(status);
   });
+
+  it.each([
+    ['{"firstName":', 'Request body is not valid JSON'],
+    ['"John"', 'Validation error: body must be of type object'],
+    ['', 'Validation error: firstName is required'],
+  ])('is rejected in the same words as any other: %j', async (text, error) => {
+    const headers = { 'Content-Type': type, 'Content-Length': text.length };
+
+    const { body } = await send(`${service.url}/api/users`, { method: 'POST', headers }, text);
+
+    expect(JSON.parse(body)).toEqual({ success: false, error });
+  });
 });

@@ -89,6 +89,15 @@ describe('LoadShedder', () => {
     pass(shedder, 200, 0.8);
     expect(shedder.isOverloaded).toBe(false);
   });
+
+  it('restores no burst while the overload lasts', () => {
+    const { shedder } = steady(0, BUSY);
+    admitted(shedder);
+
+    for (let window = 0; window < 25; window += 1) shedder.observe(BUSY, WINDOW_MS);
+
+    expect(admitted(shedder)).toBe(0);
+  });
 });
 
 describe('a parked request', () => {

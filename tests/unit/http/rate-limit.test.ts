@@ -36,4 +36,16 @@ describe('FallbackRateLimitStore', () => {
 
     await expect(count('a')).rejects.toThrow('a bug');
   });
+
+  it('begins again after the window while the shared store is unavailable', async () => {
+    jest.useFakeTimers();
+    const count = create(failing(new UnavailableError('unavailable')));
+    const first = [await count('a'), await count('a')];
+
+    jest.advanceTimersByTime(60_000);
+    const next = await count('a');
+    jest.useRealTimers();
+
+    expect([first, next]).toEqual([[1, 2], 1]);
+  });
 });

@@ -218,4 +218,31 @@ describe('ConsumerBatches', () => {
     expect(events.filter((event) => event === 'heartbeat')).toHaveLength(30);
     expect([batches.isWaiting(2), batches.isWaiting(0)]).toEqual([true, false]);
   });
+
+  it.each([
+    ['the commit', 'commitOffsetsIfNecessary'],
+    ['the heartbeat after it', 'heartbeat'],
+  ])('fails when the group rejects %s, so that the consumer rejoins', async (_what, method) => {
+    const { batches, payload } = setUp();
+    Object.assign(payload, { [method]: () => Promise.reject(new Error('ILLEGAL_GENERATION')) });
+
+    await expect(batches.write(payload)).rejects.toThrow('ILLEGAL_GENERATION');
+  });
+
+  it('tells when the oldest record that is not written was sent, over all partitions', async () => {
+    const { batches, payload, writer } = setUp();
+    const [message] = messages(1);
+    const other = { ...payload.batch, partition: 3, messages: [{ ...message, timestamp: '5000' }] };
+    writer.outcome = () => new Promise((resolve) => setTimeout(resolve, 500));
+    expect(batches.oldestInFlightAt).toBeUndefined();
+
+    const done = Promise.all(
+      [payload.batch, other].map((batch) => batches.write({ ...payload, batch } as EachBatchPayload)),
+    );
+    const during = batches.oldestInFlightAt;
+    await jest.advanceTimersByTimeAsync(1000);
+    await done;
+
+    expect([during, batches.oldestInFlightAt]).toEqual([0, undefined]);
+  });
 });

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { KafkaJSConnectionError, KafkaJSNonRetriableError, type Kafka } from 'kafkajs';
+import { KafkaJSConnectionError, KafkaJSNonRetriableError, type ConsumerConfig, type Kafka } from 'kafkajs';
 import { loadConfig } from '../../../src/config/config';
 import { RegistrationConsumer } from '../../../src/kafka/consumer';
 import type { WatchedConsumer } from '../../../src/kafka/stall-detector';
@@ -17,13 +17,17 @@ class ScriptedConsumer extends EventEmitter {
   disconnect = (): Promise<void> => Promise.resolve(void (this.isConnected = false));
   subscribe = (): Promise<void> => Promise.resolve();
   run = (): Promise<void> => Promise.resolve();
+
+  constructor(readonly options: ConsumerConfig) {
+    super();
+  }
 }
 
 function setUp() {
   const consumers: ScriptedConsumer[] = [];
   const kafka = {
-    consumer: () => {
-      consumers.push(new ScriptedConsumer());
+    consumer: (options: ConsumerConfig) => {
+      consumers.push(new ScriptedConsumer(options));
       return consumers.at(-1);
     },
   } as unknown as Kafka;
@@ -196,5 +200,42 @@ describe('RegistrationConsumer', () => {
 
     expect(consumers).toHaveLength(1);
     await consumer.stop();
+  });
+
+  it('has left the group once it is stopped', async () => {
+    const { consumer, consumers } = setUp();
+    consumer.start();
+    await later();
+    const [only] = consumers;
+    const leave = only?.disconnect;
+    const pass = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+    Object.assign(only ?? {}, { disconnect: () => pass(100).then(leave) });
+
+    const isConnected = consumer.stop().then(() => only?.isConnected);
+    await later();
+
+    expect(await isConnected).toBe(false);
+  });
+
+  it('stops at once while it waits to join the group', async () => {
+    const { consumer, consumers } = setUp();
+    consumer.start();
+    Object.assign(consumers[0] ?? {}, { run: () => new Promise(() => undefined) });
+    await later();
+
+    const onStopped = jest.fn();
+    void consumer.stop().then(onStopped);
+    await later(100);
+
+    expect(onStopped).toHaveBeenCalled();
+  });
+
+  it('lets no broker create the topic with settings of its own', async () => {
+    const { consumer, consumers } = setUp();
+
+    consumer.start();
+    await consumer.stop();
+
+    expect(consumers[0]?.options.allowAutoTopicCreation).toBe(false);
   });
 });

@@ -222,4 +222,35 @@ describe('IdempotentRegistrationService.register', () => {
       expect(await result).toBe('accepted');
     });
   });
+
+  it('replays no registration of another client that came after a rejection either', async () => {
+    const { register, pending, store } = setUp();
+    const registration = buildRegistration();
+    await pending.reserve(buildEvent({ registration: { ...registration, firstName: 'Jane' } }));
+    const rejected = await register(registration);
+
+    await store(registration);
+    const retry = await register(registration);
+
+    expect(rejected).toBeInstanceOf(RegistrationInProgressError);
+    expect(retry).toBeInstanceOf(AlreadyRegisteredError);
+  });
+
+  it('has recorded how it ended before it responds: the next attempt goes on at once', async () => {
+    const { register, records, queue } = setUp();
+    const finish = records.finish.bind(records);
+    records.finish = async (attempt, result) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      await finish(attempt, result);
+    };
+    const registration = buildRegistration();
+    queue.isFull = true;
+    const failed = await register(registration);
+    queue.isFull = false;
+
+    const results = [await register(registration), await register(registration)];
+
+    expect(failed).toBeInstanceOf(UnavailableError);
+    expect(results).toEqual(['accepted', 'replayed']);
+  });
 });

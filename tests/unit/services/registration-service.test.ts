@@ -244,4 +244,15 @@ describe('RegistrationService.register', () => {
 
     await expect(world.service.register(buildRegistration(), 'req-1')).rejects.toBe(bug);
   });
+
+  it('keeps a failure that is younger than the reservation it joins', async () => {
+    const { service, pending, failed } = setUp();
+    const first = buildEvent();
+    await pending.reserve(first);
+    await failed.mark(first.registration.email, 'unstorable');
+
+    await service.register(first.registration, 'req-2');
+
+    expect(failed.entries.size).toBe(1);
+  });
 });

@@ -162,4 +162,34 @@ describe('RegistrationWriter.write', () => {
 
     await expect(write).rejects.toBe(bug);
   });
+
+  it('is done only when every part of a split batch is written', async () => {
+    const { writer, users, deadLetters } = setUp();
+    users.rejects = ({ firstName }) => firstName === 'Bad';
+    const insert = users.insertMissing.bind(users);
+    users.insertMissing = async (registrations) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      return insert(registrations);
+    };
+
+    await writer.write(
+      ['Bad', 'Good', 'Good', 'Good'].map((firstName) =>
+        buildRecord({ value: buildRegistration({ firstName }) }),
+      ),
+    );
+
+    expect([users.rows.length, deadLetters.published.length]).toEqual([3, 1]);
+  });
+
+  it('goes on when Redis becomes unavailable between the mark and the release of a dead letter', async () => {
+    const { writer, pending, failed, log } = setUp();
+    pending.isUnavailable = true;
+
+    await writer.write([buildRecord({ value: '{', key: Buffer.from('a@b.com') })]);
+
+    expect(failed.entries.size).toBe(1);
+    expect(log.lines.at(-1)).toMatchObject({
+      message: expect.stringContaining('could not mark failed registration'),
+    });
+  });
 });
