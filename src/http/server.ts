@@ -3,7 +3,7 @@ import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Express } from 'express';
 import type { Logger, RecordRequest } from '../services/ports/telemetry';
-import { respondToClientError } from './client-error';
+import { respondToClientError } from './unparsable-request';
 import { Connections } from './connections';
 import { createExpressPrototypes } from './express-prototypes';
 import { HTTP_LIMITS, type HttpLimits } from './limits';
