@@ -60,4 +60,20 @@ describe('Bulkhead', () => {
     expect(await next).toBe('next');
     expect(names()).toEqual(['first', 'next']);
   });
+
+  it('runs no more than max at once after it was idle either', async () => {
+    const bulkhead = new Bulkhead({ max: 1, waitMs: 60_000, onTimeout });
+    await bulkhead.run(() => Promise.resolve());
+    const { begun, task, names } = tasks();
+
+    const results = [bulkhead.run(task('first')), bulkhead.run(task('second'))];
+    await turn();
+    const atOnce = names();
+    begun[0]?.end();
+    await turn();
+    begun[1]?.end();
+    await Promise.all(results);
+
+    expect(atOnce).toEqual(['first']);
+  });
 });

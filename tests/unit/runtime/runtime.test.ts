@@ -186,4 +186,14 @@ describe('Lifecycle', () => {
     await expect(lifecycle.start()).rejects.toThrow('busy');
     expect(lifecycle.isStarted).toBe(false);
   });
+
+  it('stays not started when it is stopped while its last component starts', async () => {
+    const { lifecycle } = setUp([]);
+    const start = (): Promise<void> => lifecycle.stop(1000).then(() => undefined);
+    lifecycle.register([{ name: 'last', stopTimeoutMs: 20, start, stop: () => undefined }]);
+
+    await lifecycle.start();
+
+    expect(lifecycle.isStarted).toBe(false);
+  });
 });
