@@ -7,6 +7,7 @@ import { PostgresPool } from '../../src/postgres/pool';
 import { RedisConnection } from '../../src/redis/connection';
 import { eventually } from '../support/eventually';
 import { RecordingLogger } from '../support/recording-logger';
+import { connectRedis } from '../support/redis-connection';
 import { runEntryPoint } from '../support/service-process';
 import { isolatedServers, sharedServers, type Env } from '../support/test-servers';
 import { reconcile } from '../support/tool-run';
@@ -59,13 +60,7 @@ async function freezingRedis(env: Env) {
 describe('a Redis that freezes while its connection is closed', () => {
   it('is left after a moment', async () => {
     const { proxy, url } = await freezingRedis(sharedServers());
-    const connection = new RedisConnection({
-      url,
-      state: { isUnavailable: false },
-      log: new RecordingLogger(),
-    });
-    connection.start();
-    await eventually(() => connection.check());
+    const connection = await connectRedis(url);
 
     await connection.stop();
 

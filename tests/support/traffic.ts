@@ -1,4 +1,5 @@
 import type { Registration } from '../../src/domain/registration';
+import { registrationOf, type User } from '../../src/domain/stored-user';
 import { buildRegistration } from './builders';
 import { postJson, type RawAnswer } from './raw-http';
 import { sql, type Env } from './test-servers';
@@ -47,14 +48,7 @@ export async function expectStored(env: Env, attempts: readonly Attempt[]): Prom
   const byEmail = new Map(rows.map((row) => [row['email'], row]));
   const accepted = attempts.filter(({ answer }) => answer.status === 201);
   for (const { registration } of accepted) {
-    expect(byEmail.get(registration.email)).toEqual({
-      first_name: registration.firstName,
-      last_name: registration.lastName,
-      email: registration.email,
-      gender: registration.gender,
-      sex: registration.sex,
-      occupation: registration.occupation,
-    });
+    expect(registrationOf(byEmail.get(registration.email) as unknown as User)).toEqual(registration);
   }
   expect(rows).toHaveLength(byEmail.size);
   const requested = new Set(attempts.map(({ registration }) => registration.email));
