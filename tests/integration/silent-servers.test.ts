@@ -12,6 +12,7 @@ import { runEntryPoint } from '../support/service-process';
 import { isolatedServers, sharedServers, type Env } from '../support/test-servers';
 import { reconcile } from '../support/tool-run';
 
+const state = { isUnavailable: false };
 const servers: Server[] = [];
 const sockets: Socket[] = [];
 const ends: (() => Promise<void>)[] = [];
@@ -103,11 +104,7 @@ describe('a Redis that accepts connections and stays silent', () => {
       socket.pipe(upstream).pipe(socket);
     });
     const url = `redis://127.0.0.1:${port}`;
-    const connection = new RedisConnection({
-      url,
-      state: { isUnavailable: false },
-      log: new RecordingLogger(),
-    });
+    const connection = new RedisConnection({ url, state, log: new RecordingLogger() });
     ends.push(() => connection.stop());
     connection.start();
 
@@ -124,7 +121,7 @@ describe('a PostgreSQL that falls silent during a query', () => {
 
   const createPool = (): PostgresPool => {
     const config = loadConfig({ ...env, DB_HOST: '127.0.0.1', DB_PORT: String(port) }).postgres;
-    const created = new PostgresPool({ config, state: { isUnavailable: false }, log: new RecordingLogger() });
+    const created = new PostgresPool({ config, state, log: new RecordingLogger() });
     ends.push(() => created.stop());
     return created;
   };
