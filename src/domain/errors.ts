@@ -37,3 +37,8 @@ export class UnavailableError extends Error {
 export class UnstorableError extends Error {
   override readonly name = 'UnstorableError';
 }
+
+/** A server responds but could not do this service's work. The message is the hint: what, where, and what to change. */
+export class UnsuitableServerError extends Error {
+  override readonly name = 'UnsuitableServerError';
+}

@@ -1,3 +1,4 @@
+import { UnsuitableServerError } from '../domain/errors';
 import type { DependencyName } from '../services/dependency-monitor';
 
 type FailureKind = 'authority' | 'host name' | 'password' | 'rights' | 'memory' | 'replica' | 'disk';
@@ -39,6 +40,7 @@ const HINTS: Readonly<Record<DependencyName, Readonly<Partial<Record<FailureKind
 
 /** What to do about a server that cannot be reached or used, when waiting will not help: one sentence, without a value. */
 export function hintFor(dependency: DependencyName, error: unknown): string | undefined {
+  if (error instanceof UnsuitableServerError) return error.message;
   const text = describe(error);
   const [kind] = ERROR_PATTERNS.find(([, pattern]) => pattern.test(text)) ?? [];
   return kind && HINTS[dependency][kind];
