@@ -1,4 +1,11 @@
-import { Kafka, logLevel, type Admin, type Message } from '../../src/kafka/kafkajs';
+import {
+  ConfigResourceTypes,
+  ConfigSource,
+  Kafka,
+  logLevel,
+  type Admin,
+  type Message,
+} from '../../src/kafka/kafkajs';
 import { eventually } from './eventually';
 import type { Env } from './test-servers';
 
@@ -116,6 +123,39 @@ export async function withAdmin<T>(env: Env, use: (admin: Admin) => Promise<T>):
   } finally {
     await admin.disconnect();
   }
+}
+
+/** Changes settings of a topic. Resolves to what undoes it. */
+export async function changeTopic(
+  env: Env,
+  topic: string,
+  settings: Readonly<Record<string, string>>,
+): Promise<() => Promise<void>> {
+  const before = await topicSettings(env, topic);
+  await alterTopic(env, topic, { ...before, ...settings });
+  return () => alterTopic(env, topic, before);
+}
+
+/** The settings that a topic has of its own. */
+async function topicSettings(env: Env, name: string): Promise<Record<string, string>> {
+  const { resources } = await withAdmin(env, (admin) =>
+    admin.describeConfigs({ includeSynonyms: false, resources: [{ type: ConfigResourceTypes.TOPIC, name }] }),
+  );
+  const own = resources
+    .flatMap(({ configEntries }) => configEntries)
+    .filter(({ configSource }) => configSource === ConfigSource.TOPIC_CONFIG);
+  return Object.fromEntries(own.map(({ configName, configValue }) => [configName, configValue]));
+}
+
+// Kafka replaces all of them: what is not named falls back to the broker's default.
+async function alterTopic(env: Env, name: string, settings: Readonly<Record<string, string>>): Promise<void> {
+  const configEntries = Object.entries(settings).map(([key, value]) => ({ name: key, value }));
+  await withAdmin(env, (admin) =>
+    admin.alterConfigs({
+      validateOnly: false,
+      resources: [{ type: ConfigResourceTypes.TOPIC, name, configEntries }],
+    }),
+  );
 }
 
 /** How many records the group has not committed yet. */

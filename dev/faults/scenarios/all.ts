@@ -4,6 +4,7 @@ import { kafkaScenarios } from './kafka';
 import { postgresScenarios } from './postgres';
 import { redisScenarios } from './redis';
 import { serviceScenarios } from './service';
+import { setUpScenarios } from './set-up';
 
 const noFault: Scenario = {
   name: 'none',
@@ -19,5 +20,6 @@ export const scenarios: readonly Scenario[] = [
   ...postgresScenarios,
   ...redisScenarios,
   ...kafkaScenarios,
+  ...setUpScenarios,
   ...serviceScenarios,
 ];
