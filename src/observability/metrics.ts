@@ -67,6 +67,11 @@ export class Metrics implements PipelineMetrics {
     labelNames: ['reason'],
     registers: [this.registry],
   });
+  private readonly logLines = new Counter({
+    name: `${PREFIX}log_lines_dropped_total`,
+    help: 'Log lines that were lost because stdout was not read, or not fast enough',
+    registers: [this.registry],
+  });
 
   constructor(revision: string) {
     collectDefaultMetrics({ register: this.registry });
@@ -157,6 +162,10 @@ export class Metrics implements PipelineMetrics {
 
   deadLettered(reason: DeadLetterReason): void {
     this.deadLetters.inc({ reason });
+  }
+
+  logLinesDropped(lines: number): void {
+    this.logLines.inc(lines);
   }
 
   private watchLag(consumerLag: Sources['consumerLag']): void {

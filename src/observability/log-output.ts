@@ -1,0 +1,71 @@
+import type { Writable } from 'node:stream';
+import Transport from 'winston-transport';
+import { withTimeout } from '../runtime/timeout';
+
+/** How much of the log waits for a reader that is late, in UTF-16 units: two seconds of it under full load. */
+export const MAX_WAITING = 4 * 1024 * 1024;
+const FLUSH_TIMEOUT_MS = 500;
+
+// Where winston keeps the finished line.
+const MESSAGE = Symbol.for('message');
+
+/**
+ * Writes log lines to process.stdout, those of one turn of the event loop at once. It waits for no reader (Node writes
+ * asynchronously to pipes and sockets): lines beyond MAX_WAITING, or that nobody reads any more, are lost. Emits
+ * `dropped` with their number, and `caught-up` with how many it were since the last one, when less than half is waiting.
+ */
+export class LogOutput extends Transport {
+  private lines = '';
+  private count = 0;
+  private lost = 0;
+
+  constructor(private readonly stdout: Writable) {
+    super();
+    // What could not be written is counted where it was.
+    stdout.on('error', () => undefined);
+    process.once('exit', () => this.writeLines());
+  }
+
+  override log(info: Readonly<Record<symbol, unknown>>, next: () => void): void {
+    const line = `${String(info[MESSAGE])}\n`;
+    if (this.stdout.writableLength + this.lines.length + line.length > MAX_WAITING) {
+      this.drop(1);
+    } else {
+      if (this.lines === '') setImmediate(() => this.writeLines());
+      this.lines += line;
+      this.count += 1;
+    }
+    next();
+  }
+
+  /** Resolves when all is written, or nobody has read it for half a second: before an exit, which would lose it. */
+  async flush(): Promise<void> {
+    this.writeLines();
+    const written = new Promise<void>((resolve) => this.stdout.write('', () => resolve()));
+    await withTimeout(written, FLUSH_TIMEOUT_MS, () => new Error('stdout is not read')).catch(
+      () => undefined,
+    );
+  }
+
+  private writeLines(): void {
+    const { lines, count } = this;
+    this.lines = '';
+    this.count = 0;
+    if (lines === '') return;
+    this.stdout.write(lines, (error) => {
+      if (error) this.drop(count);
+      else if (this.lost > 0 && this.stdout.writableLength < MAX_WAITING / 2) this.catchUp();
+    });
+  }
+
+  private drop(lines: number): void {
+    this.lost += lines;
+    this.emit('dropped', lines);
+  }
+
+  private catchUp(): void {
+    const { lost } = this;
+    this.lost = 0;
+    this.emit('caught-up', lost);
+  }
+}
