@@ -8,12 +8,11 @@ import type { Logger } from './services/ports/telemetry';
 
 async function run(config: Config, log: Logger, output: LogOutput): Promise<void> {
   productionWarnings(config).forEach((warning) => log.warn(warning));
-  let stopAll = (): Promise<boolean> => Promise.resolve(true);
-  const stop = (): Promise<boolean> => stopAll().finally(() => output.flush());
+  let stop = (): Promise<boolean> => Promise.resolve(true);
   try {
     const { lifecycle, server, metricsServer, metrics } = await compose(config, log);
-    output.on('dropped', (lines: number) => metrics.logLinesDropped(lines));
-    stopAll = () => lifecycle.stop(config.shutdownTimeoutMs);
+    output.on('dropped', (lines: number) => metrics.logLinesDropped.inc(lines));
+    stop = () => lifecycle.stop(config.shutdownTimeoutMs).finally(() => output.flush());
     stopOnSignal((signal) => {
       log.info('stopping', { signal });
       return stop();

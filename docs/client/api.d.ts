@@ -139,7 +139,7 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
-         * @description Strings are trimmed and brought to NFC first. Lengths count Unicode code points. Control characters, bidirectional overrides, lone surrogates and text without a visible character are rejected. Unknown fields are dropped.
+         * @description Strings are trimmed and brought to NFC first. Lengths count code points. Control characters, bidirectional overrides, lone surrogates and text without a visible character are rejected. Unknown fields are dropped.
          * @example {
          *       "firstName": "John",
          *       "lastName": "Doe",

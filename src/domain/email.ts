@@ -8,7 +8,7 @@ export const MAX_EMAIL_LENGTH = 254;
 const MAX_LOCAL_PART = 64;
 // Already canonical: lower case, no hyphen in the domain (so no Punycode), nothing quoted.
 const PLAIN = /^[a-z0-9_]+(?:[.+-][a-z0-9_]+)*@(?:[a-z0-9]{1,63}\.)+[a-z]{2,63}$/;
-const PLAIN_DOMAIN = /^[A-Za-z0-9.-]*$/;
+const PLAIN_DOMAIN = /^(?!.*xn--)[a-z0-9.-]*$/i;
 // Nontransitional UTS #46, as browsers apply it. From a package, because Node's own tables depend on its version, and two
 // versions side by side in a rollout would make two people of one address.
 const IDNA = { checkBidi: true, checkJoiners: true, useSTD3ASCIIRules: true, verifyDNSLength: true };
@@ -17,8 +17,7 @@ const UNASSIGNED = /\p{Cn}/u;
 const LEADING_MARK = /^\p{M}/u;
 
 function canonicalDomain(domain: string): string | null {
-  const lower = domain.toLowerCase();
-  return PLAIN_DOMAIN.test(domain) && !lower.includes('xn--') ? lower : toASCII(domain, IDNA);
+  return PLAIN_DOMAIN.test(domain) ? domain.toLowerCase() : toASCII(domain, IDNA);
 }
 
 // Which letters are one, and why: docs/decisions/0001-letter-case-of-emails.md. NFC composes what lower-casing may leave.

@@ -3,8 +3,8 @@ import Joi from 'joi';
 const LONE_SURROGATE = /\p{Cs}/u;
 const CONTROL = /\p{Cc}/u;
 const BIDI_OVERRIDE = /[\u202A-\u202E\u2066-\u2069]/u;
-// The last five are letters or symbols to Unicode: Braille's blank, the object replacement character, two blanks among
-// the hieroglyphs, and the note without a head.
+// The last five are letters or symbols to Unicode: a blank in Braille and two among the hieroglyphs, the object
+// replacement character, and the note without a head.
 const UNSEEN = String.raw`\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\p{Cf}\p{Z}\u2800\uFFFC\u{13441}\u{13442}\u{1D159}`;
 // A mark is seen on a character only.
 const VISIBLE = new RegExp(`[^${UNSEEN}\\p{M}]`, 'u');
@@ -38,9 +38,9 @@ export function printableText(): Joi.StringSchema {
  */
 export function toNfc(text: string, max: number): string | undefined {
   // No code point of NFC stands for more than four others.
-  if (codePoints(text) > 4 * max) return undefined;
+  if (Array.from(text).length > 4 * max) return undefined;
   const nfc = text.normalize('NFC');
-  return codePoints(nfc) > max ? undefined : nfc;
+  return Array.from(nfc).length > max ? undefined : nfc;
 }
 
 /** Brings text to NFC; rejects what is then outside `min`–`max` code points (Joi counts UTF-16 units), in Joi's words. */
@@ -48,10 +48,6 @@ export function nfcText(min: number, max: number): Joi.CustomValidator<string> {
   return (value, helpers) => {
     const text = toNfc(value, max);
     if (text === undefined) return helpers.error('string.max', { limit: max });
-    return codePoints(text) < min ? helpers.error('string.min', { limit: min }) : text;
+    return Array.from(text).length < min ? helpers.error('string.min', { limit: min }) : text;
   };
-}
-
-function codePoints(text: string): number {
-  return Array.from(text).length;
 }

@@ -20,21 +20,13 @@ const readable = winston.format.printf(({ timestamp, level, message, error, ...f
 const json = winston.format.printf((info) => JSON.stringify(info));
 
 /** One JSON object a line in production, one readable line in development. Says how many lines the output lost. */
-export function createLogger(options: {
-  readonly level: string;
-  readonly json: boolean;
-  readonly output: LogOutput;
-}): Logger {
+export function createLogger(options: Readonly<{ level: string; json: boolean; output: LogOutput }>): Logger {
+  const { level, output } = options;
   const { combine, timestamp } = winston.format;
-  const log = winston.createLogger({
-    level: options.level,
-    format: combine(withPlainErrors(), timestamp(), options.json ? json : readable),
-    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- winston's own types disagree
-    transports: [options.output],
-  });
-  options.output.on('caught-up', (lines: number) =>
-    log.warn('log lines dropped: stdout was not read', { lines }),
-  );
+  const format = combine(withPlainErrors(), timestamp(), options.json ? json : readable);
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- winston's own types disagree
+  const log = winston.createLogger({ level, format, transports: [output] });
+  output.on('caught-up', (lines: number) => log.warn('log lines dropped: stdout was not read', { lines }));
   return log;
 }
 

@@ -75,9 +75,8 @@ export const schemas = {
   Registration: {
     type: 'object',
     description:
-      'Strings are trimmed and brought to NFC first. Lengths count Unicode code points. Control characters, ' +
-      'bidirectional overrides, lone surrogates and text without a visible character are rejected. Unknown fields ' +
-      'are dropped.',
+      'Strings are trimmed and brought to NFC first. Lengths count code points. Control characters, bidirectional ' +
+      'overrides, lone surrogates and text without a visible character are rejected. Unknown fields are dropped.',
     required: Object.keys(JOHN),
     properties: {
       firstName: trimmedText(MAX_NAME_LENGTH),
