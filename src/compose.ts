@@ -50,6 +50,7 @@ export interface Service {
   readonly lifecycle: Lifecycle;
   readonly server: HttpServer;
   readonly metricsServer: MetricsServer;
+  readonly metrics: Metrics;
 }
 
 type Foundation = Awaited<ReturnType<typeof buildFoundation>>;
@@ -84,7 +85,7 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     shedder,
     server, // no request is accepted before, none is left after
   ]);
-  return { lifecycle, server, metricsServer };
+  return { lifecycle, server, metricsServer, metrics };
 }
 
 /** What all parts share. */

@@ -1,16 +1,18 @@
 import dotenv from 'dotenv';
 import { compose } from './compose';
 import { ConfigError, loadConfig, productionWarnings, type Config } from './config/config';
+import { LogOutput } from './observability/log-output';
 import { createLogger } from './observability/logger';
 import { stopOnCrash, stopOnSignal } from './runtime/signals';
 import type { Logger } from './services/ports/telemetry';
 
-async function run(config: Config, log: Logger): Promise<void> {
+async function run(config: Config, log: Logger, output: LogOutput): Promise<void> {
   productionWarnings(config).forEach((warning) => log.warn(warning));
   let stop = (): Promise<boolean> => Promise.resolve(true);
   try {
-    const { lifecycle, server, metricsServer } = await compose(config, log);
-    stop = () => lifecycle.stop(config.shutdownTimeoutMs);
+    const { lifecycle, server, metricsServer, metrics } = await compose(config, log);
+    output.on('dropped', (lines: number) => metrics.logLinesDropped.inc(lines));
+    stop = () => lifecycle.stop(config.shutdownTimeoutMs).finally(() => output.flush());
     stopOnSignal((signal) => {
       log.info('stopping', { signal });
       return stop();
@@ -44,8 +46,9 @@ function startProblem(error: unknown, config: Config): string {
 dotenv.config({ quiet: true });
 try {
   const config = loadConfig(process.env);
-  const log = createLogger({ level: config.logLevel, json: config.env === 'production' });
-  void run(config, log);
+  const output = new LogOutput(process.stdout);
+  const log = createLogger({ level: config.logLevel, json: config.env === 'production', output });
+  void run(config, log, output);
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error;
   process.stderr.write(`${error.message}\n`);

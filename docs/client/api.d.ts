@@ -139,7 +139,7 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
-         * @description Strings are trimmed first. Lengths count Unicode code points. Control characters, bidirectional overrides, lone surrogates and text without a visible character are rejected. Unknown fields are dropped.
+         * @description Strings are trimmed and brought to NFC first. Lengths count code points. Control characters, bidirectional overrides, lone surrogates and text without a visible character are rejected. Unknown fields are dropped.
          * @example {
          *       "firstName": "John",
          *       "lastName": "Doe",
@@ -150,17 +150,17 @@ export interface components {
          *     }
          */
         Registration: {
-            /** @description 2-100 characters after trimming, none of them a control character */
+            /** @description 2-100 characters after trimming and in NFC, none of them a control character */
             firstName: string;
-            /** @description 2-100 characters after trimming, none of them a control character */
+            /** @description 2-100 characters after trimming and in NFC, none of them a control character */
             lastName: string;
-            /** @description An email of at most 254 characters, in any script and any TLD. It is normalised (NFC), lower-cased, and its domain turned into ASCII; this form is the one stored and returned. */
+            /** @description An email of at most 254 characters, in any script and any TLD. It is normalised (NFC), lower-cased, and its domain turned into ASCII as IDNA says; this form is the one stored and returned. */
             email: string;
             /** @enum {string} */
             gender: "male" | "female" | "non-binary" | "prefer-not-to-say";
             /** @enum {string} */
             sex: "male" | "female" | "intersex";
-            /** @description 2-255 characters after trimming, none of them a control character */
+            /** @description 2-255 characters after trimming and in NFC, none of them a control character */
             occupation: string;
         };
         /**

@@ -1,9 +1,9 @@
 import Joi from 'joi';
 import { emailSchema, isCanonicalEmail } from './email';
-import { codePointsBetween, printableText } from './text';
+import { nfcText, printableText } from './text';
 import { validator } from './validation';
 
-/** What a person submits, validated, trimmed and with a canonical email. */
+/** What a person submits, validated, trimmed, in NFC and with a canonical email. */
 export interface Registration {
   readonly firstName: string;
   readonly lastName: string;
@@ -15,13 +15,13 @@ export interface Registration {
 
 export const GENDERS: readonly string[] = ['male', 'female', 'non-binary', 'prefer-not-to-say'];
 export const SEXES: readonly string[] = ['male', 'female', 'intersex'];
-/** Lengths of names and occupation, in Unicode code points. */
+/** Lengths of names and occupation, in Unicode code points of NFC. */
 export const MIN_LENGTH = 2;
 export const MAX_NAME_LENGTH = 100;
 export const MAX_OCCUPATION_LENGTH = 255;
 
 function sizedText(maxCodePoints: number): Joi.StringSchema {
-  return printableText().custom(codePointsBetween(MIN_LENGTH, maxCodePoints));
+  return printableText().custom(nfcText(MIN_LENGTH, maxCodePoints));
 }
 
 // The keys are in the order of the README's rules: the first failing one is reported.

@@ -1,7 +1,7 @@
 import winston from 'winston';
-import Transport from 'winston-transport';
 import type { Logger } from '../services/ports/telemetry';
 import { describeError, type ErrorDescription } from './describe-error';
+import type { LogOutput } from './log-output';
 
 const withPlainErrors = winston.format((info) => {
   if (info['error'] !== undefined) info['error'] = describeError(info['error']);
@@ -19,40 +19,15 @@ const readable = winston.format.printf(({ timestamp, level, message, error, ...f
 // event without listeners: half the cost of a line.
 const json = winston.format.printf((info) => JSON.stringify(info));
 
-// Where winston keeps the finished line.
-const MESSAGE = Symbol.for('message');
-
-/** Writes the lines of one turn of the event loop at once. */
-class Stdout extends Transport {
-  private lines = '';
-
-  constructor() {
-    super();
-    process.once('exit', () => this.flush());
-  }
-
-  override log(info: Readonly<Record<symbol, unknown>>, next: () => void): void {
-    if (this.lines === '') setImmediate(() => this.flush());
-    this.lines += `${String(info[MESSAGE])}\n`;
-    next();
-  }
-
-  private flush(): void {
-    const { lines } = this;
-    this.lines = '';
-    if (lines !== '') process.stdout.write(lines);
-  }
-}
-
-/** Logs to stdout: one JSON object a line in production, one readable line in development. */
-export function createLogger(options: { readonly level: string; readonly json: boolean }): Logger {
+/** One JSON object a line in production, one readable line in development. Says how many lines the output lost. */
+export function createLogger(options: Readonly<{ level: string; json: boolean; output: LogOutput }>): Logger {
+  const { level, output } = options;
   const { combine, timestamp } = winston.format;
-  return winston.createLogger({
-    level: options.level,
-    format: combine(withPlainErrors(), timestamp(), options.json ? json : readable),
-    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- winston's own types disagree
-    transports: [new Stdout()],
-  });
+  const format = combine(withPlainErrors(), timestamp(), options.json ? json : readable);
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- winston's own types disagree
+  const log = winston.createLogger({ level, format, transports: [output] });
+  output.on('caught-up', (lines: number) => log.warn('log lines dropped: stdout was not read', { lines }));
+  return log;
 }
 
 function formatError({ name, code, message, stack, cause }: ErrorDescription, withStack: boolean): string {

@@ -28,6 +28,11 @@ export interface Sources {
 /** Every metric of the service, each declared here and in the README. Labels take values from short, fixed lists. */
 export class Metrics implements PipelineMetrics {
   readonly registry = new Registry();
+  readonly logLinesDropped = new Counter({
+    name: `${PREFIX}log_lines_dropped_total`,
+    help: 'Log lines that were lost because stdout was not read, or not fast enough',
+    registers: [this.registry],
+  });
 
   private readonly requests = new Histogram({
     name: 'http_request_duration_seconds',

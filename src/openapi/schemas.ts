@@ -38,11 +38,11 @@ const time = { type: 'string', format: 'date-time', pattern: 'Z$' };
 // What trimming removes. Not \s, which means more in some other languages than in JavaScript.
 const WHITESPACE = '[\\t-\\r \\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff]*';
 
-/** Text whose length counts after trimming, which a maxLength could not say. */
+/** Text whose length counts after trimming and in NFC, which a maxLength could not say. */
 function trimmedText(max: number) {
   return {
     type: 'string',
-    description: `${MIN_LENGTH}-${max} characters after trimming, none of them a control character`,
+    description: `${MIN_LENGTH}-${max} characters after trimming and in NFC, none of them a control character`,
     minLength: MIN_LENGTH,
     pattern: `^${WHITESPACE}\\S[\\s\\S]{0,${max - 2}}\\S${WHITESPACE}$`,
   };
@@ -75,8 +75,8 @@ export const schemas = {
   Registration: {
     type: 'object',
     description:
-      'Strings are trimmed first. Lengths count Unicode code points. Control characters, bidirectional overrides, ' +
-      'lone surrogates and text without a visible character are rejected. Unknown fields are dropped.',
+      'Strings are trimmed and brought to NFC first. Lengths count code points. Control characters, bidirectional ' +
+      'overrides, lone surrogates and text without a visible character are rejected. Unknown fields are dropped.',
     required: Object.keys(JOHN),
     properties: {
       firstName: trimmedText(MAX_NAME_LENGTH),
@@ -85,8 +85,9 @@ export const schemas = {
         type: 'string',
         description:
           `An email of at most ${MAX_EMAIL_LENGTH} characters, in any script and any TLD. It is normalised (NFC), ` +
-          'lower-cased, and its domain turned into ASCII; this form is the one stored and returned.',
-        pattern: `^${WHITESPACE}[^\\s@]+@[^\\s@]+${WHITESPACE}$`,
+          'lower-cased, and its domain turned into ASCII as IDNA says; this form is the one stored and returned.',
+        // IDNA ignores U+FEFF, which is white space to JavaScript.
+        pattern: `^${WHITESPACE}[^\\s@]+@(?:[^\\s@]|\\ufeff)+${WHITESPACE}$`,
       },
       gender: trimmedEnum(GENDERS),
       sex: trimmedEnum(SEXES),

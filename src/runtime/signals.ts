@@ -12,7 +12,7 @@ export function stopOnSignal(stop: (signal: string) => Promise<boolean>): void {
 
 /**
  * A bug that escaped every handler: report it, stop in order, exit 1 (a process in an unknown state must not go on
- * serving). Only the first is reported: when stdout is closed, a report is itself the next crash.
+ * serving). Only the first is reported: what the stop breaks on its way is no news.
  */
 export function stopOnCrash(report: (error: unknown) => void, stop: () => Promise<boolean>): void {
   let isCrashed = false;

@@ -1,5 +1,5 @@
 import { Agent } from 'node:http';
-import { domainToASCII } from 'node:url';
+import { parseEmail } from '../../src/domain/email';
 import { buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { startService, type TestService } from '../support/harness';
@@ -61,7 +61,7 @@ async function rowsOf(emails: readonly string[]): Promise<Map<unknown, Record<st
 }
 
 describe.each(HOSTILE_CLASSES)('$name', ({ text, strings }) => {
-  it(`in a name or an occupation: ${text === 'stored' ? 'stored and returned exactly, but trimmed' : '400'}`, async () => {
+  it(`in a name or an occupation: ${text === 'stored' ? 'stored and returned exactly, but trimmed and in NFC' : '400'}`, async () => {
     const registrations = strings.flatMap((value) =>
       TEXT_FIELDS.map((field) =>
         buildRegistration({
@@ -84,9 +84,9 @@ describe.each(HOSTILE_CLASSES)('$name', ({ text, strings }) => {
     const reads = await Promise.all(registrations.map(({ email }) => get(`/api/users/${email}`)));
     for (const [index, { email, firstName, lastName, occupation }] of registrations.entries()) {
       const fields = {
-        first_name: firstName.trim(),
-        last_name: lastName.trim(),
-        occupation: occupation.trim(),
+        first_name: firstName.trim().normalize('NFC'),
+        last_name: lastName.trim().normalize('NFC'),
+        occupation: occupation.trim().normalize('NFC'),
       };
       expect(rows.get(email)).toEqual({ email, ...fields });
       const body = JSON.parse(reads[index]?.body ?? '') as unknown;
@@ -111,10 +111,7 @@ describe.each(HOSTILE_CLASSES)('$name', ({ text, strings }) => {
         expectRejected(answer, strings[Math.floor(index / 2)] ?? '');
         continue;
       }
-      const address = email.trim().normalize('NFC');
-      const at = address.lastIndexOf('@');
-      const local = address.slice(0, at).toLowerCase().replaceAll('ς', 'σ').normalize('NFC');
-      const canonical = `${local}@${domainToASCII(address.slice(at + 1))}`;
+      const canonical = parseEmail(email);
       expect(JSON.parse(answer.body)).toMatchObject({ data: { email: canonical } });
       accepted.push(canonical);
     }

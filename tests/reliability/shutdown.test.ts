@@ -112,15 +112,16 @@ describe('SIGTERM', () => {
 });
 
 describe('a log without a reader', () => {
-  it('ends the process, in order and with 1, instead of a loop of reports about itself', async () => {
-    const service = await ServiceProcess.start(await isolatedServers());
-    const { url } = service;
+  it('costs its lines, which are counted, and no request', async () => {
+    const dropped = () => service.metric('registration_log_lines_dropped_total');
+    const before = await dropped();
 
     service.closeLog();
-    // Writes a line, unless that of the probe which found it ready came late, and ends it already.
-    await send(`${url}/api/users`).catch(() => undefined);
+    const { answer } = await register(service.url, buildRegistration());
 
-    await expect(service.exited).resolves.toBe(1);
+    expect([before, answer.status]).toEqual([0, 201]);
+    await eventually(async () => expect(await dropped()).toBeGreaterThan(0));
+    expect(await service.stop()).toBe(0);
   });
 });
 

@@ -25,6 +25,7 @@ function badText(field: keyof Registration, max: number): BadRegistration[] {
     bad('1 character', 'J', tooShort),
     bad('1 character and blanks', '  J  ', tooShort),
     bad('1 emoji', '😀', tooShort),
+    bad('1 letter and its accent', 'e\u0301', tooShort),
     bad(
       `${max + 1} characters`,
       'x'.repeat(max + 1),
@@ -42,6 +43,7 @@ function badText(field: keyof Registration, max: number): BadRegistration[] {
     bad('a bidi override', 'Jo\u202ehn', 'must not contain a bidirectional override character'),
     bad('a bidi isolate', 'Jo\u2066hn', 'must not contain a bidirectional override character'),
     bad('only zero-width characters', '\u200b\u200d\u2060', 'must contain a visible character'),
+    bad('only Braille blanks', '\u2800\u2800', 'must contain a visible character'),
     bad('only soft hyphens and a Hangul filler', '\u00ad\u00ad\u3164', 'must contain a visible character'),
   ];
 }

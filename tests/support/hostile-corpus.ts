@@ -203,6 +203,10 @@ const REJECTED: Readonly<Record<string, Parts>> = {
       '\u115f',
       '\ufe0f',
       '\u{e0020}',
+      '\u2800',
+      '\ufffc',
+      '\u0301',
+      '\u20e3',
     ]),
   ),
   'too long': recipe(

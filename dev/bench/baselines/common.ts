@@ -1,12 +1,14 @@
 import { Pool } from 'pg';
 import { loadConfig } from '../../../src/config/config';
 import type { Registration } from '../../../src/domain/registration';
+import { LogOutput } from '../../../src/observability/log-output';
 import { createLogger } from '../../../src/observability/logger';
 import { connectionOptions } from '../../../src/postgres/pool';
 
 /** What every baseline has in common with the service: its settings, its log, its database. */
 export const config = loadConfig(process.env);
-export const log = createLogger({ level: config.logLevel, json: true });
+const output = new LogOutput(process.stdout);
+export const log = createLogger({ level: config.logLevel, json: true, output });
 export const pool = new Pool({ ...connectionOptions(config.postgres), max: config.postgres.poolMax });
 
 export const columns = ({ firstName, lastName, email, gender, sex, occupation }: Registration): string[] => [

@@ -102,6 +102,19 @@ describe('addresses that look alike', () => {
     ['a domain with a ligature', 'a@o\ufb03ce.com', 'a@office.com'],
     ['a domain with a full-width dot', 'a@example．com', 'a@example.com'],
     ['a domain in mathematical letters', 'a@𝐞𝐱𝐚𝐦𝐩𝐥𝐞.com', 'a@example.com'],
+    ['a domain in full-width digits', 'a@１２３.com', 'a@123.com'],
+    ['a domain with a zero-width joiner and its ASCII form', 'x@ශ්\u200dරී.com', 'x@xn--10cl1a0b660p.com'],
+    ['a domain with a non-joiner and its ASCII form', 'x@نامه\u200cای.com', 'x@xn--mgba3gch31f060k.com'],
+    ['a joiner behind a virama and its ASCII form', 'x@क्\u200dष.org', 'x@xn--11b2ezcw70k.org'],
+    ['a domain with a soft hyphen and without', 'a@ex\u00adample.com', 'a@example.com'],
+    ['a domain with a word joiner and without', 'a@exam\u2060ple.com', 'a@example.com'],
+    ['İ, the Turkish capital of i, and i', 'İsmail@example.com', 'ismail@example.com'],
+    ['İ in two characters and i', 'I\u0307smail@example.com', 'ismail@example.com'],
+    ['i with the dot that others lower-case İ to', 'i\u0307smail@example.com', 'ismail@example.com'],
+    ['İ with an accent and í', 'İ\u0301@example.com', 'í@example.com'],
+    ['upper and lower case of full-width letters', 'ＡＢ@example.com', 'ａｂ@example.com'],
+    ['title and lower case of a digraph', 'ǅ@example.com', 'ǆ@example.com'],
+    ['Cherokee and Georgian capitals', 'ᎠᲐ@example.com', 'ꭰა@example.com'],
   ])('are one user: %s', (_what, one, other) => {
     expect(parseEmail(one)).toBe(parseEmail(other));
   });
@@ -116,6 +129,10 @@ describe('addresses that look alike', () => {
     ['ß and its usual capitals', 'stra\u00dfe@example.com', 'STRASSE@example.com'],
     ['σ and ς in the domain', 'a@\u03c3\u03c2.gr', 'a@\u03c3\u03c3.gr'],
     ['i and dotless ı', 'i@example.com', '\u0131@example.com'],
+    ['İ and dotless ı', 'İ@example.com', '\u0131@example.com'],
+    ['the micro sign and μ', '\u00b5@example.com', '\u03bc@example.com'],
+    ['ϐ and β', '\u03d0@example.com', '\u03b2@example.com'],
+    ['a domain with a non-joiner and without', 'x@نامه\u200cای.com', 'x@نامهای.com'],
     ['s and long ſ', 's@example.com', '\u017f@example.com'],
     ['1 and superscript ¹', '1@example.com', '\u00b9@example.com'],
     ['Arabic and extended Arabic digits', '\u0661@example.com', '\u06f1@example.com'],
@@ -129,16 +146,40 @@ describe('addresses that look alike', () => {
   it.each([
     ['a zero-width space', 'a\u200b@example.com'],
     ['a zero-width joiner', 'a\u200db@example.com'],
+    ['a zero-width non-joiner', 'نامه\u200cای@example.com'],
     ['a soft hyphen', 'a\u00adb@example.com'],
     ['a variation selector', 'a\ufe0f@example.com'],
+    ['a grapheme joiner', 'a\u034fb@example.com'],
     ['a tag character', 'a\u{e0061}@example.com'],
     ['a no-break space', 'a\u00a0b@example.com'],
     ['a right-to-left mark', 'a\u200fb@example.com'],
     ['a right-to-left override', 'a\u202eb@example.com'],
-    ['an invisible character in the domain', 'a@exam\u2060ple.com'],
+    ['a Braille blank', 'a\u2800@example.com'],
+    ['an object replacement character', 'a\ufffc@example.com'],
+    ['a note without a head', 'a\u{1d159}@example.com'],
     ['an interlinear annotation mark', 'a\ufff9b@example.com'],
+    ['a noncharacter', 'a\ufdd0@example.com'],
+    ['a character that is not assigned', 'a\u0378@example.com'],
     ['a full-width @', 'a＠example.com'],
   ])('are refused when only something invisible tells them apart: %s', (_what, address) => {
     expect(() => parseEmail(address)).toThrow(ValidationError);
+  });
+
+  it('are one user for every capital letter that Unicode has', () => {
+    const capitals = Array.from({ length: 0x110000 }, (_, code) => code)
+      .filter((code) => code < 0xd800 || code > 0xdfff)
+      .map((code) => String.fromCodePoint(code))
+      .filter((character) => /[\p{Lu}\p{Lt}]/u.test(character));
+
+    const different = capitals.filter((capital) => {
+      const canonical = parseEmail(`a${capital}@example.com`);
+      return (
+        canonical !== parseEmail(`a${capital.toLowerCase()}@example.com`) ||
+        canonical !== parseEmail(canonical)
+      );
+    });
+
+    expect(capitals.length).toBeGreaterThan(1800);
+    expect(different).toEqual([]);
   });
 });

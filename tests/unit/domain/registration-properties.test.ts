@@ -70,10 +70,27 @@ describe('parseRegistration', () => {
         const value = result[field];
         const { length } = Array.from(value);
         expect(length >= 2 && length <= max).toBe(true);
-        expect(value).toBe(fields[field].trim());
+        expect(value).toBe(fields[field].trim().normalize('NFC'));
         expect(value).not.toMatch(/[\p{Cs}\p{Cc}\u202A-\u202E\u2066-\u2069]/u);
       }
     });
+  });
+
+  it('says the same of every way to compose the characters', () => {
+    const marked = fc
+      .array(fc.constantFrom(...Array.from('aé김\u1f82\u0958\u0301\u0323\u0307\u1100\u1161 \u200d')))
+      .map((characters) => characters.join(''));
+
+    fc.assert(
+      fc.property(fc.constantFrom(...FIELDS), fc.oneof(text, marked, addresses), (field, value) => {
+        const [asTyped, composed, decomposed] = [value, value.normalize('NFC'), value.normalize('NFD')].map(
+          (form) => parse({ ...buildRegistration({ email: 'a@example.com' }), [field]: form }),
+        );
+        expect(composed).toEqual(asTyped);
+        expect(decomposed).toEqual(asTyped);
+      }),
+      { numRuns: 1000 },
+    );
   });
 
   it('changes nothing that it has let pass once', () => {

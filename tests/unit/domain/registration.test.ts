@@ -16,14 +16,75 @@ describe('parseRegistration', () => {
     },
   );
 
-  it.each(['\u200b\u2003\u200b', '\ufff9\ufffa\ufffb'])(
-    'refuses the name %j: nothing to see',
-    (firstName) => {
-      expect(() => parseRegistration(buildRegistration({ firstName }))).toThrow(
-        'firstName must contain a visible character',
-      );
-    },
-  );
+  it.each([
+    ['zero-width spaces around a blank', '\u200b\u2003\u200b'],
+    ['annotation marks', '\ufff9\ufffa\ufffb'],
+    ['Braille blanks', '\u2800\u2800'],
+    ['object replacement characters', '\ufffc\ufffc'],
+    ['combining marks', '\u0301\u0302'],
+    ['an enclosing keycap and a vowel sign', '\u20e3\u093f'],
+    ['variation selectors', '\ufe0f\ufe0e\u{e0100}'],
+    ['grapheme joiners', '\u034f\u034f'],
+    ['Hangul fillers', '\u115f\u1160\u3164\uffa0'],
+    ['Khmer inherent vowels', '\u17b4\u17b5'],
+    ['hieroglyphic blanks', '\u{13441}\u{13442}'],
+    ['notes without a head', '\u{1d159}\u{1d159}'],
+    ['noncharacters', '\ufdd0\ufffe\u{1ffff}'],
+    ['some of each', '\u2800\u0301\ufffc\u3164\u00a0\u2800'],
+  ])('refuses a name of %s: nothing to see', (_what, firstName) => {
+    expect(() => parseRegistration(buildRegistration({ firstName }))).toThrow(
+      'firstName must contain a visible character',
+    );
+  });
+
+  it.each([
+    ['e and its accent', 'Rene\u0301', 'Ren\u00e9'],
+    ['a Hangul syllable of three parts', '\u1100\u1175\u11b7\u1106\u1175\u11ab', '김민'],
+    ['a Vietnamese letter with two marks', 'Nguye\u0302\u0303n', 'Nguy\u1ec5n'],
+    ['marks in another order', 'a\u0301\u0323b', '\u1ea1\u0301b'],
+    ['the Ångström sign', '\u212bsa', '\u00c5sa'],
+    ['Greek with three marks', '\u03b1\u0313\u0300\u0345\u03b2', '\u1f82\u03b2'],
+    ['a letter that NFC takes apart', '\u0958\u0930', '\u0915\u093c\u0930'],
+    ['a note that NFC takes apart', '\u{1d15e}\u{1d15e}', '\u{1d157}\u{1d165}\u{1d157}\u{1d165}'],
+    ['an ideograph of the compatibility block', '\uf900\uf901', '\u8c48\u66f4'],
+  ])('stores one form of a name: %s', (_what, typed, stored) => {
+    const typedAs = [typed, stored, stored.normalize('NFD')];
+
+    for (const firstName of typedAs) {
+      expect(parseRegistration(buildRegistration({ firstName })).firstName).toBe(stored);
+    }
+  });
+
+  it.each([
+    ['a ligature', '\ufb01n'],
+    ['an Arabic presentation form', '\ufefb\ufe8e'],
+    ['full-width letters', 'ＪＯ'],
+    ['joiners inside', 'क्\u200dष نامه\u200cای'],
+    ['a character of private use', '\ue000\ue001'],
+  ])('leaves %s as it is', (_what, firstName) => {
+    expect(parseRegistration(buildRegistration({ firstName })).firstName).toBe(firstName);
+  });
+
+  it.each([
+    ['é', 'at least 2'],
+    ['김', 'at least 2'],
+    ['é'.repeat(101), 'less than or equal to 100'],
+    ['김'.repeat(101), 'less than or equal to 100'],
+    ['\u1f82'.repeat(101), 'less than or equal to 100'],
+    ['\u0958'.repeat(51), 'less than or equal to 100'],
+  ])('counts %j the same, composed or not', (name, problem) => {
+    for (const firstName of [name, name.normalize('NFC'), name.normalize('NFD')]) {
+      expect(() => parseRegistration(buildRegistration({ firstName }))).toThrow(`length must be ${problem}`);
+    }
+  });
+
+  it('takes names of 100 letters of four code points each', () => {
+    const firstName = '\u1f82'.repeat(100);
+
+    expect(parseRegistration(buildRegistration({ firstName: firstName.normalize('NFD') }))).toMatchObject({
+      firstName,
+    });
+  });
 
   it.each(GOOD_REGISTRATIONS)('accepts %s', (_what, fields) => {
     const registration = buildRegistration(fields);

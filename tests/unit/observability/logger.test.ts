@@ -1,6 +1,7 @@
-import { spawnSync } from 'node:child_process';
 import { describeError } from '../../../src/observability/describe-error';
+import { LogOutput } from '../../../src/observability/log-output';
 import { createLogger } from '../../../src/observability/logger';
+import { LogReader } from '../../support/log-reader';
 
 describe('describeError', () => {
   it('keeps name, code, message, stack and causes', () => {
@@ -54,25 +55,21 @@ describe('describeError', () => {
 });
 
 describe('createLogger', () => {
-  const written: string[] = [];
+  let reader: LogReader;
+  let output: LogOutput;
   beforeEach(() => {
-    written.length = 0;
-    jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
-      written.push(String(text));
-      return true;
-    });
+    reader = new LogReader();
+    output = new LogOutput(reader);
   });
-  const turnIsOver = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-  afterEach(() => jest.restoreAllMocks());
 
   it('writes one JSON object a line in production', async () => {
-    createLogger({ level: 'info', json: true }).warn('something', {
+    createLogger({ level: 'info', json: true, output }).warn('something', {
       requestId: 'req-1',
       error: new Error('broken'),
     });
-    await turnIsOver();
+    await output.flush();
 
-    expect(JSON.parse(written.join(''))).toEqual({
+    expect(JSON.parse(reader.text)).toEqual({
       level: 'warn',
       message: 'something',
       requestId: 'req-1',
@@ -82,56 +79,42 @@ describe('createLogger', () => {
   });
 
   it('writes a readable line in development', async () => {
-    createLogger({ level: 'info', json: false }).info('something', { status: 201 });
-    await turnIsOver();
+    createLogger({ level: 'info', json: false, output }).info('something', { status: 201 });
+    await output.flush();
 
-    expect(written.join('')).toMatch(/^\d\d:\d\d:\d\d\.\d{3} info {2}something \{"status":201\}\n$/);
+    expect(reader.text).toMatch(/^\d\d:\d\d:\d\d\.\d{3} info {2}something \{"status":201\}\n$/);
   });
 
   it('shows an error in one line with its causes, and the stack of a broken thing', async () => {
     const cause = Object.assign(new Error(''), { code: 'ECONNREFUSED' });
-    const log = createLogger({ level: 'info', json: false });
+    const log = createLogger({ level: 'info', json: false, output });
 
     log.warn('waiting', { error: new Error('unavailable', { cause }) });
     log.error('broken', { error: new TypeError('bug') });
-    await turnIsOver();
+    await output.flush();
 
-    const [line, ...others] = written.join('').split('\n');
+    const [line, ...others] = reader.text.split('\n');
     expect(line).toMatch(/warn {2}waiting — unavailable — ECONNREFUSED$/);
     expect(others.join('\n')).toMatch(/error broken\nTypeError: bug\n {4}at /);
   });
 
   it('leaves out what is below its level', async () => {
-    createLogger({ level: 'warn', json: true }).info('something');
-    await turnIsOver();
+    createLogger({ level: 'warn', json: true, output }).info('something');
+    await output.flush();
 
-    expect(written).toEqual([]);
+    expect(reader.text).toBe('');
   });
 
-  it('writes the lines of one turn at once', async () => {
-    const log = createLogger({ level: 'info', json: true });
+  it('says how many lines were lost', async () => {
+    createLogger({ level: 'info', json: true, output });
 
-    for (const message of ['first', 'second', 'third']) log.info(message);
-    await turnIsOver();
+    output.emit('caught-up', 17);
+    await output.flush();
 
-    expect(written).toHaveLength(1);
-    expect(written.join('').match(/"message":"\w+"/g)).toEqual([
-      '"message":"first"',
-      '"message":"second"',
-      '"message":"third"',
-    ]);
-  });
-
-  it('loses no line when the process exits in the same turn', () => {
-    const program = `
-      const { createLogger } = require('./src/observability/logger');
-      createLogger({ level: 'info', json: true }).error('last words');
-      process.exit(1);`;
-
-    const { stdout } = spawnSync(process.execPath, ['--import', 'tsx', '--eval', program], {
-      encoding: 'utf8',
+    expect(JSON.parse(reader.text)).toMatchObject({
+      level: 'warn',
+      message: 'log lines dropped: stdout was not read',
+      lines: 17,
     });
-
-    expect(JSON.parse(stdout)).toMatchObject({ level: 'error', message: 'last words' });
   });
 });
