@@ -21,7 +21,6 @@ export function configOf(manifests: Manifests, env = manifests.env()): Config {
   const values: Record<string, string> = {
     API_KEYS: `crm:${'c0'.repeat(32)}`,
     REDIS_URL: 'rediss://:token@redis.example.com:6379',
-    'rds-ca.pem': '-----BEGIN CERTIFICATE-----',
   };
   const names = manifests.all('ExternalSecret').flatMap(({ spec }) => Object.keys(spec.target.template.data));
   for (const name of names) writeFileSync(join(folder, name), values[name] ?? 'secret');
