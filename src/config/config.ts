@@ -15,8 +15,6 @@ export interface ApiKey {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-const PEM_CERTIFICATE = /-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----/;
-
 /** One message that names every bad variable and never shows a value. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
@@ -30,8 +28,8 @@ export function loadConfig(env: Env): Config {
   const problems: string[] = [];
   const values = validate(withSecretFiles(trimmed(env), problems), problems);
   const caFiles = {
-    db: readCertificates('DB_SSL_CA_FILE', values.DB_SSL_CA_FILE, problems),
-    kafka: readCertificates('KAFKA_SSL_CA_FILE', values.KAFKA_SSL_CA_FILE, problems),
+    db: readOptional('DB_SSL_CA_FILE', values.DB_SSL_CA_FILE, problems),
+    kafka: readOptional('KAFKA_SSL_CA_FILE', values.KAFKA_SSL_CA_FILE, problems),
   };
   if (problems.length > 0) throw new ConfigError(`Bad configuration: ${problems.join('; ')}`);
   return Object.freeze(toConfig(values, caFiles));
@@ -90,13 +88,6 @@ function readOptional(name: string, path: string | undefined, problems: string[]
     problems.push(`${name} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'})`);
     return undefined;
   }
-}
-
-function readCertificates(name: string, path: string | undefined, problems: string[]): string | undefined {
-  const text = readOptional(name, path, problems);
-  if (text?.trim() && !PEM_CERTIFICATE.test(text))
-    problems.push(`${name} names a file without a PEM certificate`);
-  return text;
 }
 
 function validate(env: Env, problems: string[]): EnvValues {
