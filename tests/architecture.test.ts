@@ -10,7 +10,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   config: [],
   domain: [],
   runtime: [],
-  observability: ['runtime', 'services'],
+  observability: ['domain', 'runtime', 'services'],
   services: ['domain', 'runtime'],
   routes: ['domain', 'services', 'http', 'openapi'],
   http: ['domain', 'services', 'runtime'],

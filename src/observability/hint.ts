@@ -33,7 +33,7 @@ const REDIS_HINTS: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /closed during the handshake|RESP type 21\b/,
-    'REDIS_URL must begin with rediss:// if its port has TLS: the connection is closed at once',
+    'REDIS_URL must begin with rediss:// if its port has TLS; if not, see maxclients and protected-mode of Redis',
   ],
   [/RESP type/, 'REDIS_URL must lead to Redis: something else responds there'],
   [/wrong.version.number|packet.length.too.long/i, 'REDIS_URL must begin with redis://: its port has no TLS'],

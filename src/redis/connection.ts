@@ -19,10 +19,9 @@ const CHECK_TIMEOUT_MS = 1000;
 // What the service's scripts call: each may be forbidden, or renamed, by itself.
 const CHECK_SCRIPT = `
   local calls = { { 'DEL' }, { 'HSET', 'f', 1 }, { 'HGET', 'f' }, { 'HMGET', 'f' }, { 'HDEL', 'f' },
-    { 'SET', 1 }, { 'INCR' }, { 'GET' }, { 'PTTL' }, { 'PEXPIRE', ARGV[1] } }
+    { 'SET', 1 }, { 'INCR' }, { 'GET' }, { 'PTTL' }, { 'PEXPIRE', ARGV[1] * 1000 } }
   for _, call in ipairs(calls) do redis.call(call[1], KEYS[1], unpack(call, 2)) end`;
 const CHECK_SCRIPT_SHA1 = createHash('sha1').update(CHECK_SCRIPT).digest('hex');
-const CLOSED_EARLY = new Error('closed during the handshake');
 const CONNECT_TIMEOUT_MS = 2000;
 const QUIT_TIMEOUT_MS = 500;
 const MAX_RECONNECT_DELAY_MS = 2000;
@@ -45,8 +44,8 @@ export class RedisConnection {
   /** Why the last connection did not become ready. */
   private failure: Error | undefined;
   private info = Promise.resolve('');
-  /** Whether Redis may delete keys before their time, by its maxmemory-policy; undefined where it does not say. */
-  mayEvict: boolean | undefined;
+  /** Whether Redis may delete keys before their time, by its maxmemory-policy. */
+  mayEvict = false;
 
   constructor(private readonly deps: RedisConnectionDeps) {
     this.redis = new Redis(deps.url, {
@@ -61,7 +60,7 @@ export class RedisConnection {
       // A replica after a failover rejects writes until the address is looked up again.
       reconnectOnError: (error) => error.message.startsWith('READONLY'),
     });
-    this.redis.on('connect', () => (this.failure = CLOSED_EARLY));
+    this.redis.on('connect', () => (this.failure = new UnavailableError('closed during the handshake')));
     this.redis.on('error', (error: Error) => this.onError(error));
     this.redis.on('ready', () => {
       this.failure = undefined;
@@ -117,19 +116,21 @@ export class RedisConnection {
   // The background check reports outages once; each attempt would only repeat it.
   private onError(error: Error): void {
     this.deps.log.debug('Redis connection error', { error });
-    // What the server said explains more than that the connection then ended.
-    if (!(this.failure instanceof ReplyError)) this.failure = error;
+    // What the server said, or that it said nothing, explains more than how the connection then ended.
+    const isEnd =
+      'syscall' in error && error.syscall !== 'connect' && this.failure instanceof UnavailableError;
+    if (!isEnd && !(this.failure instanceof ReplyError)) this.failure = error;
     // After a rejected SELECT ioredis would go on, in database 0.
     if (error instanceof ReplyError) this.redis.disconnect(true);
   }
 
   private async inspect(): Promise<string> {
     const info = await this.redis.info().catch(() => '');
-    const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1];
-    const mayEvict = policy && policy !== 'noeviction';
-    if (mayEvict === true && this.mayEvict !== true)
+    const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction';
+    const mayEvict = policy !== 'noeviction';
+    if (mayEvict && !this.mayEvict)
       this.deps.log.warn('Redis may evict keys: set its maxmemory-policy to noeviction', { policy });
-    this.mayEvict = policy === undefined ? undefined : mayEvict === true;
+    this.mayEvict = mayEvict;
     return info;
   }
 
@@ -148,17 +149,19 @@ export class RedisConnection {
 
   private async workWhenReady(signal: AbortSignal): Promise<void> {
     const { redis } = this;
-    if (redis.status !== 'ready') await once(redis, 'ready', { signal });
+    if (redis.status !== 'ready')
+      await once(redis, 'ready', { signal }).catch((error: unknown) => {
+        throw this.failure ?? error;
+      });
     this.corkUntilNextTick();
-    const [user, idempotency, rateLimit] = CHECK_KEYS;
-    const [info] = await Promise.all([
-      this.info,
+    const [user = '', ...scripted] = CHECK_KEYS;
+    await Promise.all([
       redis.set(user, '', 'EX', CHECK_TTL_SECONDS, 'NX', 'GET'),
       ...[redis.get(user), redis.exists(user), redis.del(user)],
-      redis.eval(CHECK_SCRIPT, 1, idempotency, CHECK_TTL_SECONDS * 1000),
-      redis.evalsha(CHECK_SCRIPT_SHA1, 1, rateLimit, CHECK_TTL_SECONDS * 1000),
+      ...scripted.map((key) => redis.eval(CHECK_SCRIPT, 1, key, CHECK_TTL_SECONDS)),
+      ...scripted.map((key) => redis.evalsha(CHECK_SCRIPT_SHA1, 1, key, CHECK_TTL_SECONDS)),
     ]);
-    if (info.includes('cluster_enabled:1'))
+    if ((await this.info).includes('cluster_enabled:1'))
       throw new UnsuitableServerError(
         'REDIS_URL must lead to a Redis that is no cluster: this is a node of one',
       );

@@ -10,11 +10,7 @@ export const IDEMPOTENCY_TTL_SECONDS = 24 * 60 * 60;
 export const RATE_LIMIT_PREFIX = 'rate-limit:';
 
 /** Written by the background check, one for each prefix that the service's user needs. */
-export const CHECK_KEYS: readonly [string, string, string] = [
-  'user:check',
-  'idempotency:check',
-  `${RATE_LIMIT_PREFIX}check`,
-];
+export const CHECK_KEYS = ['user:check', 'idempotency:check', `${RATE_LIMIT_PREFIX}check`];
 export const CHECK_TTL_SECONDS = 60;
 
 export const pendingKey = (email: string): string => `user:pending:${email}`;
