@@ -27,10 +27,7 @@ const REDIS_HINTS: readonly (readonly [RegExp, string])[] = [
   [/max number of clients/, 'Redis has no connection left: raise its maxclients'],
   [/DB index/, 'REDIS_URL names a database that the server does not have: see its databases'],
   [/ERR syntax error/, 'Redis must be version 7 or newer: this one has no SET with NX and GET'],
-  [
-    /unknown (redis )?command|unsupported command/i,
-    'REDIS_URL must lead to Redis 7 or newer itself, with all its commands, not to a Sentinel or a proxy',
-  ],
+  [/un(known|supported) (redis )?command/i, 'REDIS_URL must lead to Redis 7 itself: no Sentinel, no proxy'],
   [
     /closed during the handshake|RESP type 21\b/,
     'REDIS_URL must begin with rediss:// if its port has TLS; if not, see maxclients and protected-mode of Redis',

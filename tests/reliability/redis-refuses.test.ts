@@ -53,6 +53,12 @@ const failures: [string, RegExp, () => Promise<unknown>, () => Promise<unknown>]
     () => admin.replicaof('127.0.0.1', 1),
     () => admin.replicaof('NO', 'ONE'),
   ],
+  [
+    'has lost a command that only a script calls',
+    /allowed/,
+    () => admin.call('ACL', 'SETUSER', 'default', '-hset'),
+    () => admin.call('ACL', 'SETUSER', 'default', '+hset'),
+  ],
 ];
 
 describe.each(failures)('a Redis that answers, but %s', (_what, hint, fail, repair) => {
