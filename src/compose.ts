@@ -67,7 +67,7 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
   const { pool, redis } = stores;
   const { topics, producer, sendQueue, consumer, consumerLag } = pipeline;
   const metricsServer = new MetricsServer(config.metricsPort, metrics.registry);
-  metrics.registerGauges({ sendQueue, consumer, consumerLag, liveness, health, dependencies, pool });
+  metrics.registerGauges({ sendQueue, consumer, consumerLag, liveness, health, dependencies, redis, pool });
 
   // Started from top to bottom, stopped from bottom to top.
   lifecycle.register([

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type Joi from 'joi';
-import { envSchema, SECRETS, type EnvValues } from './env-schema';
+import { envSchema, SECRETS, VARIABLE_NAMES, type EnvValues } from './env-schema';
 
 /** The service's settings, typed and nested. Made once, by an entry point. */
 export type Config = ReturnType<typeof toConfig>;
@@ -26,7 +26,7 @@ export class ConfigError extends Error {
  */
 export function loadConfig(env: Env): Config {
   const problems: string[] = [];
-  const values = validate(withSecretFiles(env, problems), problems);
+  const values = validate(withSecretFiles(trimmed(env), problems), problems);
   const caFiles = {
     db: readOptional('DB_SSL_CA_FILE', values.DB_SSL_CA_FILE, problems),
     kafka: readOptional('KAFKA_SSL_CA_FILE', values.KAFKA_SSL_CA_FILE, problems),
@@ -53,12 +53,26 @@ export function productionWarnings(config: Config): string[] {
   ].filter((warning) => warning !== false);
 }
 
+// What editors, `echo` and `kubectl create secret` leave around a value. A password may begin or end with a blank.
+function trimmed(env: Env): Env {
+  const trim = (name: string, value = ''): string =>
+    name.endsWith('PASSWORD') ? value.replace(/[\r\n]+$/, '') : value.trim();
+  // An empty variable is an unset one: compose files and ConfigMaps write NAME= for "not set".
+  const set = Object.entries(env).filter(([, value]) => value);
+  return Object.fromEntries(set.map(([name, value]) => [name, trim(name, value)]));
+}
+
 function withSecretFiles(env: Env, problems: string[]): Env {
+  const others = VARIABLE_NAMES.filter((name) => !(SECRETS as readonly string[]).includes(name));
+  const unread = others.map((name) => `${name}_FILE`).filter((name) => env[name]);
+  problems.push(...unread.map((name) => `${name} is not read: only secrets may be in files`));
   const fromFiles = SECRETS.map((name) => {
     const path = env[`${name}_FILE`];
     // Ambiguous: after a rotation either may be stale.
     if (path && env[name]) problems.push(`${name} and ${name}_FILE are both set: keep one`);
-    return path && !env[name] ? [name, readOptional(`${name}_FILE`, path, problems)?.trim()] : undefined;
+    return path && !env[name]
+      ? [name, readOptional(`${name}_FILE`, path, problems)?.trim() || undefined]
+      : undefined;
   });
   return { ...env, ...Object.fromEntries(fromFiles.filter((entry) => entry !== undefined)) } as Env;
 }
@@ -77,22 +91,22 @@ function readOptional(name: string, path: string | undefined, problems: string[]
 }
 
 function validate(env: Env, problems: string[]): EnvValues {
-  // An empty variable is an unset one: compose files and ConfigMaps write NAME= for "not set".
-  const set = Object.fromEntries(
-    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
-  );
-  const result = envSchema.validate(set, {
+  const result = envSchema.validate(env, {
     abortEarly: false,
     stripUnknown: true,
     errors: { wrap: { label: false } },
   }) as Joi.ValidationResult<EnvValues>;
+  const values = result.value as EnvValues;
   problems.push(...(result.error?.details.map(({ message }) => message) ?? []));
-  return result.value as EnvValues;
+  // Here, where both defaults are in place; 0 is any free port.
+  if (values.PORT === values.METRICS_PORT && values.PORT !== 0)
+    problems.push('METRICS_PORT must be another port than PORT');
+  return values;
 }
 
 function toApiKeys(text: string | undefined): readonly ApiKey[] {
   return (text?.split(',') ?? []).map((entry) => {
-    const [name = '', digest = ''] = entry.trim().split(':');
+    const [name = '', digest = ''] = entry.split(':');
     return { name, digest: Buffer.from(digest, 'hex') };
   });
 }
@@ -112,7 +126,7 @@ function toConfig(values: EnvValues, caFiles: { db: string | undefined; kafka: s
     http: {
       port: values.PORT,
       trustedProxyHops: values.TRUST_PROXY,
-      allowedOrigins: values.FRONTEND_URL.split(',').map((origin) => origin.trim().replace(/\/$/, '')),
+      allowedOrigins: values.FRONTEND_URL.split(','),
       apiKeys: toApiKeys(values.API_KEYS),
       rateLimit: { max: values.RATE_LIMIT_MAX, windowMs: values.RATE_LIMIT_WINDOW_MS },
     },
@@ -128,7 +142,7 @@ function toConfig(values: EnvValues, caFiles: { db: string | undefined; kafka: s
     },
     redis: { url: values.REDIS_URL },
     kafka: {
-      brokers: values.KAFKA_BROKERS.split(',').map((broker) => broker.trim()),
+      brokers: values.KAFKA_BROKERS.split(','),
       clientId: values.KAFKA_CLIENT_ID,
       groupId: values.KAFKA_GROUP_ID,
       topic: values.KAFKA_TOPIC,

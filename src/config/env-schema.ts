@@ -1,37 +1,73 @@
+import { isIPv6 } from 'node:net';
 import Joi from 'joi';
 
 const port = (value: number): Joi.NumberSchema => Joi.number().port().default(value);
-const flag = (value: boolean): Joi.BooleanSchema => Joi.boolean().default(value);
+const flag = (value: boolean): Joi.BooleanSchema =>
+  Joi.boolean().truthy('1', 'yes', 'on').falsy('0', 'no', 'off').default(value);
 const count = (min: number, max: number, value: number): Joi.NumberSchema =>
   Joi.number().integer().min(min).max(max).default(value);
 
 const oneOf = <Value extends string>(...values: Value[]): Joi.StringSchema<Value> =>
-  Joi.string<Value>().valid(...values);
+  Joi.string<Value>()
+    .insensitive()
+    .valid(...values);
 
 /** A variable without a default; its type says so. */
 const optional = <Value>(schema: Joi.StringSchema<Value>): Joi.StringSchema<Value | undefined> =>
   schema.optional();
 
-/** Comma-separated text; each item must match `item`, else the message `expected` is reported. */
-const list = (item: RegExp, expected: string): Joi.StringSchema =>
-  Joi.string()
-    .custom((text: string, helpers) => {
-      const items = text.split(',').map((entry) => entry.trim());
-      return items.every((entry) => item.test(entry)) ? text : helpers.error('list.item');
-    })
-    .messages({ 'list.item': `{{#label}} must be a comma-separated list of ${expected}` });
+/** Brings a value into the one spelling that the service uses; undefined when it is none of `expected`. */
+type Reader = (text: string) => string | undefined;
 
-// As the client reads it: unlike Joi it accepts no port of 99999 and no bare % in the password, and its own error shows
-// the password.
-function isReadable(url: string): boolean {
+const readAs = (read: Reader, expected: string): Joi.StringSchema =>
+  Joi.string()
+    .custom((text: string, helpers) => read(text) ?? helpers.error('text.unreadable'))
+    .messages({ 'text.unreadable': `{{#label}} must be ${expected}` });
+
+/** Comma-separated; repeated items count once. */
+const list = (readItem: Reader, expected: string): Joi.StringSchema =>
+  readAs((text) => {
+    const items = text.split(',').map((item) => readItem(item.trim()));
+    return items.includes(undefined) ? undefined : [...new Set(items)].join(',');
+  }, `a comma-separated list of ${expected}`);
+
+/** As a browser sends it in `Origin`, which never has a path or a wildcard. */
+const origin: Reader = (text) => {
+  if (!URL.canParse(text)) return undefined;
+  const { href, origin: sent } = new URL(text);
+  return /^https?:[^*]+$/.test(sent) && href === `${sent}/` ? sent : undefined;
+};
+
+// Of an empty text: the variable with the key was empty, and nobody can present it.
+const EMPTY_DIGEST = /:e3b0c44298fc1c149afbf4c8996fb924/;
+const apiKey: Reader = (text) => {
+  const lower = text.replace(/:.*/, (digest) => digest.toLowerCase());
+  return /^[\w.-]{1,64}:[0-9a-f]{64}$/.test(lower) && !EMPTY_DIGEST.test(lower) ? lower : undefined;
+};
+
+// IPv6 with or without brackets; a path is the folder of a Unix socket.
+const host: Reader = (text) => {
+  const bare = text.replace(/^\[(.*)\]$/, '$1');
+  return isIPv6(bare) || /^(\/.*|[^\s:/@,"'[\]]+)$/.test(bare) ? bare : undefined;
+};
+
+const broker: Reader = (text) => {
+  const [, digits] = /^[^\s:/@"']+:(\d{1,5})$/.exec(text) ?? [];
+  return Number(digits) >= 1 && Number(digits) <= 65_535 ? text : undefined;
+};
+
+// As ioredis reads it, without showing the password. It takes options from behind a ? before those that it is given, a
+// path that is no number for database 0, and REDISS: for no TLS.
+const redisUrl: Reader = (text) => {
   try {
-    const { username, password } = new URL(url);
+    const { protocol, username, password, hostname, pathname, search, hash } = new URL(text);
     decodeURIComponent(username + password);
-    return true;
+    const isPlain = /^rediss?:$/.test(protocol) && /^\/?\d*$/.test(pathname) && search + hash === '';
+    return isPlain && hostname !== '' ? text.replace(/^\w+/, protocol.slice(0, -1)) : undefined;
   } catch {
-    return false;
+    return undefined;
   }
-}
+};
 
 // Without the other variable it has no effect: its operator would rely on TLS, or a login, that is not there.
 const onlyWith = (other: string, is: Joi.SchemaLike, needed: string, then: Joi.Schema) =>
@@ -48,16 +84,16 @@ const VARIABLES = {
   PORT: port(8000),
   METRICS_PORT: port(9464),
   LOG_LEVEL: oneOf('error', 'warn', 'info', 'debug').default('info'),
-  FRONTEND_URL: list(/^https?:\/\/[^/\s?#]+\/?$/, 'origins such as https://app.example.com').default(
+  FRONTEND_URL: list(origin, 'origins such as https://app.example.com, without path and wildcard').default(
     'http://localhost:5173',
   ),
-  API_KEYS: optional(list(/^[\w.-]{1,64}:[0-9a-f]{64}$/, 'name:sha256 (64 hexadecimal digits, lower case)')),
+  API_KEYS: optional(list(apiKey, 'name:sha256 (64 hexadecimal digits, of a key that is not empty)')),
   TRUST_PROXY: count(0, 10, 0),
   RATE_LIMIT_MAX: count(1, 1_000_000_000, 100),
   RATE_LIMIT_WINDOW_MS: count(1000, 86_400_000, 900_000),
 
-  DB_HOST: Joi.string().default('localhost'),
-  DB_PORT: port(5432),
+  DB_HOST: readAs(host, 'a host name or address alone, without scheme, user and port').default('localhost'),
+  DB_PORT: port(5432).invalid(0),
   DB_NAME: Joi.string().default('userdb'),
   DB_USER: Joi.string().default('postgres'),
   DB_PASSWORD: Joi.string().default('postgres'),
@@ -66,15 +102,12 @@ const VARIABLES = {
   DB_POOL_MAX: count(1, 500, 20),
   MIGRATE_ON_START: flag(true),
 
-  REDIS_URL: Joi.string()
-    .uri({ scheme: ['redis', 'rediss'] })
-    .custom((text: string, helpers) => (isReadable(text) ? text : helpers.error('string.uriCustomScheme')))
-    .default('redis://localhost:6379')
-    .messages({
-      'string.uriCustomScheme': '{{#label}} must look like redis://user:password@host:port, percent-encoded',
-    }),
+  REDIS_URL: readAs(
+    redisUrl,
+    'like rediss://user:password@host:6379/0 (TLS) or redis://host:6379, percent-encoded, without options after a ?',
+  ).default('redis://localhost:6379'),
 
-  KAFKA_BROKERS: list(/^[^\s,:/]+:\d{1,5}$/, 'host:port').default('localhost:9092'),
+  KAFKA_BROKERS: list(broker, 'host:port').default('localhost:9092'),
   KAFKA_CLIENT_ID: Joi.string().default('user-registration-backend'),
   KAFKA_GROUP_ID: Joi.string().default('user-registration-consumer'),
   KAFKA_TOPIC: Joi.string()
@@ -95,7 +128,9 @@ const VARIABLES = {
   CONSUMER_ENABLED: flag(true),
 
   // Whether to load the OpenTelemetry packages, which read the endpoint and the other OTEL_ variables themselves.
-  OTEL_EXPORTER_OTLP_ENDPOINT: optional(Joi.string().uri({ scheme: ['http', 'https'] })),
+  OTEL_EXPORTER_OTLP_ENDPOINT: optional(Joi.string().uri({ scheme: ['http', 'https'] }))
+    .pattern(/\/v1\/traces\/?$/, { invert: true })
+    .messages({ 'string.pattern.invert.base': '{{#label}} must end before /v1/traces, which is appended' }),
   OTEL_SDK_DISABLED: flag(false),
   OTEL_TRACES_EXPORTER: oneOf('otlp', 'none').default('otlp'),
   // JSON is sent for both: every OTLP/HTTP receiver has to accept it.
@@ -107,6 +142,7 @@ const VARIABLES = {
 };
 
 export const envSchema = Joi.object(VARIABLES);
+export const VARIABLE_NAMES: readonly string[] = Object.keys(VARIABLES);
 
 /** The variables after validation; those marked as optional may be undefined. */
 export type EnvValues = {

@@ -18,7 +18,7 @@ export class MetricsServer {
     text: MetricsText,
   ) {
     this.server = createServer((req, res) => {
-      if (req.url !== '/metrics') {
+      if (req.url?.split('?')[0] !== '/metrics') {
         res.writeHead(404).end();
         return;
       }

@@ -22,6 +22,7 @@ export interface Sources {
   readonly liveness: { readonly silenceMs: number };
   readonly health: { isReady(): boolean };
   readonly dependencies: readonly { readonly name: string; readonly isHealthy: boolean }[];
+  readonly redis: { readonly mayEvict: boolean };
   readonly pool: { readonly usage: Readonly<Record<'used' | 'idle' | 'waiting' | 'max', number>> };
 }
 
@@ -89,7 +90,8 @@ export class Metrics implements PipelineMetrics {
   }
 
   /** Adds what is read at each scrape. */
-  registerGauges({ sendQueue, consumer, consumerLag, liveness, health, dependencies, pool }: Sources): void {
+  registerGauges(sources: Sources): void {
+    const { sendQueue, consumer, consumerLag, liveness, health, dependencies, redis, pool } = sources;
     this.gaugeValue(
       'send_queue_records',
       'Records that wait for Kafka’s confirmation',
@@ -119,6 +121,9 @@ export class Metrics implements PipelineMetrics {
       (gauge) => {
         for (const { name, isHealthy } of dependencies) gauge.set({ dependency: name }, Number(isHealthy));
       },
+    );
+    this.gaugeValue('redis_may_evict_keys', '1 when Redis’ maxmemory-policy is not noeviction', () =>
+      Number(redis.mayEvict),
     );
     this.watchPool(pool);
   }

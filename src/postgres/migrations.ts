@@ -1,8 +1,8 @@
 import { Socket } from 'node:net';
 import path from 'node:path';
-import { Client } from 'pg';
+import { Client, DatabaseError } from 'pg';
 import type { Config } from '../config/config';
-import { Backoff } from '../runtime/backoff';
+import { Backoff, pause } from '../runtime/backoff';
 import { closeWithin } from '../runtime/timeout';
 import type { Logger } from '../services/ports/telemetry';
 import { connectionOptions } from './pool';
@@ -10,6 +10,7 @@ import { connectionOptions } from './pool';
 const MIGRATIONS_DIR = path.resolve(__dirname, '../../migrations');
 const CONNECT_TIMEOUT_MS = 5000;
 const CLOSE_TIMEOUT_MS = 1000;
+const PROBE_INTERVAL_MS = 2000;
 const STATEMENT_TIMEOUT_MS = 300_000; // Holds for the wait on another process's migrations, too.
 
 /**
@@ -29,12 +30,31 @@ export async function applyMigrations(
   });
   // A lost connection also fails the statement; without a listener it would end the process.
   client.on('error', (error) => log(`connection lost: ${error.message}`));
+  const done = new AbortController();
   try {
     await client.connect();
-    return await migrateWith(client, log);
+    return await Promise.race([migrateWith(client, log), rejectWhenSilent(config, done.signal)]);
   } finally {
+    done.abort();
     await closeWithin(CLOSE_TIMEOUT_MS, client.end());
     socket.destroy(); // A frozen server never closes its side, which would keep the process.
+  }
+}
+
+// A statement, or the wait for another process, may take minutes; a server that is there accepts connections meanwhile.
+async function rejectWhenSilent(config: Config['postgres'], done: AbortSignal): Promise<never> {
+  for (;;) {
+    await pause(PROBE_INTERVAL_MS, done);
+    if (done.aborted) throw new Error('done');
+    const probe = new Client({ ...connectionOptions(config), connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+    probe.on('error', () => undefined);
+    try {
+      await probe.connect();
+    } catch (error) {
+      if (!(error instanceof DatabaseError)) throw error; // It responded: too many connections.
+    } finally {
+      await closeWithin(CLOSE_TIMEOUT_MS, probe.end());
+    }
   }
 }
 

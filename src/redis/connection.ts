@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { TLSSocket } from 'node:tls';
 import { Redis, ReplyError } from 'ioredis';
-import { UnavailableError } from '../domain/errors';
+import { UnavailableError, UnsuitableServerError } from '../domain/errors';
 import { closeWithin, withTimeout } from '../runtime/timeout';
 import type { DependencyState, Logger } from '../services/ports/telemetry';
 import { CHECK_KEYS, CHECK_TTL_SECONDS } from './keys-and-lifetimes';
@@ -14,7 +16,12 @@ export const REQUEST_TIMEOUT_MS = 200;
 /** For the writer's commands of one turn of the event loop. */
 export const BATCH_TIMEOUT_MS = 2000;
 const CHECK_TIMEOUT_MS = 1000;
-const WRITE = `return redis.call('SET', KEYS[1], '', 'EX', ARGV[1])`;
+// What the service's scripts call: each may be forbidden, or renamed, by itself.
+const CHECK_SCRIPT = `
+  local calls = { { 'DEL' }, { 'HSET', 'f', 1 }, { 'HGET', 'f' }, { 'HMGET', 'f' }, { 'HDEL', 'f' },
+    { 'SET', 1 }, { 'INCR' }, { 'GET' }, { 'PTTL' }, { 'PEXPIRE', ARGV[1] * 1000 } }
+  for _, call in ipairs(calls) do redis.call(call[1], KEYS[1], unpack(call, 2)) end`;
+const CHECK_SCRIPT_SHA1 = createHash('sha1').update(CHECK_SCRIPT).digest('hex');
 const CONNECT_TIMEOUT_MS = 2000;
 const QUIT_TIMEOUT_MS = 500;
 const MAX_RECONNECT_DELAY_MS = 2000;
@@ -34,6 +41,11 @@ export class RedisConnection {
   readonly stopTimeoutMs = 1000;
   private readonly redis: Redis;
   private corkedStream: Redis['stream'] | undefined;
+  /** Why the last connection did not become ready. */
+  private failure: Error | undefined;
+  private info = Promise.resolve('');
+  /** Whether Redis may delete keys before their time, by its maxmemory-policy. */
+  mayEvict = false;
 
   constructor(private readonly deps: RedisConnectionDeps) {
     this.redis = new Redis(deps.url, {
@@ -48,8 +60,12 @@ export class RedisConnection {
       // A replica after a failover rejects writes until the address is looked up again.
       reconnectOnError: (error) => error.message.startsWith('READONLY'),
     });
-    // The background check reports outages once; each attempt would only repeat it.
-    this.redis.on('error', (error) => deps.log.debug('Redis connection error', { error }));
+    this.redis.on('connect', () => (this.failure = new UnavailableError('closed during the handshake')));
+    this.redis.on('error', (error: Error) => this.onError(error));
+    this.redis.on('ready', () => {
+      this.failure = undefined;
+      this.info = this.inspect();
+    });
   }
 
   start(): void {
@@ -77,21 +93,45 @@ export class RedisConnection {
   }
 
   /**
-   * Fails unless Redis runs a script and writes under each of the service's prefixes: one that only responds may be full,
-   * a replica, or deny this user its keys. A connection that stays silent, open or only being opened, is replaced.
+   * Fails unless Redis runs every command of the service, by itself and in scripts, under each of its prefixes: one that
+   * only responds may be too old, full, a replica, a part of a cluster, or deny this user something. A connection that
+   * stays silent, open or only being opened, is replaced.
    */
   async check(): Promise<void> {
-    const timeout = (): Error => new UnavailableError(`no response within ${CHECK_TIMEOUT_MS} ms`);
     const giveUp = new AbortController();
     try {
-      await withTimeout(this.writeWhenReady(giveUp.signal), CHECK_TIMEOUT_MS, timeout);
+      await withTimeout(this.workWhenReady(giveUp.signal), CHECK_TIMEOUT_MS, () => this.silence());
     } catch (error) {
       giveUp.abort();
       // It responded: another connection would get the same.
-      if (error instanceof ReplyError) throw error;
-      if (['ready', 'connect'].includes(this.redis.status)) this.redis.disconnect(true);
+      if (error instanceof ReplyError || error instanceof UnsuitableServerError) throw error;
+      if (['ready', 'connect'].includes(this.redis.status)) {
+        this.failure = undefined;
+        this.redis.disconnect(true);
+      }
       throw error;
     }
+  }
+
+  // The background check reports outages once; each attempt would only repeat it.
+  private onError(error: Error): void {
+    this.deps.log.debug('Redis connection error', { error });
+    // What the server said, or that it said nothing, explains more than how the connection then ended.
+    const isEnd =
+      'syscall' in error && error.syscall !== 'connect' && this.failure instanceof UnavailableError;
+    if (!isEnd && !(this.failure instanceof ReplyError)) this.failure = error;
+    // After a rejected SELECT ioredis would go on, in database 0.
+    if (error instanceof ReplyError) this.redis.disconnect(true);
+  }
+
+  private async inspect(): Promise<string> {
+    const info = await this.redis.info().catch(() => '');
+    const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction';
+    const mayEvict = policy !== 'noeviction';
+    if (mayEvict && !this.mayEvict)
+      this.deps.log.warn('Redis may evict keys: set its maxmemory-policy to noeviction', { policy });
+    this.mayEvict = mayEvict;
+    return info;
   }
 
   // A pipeline without ioredis's own (enableAutoPipelining), which makes and settles each command twice: the socket keeps
@@ -107,8 +147,33 @@ export class RedisConnection {
     });
   }
 
-  private async writeWhenReady(signal: AbortSignal): Promise<void> {
-    if (this.redis.status !== 'ready') await once(this.redis, 'ready', { signal });
-    await Promise.all(CHECK_KEYS.map((key) => this.redis.eval(WRITE, 1, key, CHECK_TTL_SECONDS)));
+  private async workWhenReady(signal: AbortSignal): Promise<void> {
+    const { redis } = this;
+    if (redis.status !== 'ready')
+      await once(redis, 'ready', { signal }).catch((error: unknown) => {
+        throw this.failure ?? error;
+      });
+    this.corkUntilNextTick();
+    const [user = '', ...scripted] = CHECK_KEYS;
+    await Promise.all([
+      redis.set(user, '', 'EX', CHECK_TTL_SECONDS, 'NX', 'GET'),
+      ...[redis.get(user), redis.exists(user), redis.del(user)],
+      ...scripted.map((key) => redis.eval(CHECK_SCRIPT, 1, key, CHECK_TTL_SECONDS)),
+      ...scripted.map((key) => redis.evalsha(CHECK_SCRIPT_SHA1, 1, key, CHECK_TTL_SECONDS)),
+    ]);
+    if ((await this.info).includes('cluster_enabled:1'))
+      throw new UnsuitableServerError(
+        'REDIS_URL must lead to a Redis that is no cluster: this is a node of one',
+      );
+  }
+
+  private silence(): Error {
+    const { status, stream } = this.redis;
+    if (status === 'connecting' && stream instanceof TLSSocket && !stream.connecting)
+      return new UnsuitableServerError(
+        'REDIS_URL must begin with redis:// if its port has no TLS: nothing answers the handshake',
+      );
+    const cause = status === 'connect' ? undefined : this.failure;
+    return new UnavailableError(`no response within ${CHECK_TIMEOUT_MS} ms`, { cause });
   }
 }

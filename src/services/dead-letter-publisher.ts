@@ -1,6 +1,7 @@
 import { parseEmail } from '../domain/email';
 import { UnavailableError } from '../domain/errors';
-import type { DeadLetter, DeadLetters, FailureReason, ReceivedRecord } from './ports/messaging';
+import { forEachChunk } from '../runtime/yielding';
+import type { DeadLetter, DeadLetterReason, DeadLetters, ReceivedRecord } from './ports/messaging';
 import type { FailureMarks, Reservations } from './ports/stores';
 import type { Logger, PipelineMetrics } from './ports/telemetry';
 import { EVENT_ID_HEADER, headerText, REQUEST_ID_HEADER } from './registration-record';
@@ -21,11 +22,10 @@ export class DeadLetterPublisher {
   async publish(deadLetters: readonly DeadLetter[]): Promise<void> {
     if (deadLetters.length === 0) return;
     await this.deps.deadLetters.publish(deadLetters);
-    for (const deadLetter of deadLetters) {
-      this.report(deadLetter);
-      // The email of a conflict has a row: it did not fail.
-      if (deadLetter.reason !== 'conflict') await this.markFailed(deadLetter.record, deadLetter.reason);
-    }
+    await forEachChunk(deadLetters, async (part) => {
+      part.forEach((deadLetter) => this.report(deadLetter));
+      await this.markFailed(part);
+    });
   }
 
   private report({ record, reason, error }: DeadLetter): void {
@@ -35,20 +35,27 @@ export class DeadLetterPublisher {
     this.deps.log.warn('dead letter', { reason, error, topic, partition, offset, requestId });
   }
 
-  private async markFailed(record: ReceivedRecord, reason: FailureReason): Promise<void> {
-    const eventId = headerText(record, EVENT_ID_HEADER);
-    const email = emailOf(record);
-    if (email === undefined) return;
+  // All in one turn of the event loop, so in one pipeline: the writer's offset waits for them.
+  private async markFailed(deadLetters: readonly DeadLetter[]): Promise<void> {
+    const marks = deadLetters.map(({ record, reason }) => this.markOne(record, reason));
     try {
-      await this.deps.failed.mark(email, reason);
-      if (eventId !== undefined) await this.deps.pending.release(email, eventId);
+      await Promise.all(marks);
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
-      this.deps.log.warn('could not mark failed registration in Redis; its reservation will expire', {
-        requestId: headerText(record, REQUEST_ID_HEADER),
+      this.deps.log.warn('could not mark failed registrations in Redis; their reservations will expire', {
+        registrations: marks.length,
         error,
       });
     }
+  }
+
+  private async markOne(record: ReceivedRecord, reason: DeadLetterReason): Promise<void> {
+    const email = emailOf(record);
+    // The email of a conflict has a row: it did not fail.
+    if (email === undefined || reason === 'conflict') return;
+    const eventId = headerText(record, EVENT_ID_HEADER);
+    const { failed, pending } = this.deps;
+    await Promise.all([failed.mark(email, reason), eventId !== undefined && pending.release(email, eventId)]);
   }
 }
 

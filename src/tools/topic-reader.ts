@@ -9,7 +9,7 @@ const FETCH_BYTES = 4 * 1024 * 1024;
 const SESSION_TIMEOUT_MS = 30_000;
 const IDLE_LIMIT_MS = 10_000;
 const IDLE_CHECK_MS = 250;
-const LEAVE_TIMEOUT_MS = 4000;
+const LEAVE_TIMEOUT_MS = 2000;
 const VISIT_RECORDS = 200;
 
 /** Offsets of one partition, from `from` up to but not including `to`. */

@@ -10,6 +10,8 @@ const TYPES = [
   'application/json; charset=utf-8',
   'application/json;charset=UTF-8',
   'Application/JSON',
+  'application/json; charset=utf8',
+  'application/json;charset="UTF8"; profile=x',
 ];
 
 let service: TestService;

@@ -64,6 +64,17 @@ describe('GET /metrics', () => {
     });
   });
 
+  it.each(['?', '?format=prometheus', '?name[]=process_cpu_seconds_total&x=/metrics'])(
+    'is scraped whatever a scrape job adds: %s',
+    async (query) => {
+      const answer = await fetch(`${service.metricsUrl}/metrics${query}`);
+
+      expect(answer.status).toBe(200);
+      expect(await answer.text()).toContain('registration_ready 1');
+      expect((await fetch(`${service.metricsUrl}/other${query}`)).status).toBe(404);
+    },
+  );
+
   it('is not on the API’s port, and nothing else is on its own', async () => {
     await service.http.get('/metrics').expect(404);
     expect((await fetch(`${service.metricsUrl}/api/users`)).status).toBe(404);

@@ -195,6 +195,9 @@ describe('POST /api/users', () => {
     ],
     ['plain text', 'text/plain', '{}', 415, 'Content-Type must be application/json'],
     ['an unknown charset', `${json}; charset=ebcdic`, '{}', 415, 'Unsupported content encoding or charset'],
+    ['UTF-16', `${json}; charset=utf-16`, '{}', 415, 'Unsupported content encoding or charset'],
+    ['Latin 1', `${json}; charset=iso-8859-1`, '{}', 415, 'Unsupported content encoding or charset'],
+    ['almost UTF-8', `${json}; charset=utf88`, '{}', 415, 'Unsupported content encoding or charset'],
     [
       '2 MB',
       json,

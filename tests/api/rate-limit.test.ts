@@ -53,6 +53,16 @@ describe('rate limit', () => {
     await from('::ffff:198.51.100.10').expect(200);
   });
 
+  it.each([
+    ['203.0.113.7', '203.0.113.8'],
+    ['[2001:db8:7::1]', '[2001:db8:8::1]'],
+  ])('counts %s as one client, whichever port the proxy names with it', async (client, other) => {
+    for (let port = 40_000; port < 40_000 + MAX; port += 1) await from(`${client}:${port}`).expect(200);
+
+    await from(`${client}:443`).expect(429);
+    await from(`${other}:443`).expect(200);
+  });
+
   it('leaves probes and preflights out', async () => {
     for (let request = 0; request <= MAX; request += 1) {
       await from('198.51.100.4', '/api/health').expect(200);

@@ -45,6 +45,7 @@ function knownSeries(): Set<string> {
     liveness: { silenceMs: 0 },
     health: { isReady: () => true },
     dependencies: [],
+    redis: { mayEvict: false },
     pool: { usage: { used: 0, idle: 0, waiting: 0, max: 0 } },
   });
   const names = metrics.registry.getMetricsAsArray().map(({ name }) => name);

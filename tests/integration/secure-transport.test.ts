@@ -153,6 +153,18 @@ describe('a server or a password that is wrong', () => {
       () => ({ REDIS_URL: redisUrl('127.0.0.1', PASSWORD) }),
       /REDIS_URL/,
     ],
+    [
+      'redis',
+      'no TLS where it is needed',
+      () => ({ REDIS_URL: redisUrl('localhost', PASSWORD).replace('rediss:', 'redis:') }),
+      /begin with rediss:/,
+    ],
+    [
+      'redis',
+      'TLS where there is none',
+      () => ({ REDIS_URL: (stack.env['REDIS_URL'] ?? '').replace('redis:', 'rediss:') }),
+      /begin with redis:/,
+    ],
     ['redis', 'a wrong password', () => ({ REDIS_URL: redisUrl('localhost', WRONG) }), /REDIS_URL/],
     [
       'kafka',

@@ -10,7 +10,7 @@ import { RecordingLogger } from '../support/recording-logger';
 import { connectRedis } from '../support/redis-connection';
 import { runEntryPoint } from '../support/service-process';
 import { isolatedServers, sharedServers, type Env } from '../support/test-servers';
-import { reconcile } from '../support/tool-run';
+import { dlq, reconcile } from '../support/tool-run';
 
 const state = { isUnavailable: false };
 const servers: Server[] = [];
@@ -91,6 +91,32 @@ describe('a PostgreSQL that freezes while the connection of a migration is close
       await runEntryPoint('src/migrate.ts', { ...env, DB_HOST: '127.0.0.1', DB_PORT: String(proxy.port) }),
     ).toEqual({ code: 0, stdout: 'Nothing to apply: up to date\n', stderr: '' });
     expect(proxy.isFrozen).toBe(true);
+  });
+});
+
+describe('a server that freezes while a tool waits for it', () => {
+  it('ends the tool with one line within 15 s: PostgreSQL in a migration, Redis in its scan, Kafka at once', async () => {
+    const env = await isolatedServers();
+    const { hostname, port, pathname } = new URL(env['REDIS_URL'] ?? '');
+    const postgres = await freezeAfter('pg_advisory_lock', env['DB_HOST'] ?? '', Number(env['DB_PORT']));
+    const redis = await freezeAfter('scan', hostname, Number(port));
+    const kafka = await listen(() => undefined);
+    const startedAt = performance.now();
+
+    const runs = await Promise.all([
+      runEntryPoint('src/migrate.ts', { ...env, DB_HOST: '127.0.0.1', DB_PORT: String(postgres.port) }),
+      reconcile({ ...env, REDIS_URL: `redis://127.0.0.1:${redis.port}${pathname}` }),
+      dlq({ ...env, KAFKA_BROKERS: `127.0.0.1:${kafka}` }, 'list'),
+    ]);
+
+    expect(runs).toEqual(
+      ['migrate', 'reconcile', 'list'].map((work): unknown => {
+        const line = new RegExp(`^Cannot ${work}: .+\\n$`);
+        return { code: 1, stdout: '', stderr: expect.stringMatching(line) };
+      }),
+    );
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
+    expect([postgres.isFrozen, redis.isFrozen]).toEqual([true, true]);
   });
 });
 

@@ -193,7 +193,7 @@ async function rejectedByPostgres(): Promise<void> {
   await withRedis(env, (redis) => redis.lpush(`user:pending:${again.email}`, `${MARK}list`));
   await produce(env, [record(again)]);
   await drained(env);
-  await logged('could not mark failed registration in Redis');
+  await logged('could not mark failed registrations in Redis');
   expect((await get(200, `/api/users/${byConstraint.email}/status`)).body).toContain('"failed"');
 }
 

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import { TcpProxy } from '../../dev/faults/tcp-proxy';
 import { CHECK_KEYS } from '../../src/redis/keys-and-lifetimes';
 import { buildEvent, buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { startService, type TestService } from '../support/harness';
+import { deadLettersIn, drained, produce } from '../support/kafka-tools';
 import { useOwnServer } from '../support/outage';
 import { postJson } from '../support/raw-http';
 import { monitorRedis } from '../support/redis-monitor';
-import { sql, withRedis } from '../support/test-servers';
+import { isolatedServers, sql, withRedis } from '../support/test-servers';
 import { countByStatus, expectStored, register, startTraffic, type Attempt } from '../support/traffic';
 
 const redis = useOwnServer('redis', { durable: true });
@@ -179,6 +181,37 @@ describe('the rate limit', () => {
     const counting = commands.filter((args) => args.some((arg) => arg.startsWith('rate-limit:')));
     expect(counting).toHaveLength(3);
     expect(commands).toHaveLength(4);
+  });
+});
+
+describe('Redis far away', () => {
+  it('holds up no offset: 500 bad records are 500 dead letters, marked and freed in a few pipelines', async () => {
+    const servers = await isolatedServers();
+    const { hostname: host, port, pathname } = new URL(servers['REDIS_URL'] ?? '');
+    const proxy = await TcpProxy.start({ host, port: Number(port) });
+    proxy.slow(50);
+    const REDIS_URL = `redis://${proxy.host}:${proxy.port}${pathname}`;
+    const far = await startService({ ...servers, REDIS_URL });
+    const events = Array.from({ length: 500 }, () => buildEvent());
+    await withRedis(servers, (client) =>
+      Promise.all(
+        events.map((event) => client.set(`user:pending:${event.registration.email}`, JSON.stringify(event))),
+      ),
+    );
+
+    await produce(
+      servers,
+      events.map(({ eventId, registration: { email } }) => ({
+        ...{ key: email, value: '{', headers: { 'event-id': eventId } },
+      })),
+    );
+
+    await drained(servers);
+    expect(await deadLettersIn(servers)).toHaveLength(events.length);
+    const keys = await withRedis(servers, (client) => client.keys('user:*:*'));
+    expect(keys.sort()).toEqual(events.map(({ registration }) => `user:failed:${registration.email}`).sort());
+    await far.stop();
+    await proxy.refuse();
   });
 });
 

@@ -1,8 +1,10 @@
 import { Redis } from 'ioredis';
 import { startLocalStack, type LocalStack } from '../../dev/local-stack/local-stack';
+import { hintFor } from '../../src/observability/hint';
+import { RedisConnection } from '../../src/redis/connection';
 import { eventually } from '../support/eventually';
 import { startService, startUnready, type TestService } from '../support/harness';
-import type { LogLine } from '../support/recording-logger';
+import { RecordingLogger, type LogLine } from '../support/recording-logger';
 import { isolatedServers, sql } from '../support/test-servers';
 import { expectStored, register } from '../support/traffic';
 
@@ -28,10 +30,10 @@ const unavailableLines = ({ log }: TestService): LogLine[] =>
     ({ message, dependency }) => /dependency unavailable|waiting for/.test(message) && dependency === 'redis',
   );
 
-/** How often the background check has run; three scripts each time. */
+/** How often the background check has run; two scripts each time. */
 async function checks(): Promise<number> {
-  const calls = /cmdstat_eval:calls=(\d+)/.exec(await admin.info('commandstats'))?.[1] ?? 0;
-  return Number(calls) / 3;
+  const calls = /cmdstat_evalsha:calls=(\d+)/.exec(await admin.info('commandstats'))?.[1] ?? 0;
+  return Number(calls) / 2;
 }
 
 beforeEach(async () => {
@@ -50,6 +52,12 @@ const failures: [string, RegExp, () => Promise<unknown>, () => Promise<unknown>]
     /primary/,
     () => admin.replicaof('127.0.0.1', 1),
     () => admin.replicaof('NO', 'ONE'),
+  ],
+  [
+    'has lost a command that only a script calls',
+    /allowed/,
+    () => admin.call('ACL', 'SETUSER', 'default', '-hset'),
+    () => admin.call('ACL', 'SETUSER', 'default', '+hset'),
   ],
 ];
 
@@ -96,5 +104,49 @@ describe.each(['user:*', 'idempotency:*', 'rate-limit:*'])('a user who may not u
     expect(await healthOf(limited)).toMatchObject({ services: { redis: 'unhealthy' } });
     await limited.http.get('/api/health/ready').expect(503);
     await limited.stop();
+  });
+});
+
+describe('a connection to Redis', () => {
+  const used = ['set', 'get', 'exists', 'del', 'eval', 'evalsha'];
+  const scripted = ['hset', 'hget', 'hmget', 'hdel', 'incr', 'pttl', 'pexpire'];
+
+  /** What the first check of a connection of its own fails with, if it does, and what was logged. */
+  async function checkOnce(url: string) {
+    const log = new RecordingLogger();
+    const connection = new RedisConnection({ url, state: { isUnavailable: false }, log });
+    connection.start();
+    const problem: unknown = await connection.check().then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    await connection.stop();
+    return { problem, warnings: log.lines.filter(({ level }) => level === 'warn') };
+  }
+
+  it.each([...used, ...scripted])('is no healthy one without the right to %s', async (command) => {
+    await admin.call('ACL', 'SETUSER', 'limited', 'reset', 'on', '>password', '~*', '+@all', `-${command}`);
+
+    const { problem } = await checkOnce(stack.env['REDIS_URL']?.replace('://', '://limited:password@') ?? '');
+
+    expect(hintFor('redis', problem)).toContain('must be allowed');
+  });
+
+  it('works in no other database than the one that is named: one that is not there is no healthy one', async () => {
+    await admin.flushall();
+
+    const { problem } = await checkOnce(`${stack.env['REDIS_URL'] ?? ''}/99`);
+
+    expect(hintFor('redis', problem)).toContain('database');
+    expect(await admin.info('keyspace')).not.toContain('keys=');
+  });
+
+  it('names a policy that evicts keys', async () => {
+    await admin.config('SET', 'maxmemory-policy', 'volatile-lru');
+    const { warnings } = await checkOnce(stack.env['REDIS_URL'] ?? '');
+    await admin.config('SET', 'maxmemory-policy', 'noeviction');
+
+    expect(warnings).toEqual([expect.objectContaining({ policy: 'volatile-lru' })]);
+    expect((await checkOnce(stack.env['REDIS_URL'] ?? '')).warnings).toEqual([]);
   });
 });

@@ -2,13 +2,15 @@ import cors from 'cors';
 import type { RequestHandler } from 'express';
 
 const PREFLIGHT_CACHE_SECONDS = 600;
+// Tracing in the browser adds them by itself; it never sends a request with a header that is not allowed.
+const TRACING_HEADERS = ['traceparent', 'tracestate', 'baggage', 'sentry-trace'];
 
 /** Allows the listed origins; others get neither a CORS header nor an error. */
 export function createCors(allowedOrigins: readonly string[]): RequestHandler[] {
   const forListed = cors({
     origin: (origin, allow) => allow(null, origin !== undefined && allowedOrigins.includes(origin)),
     methods: ['GET', 'HEAD', 'POST'],
-    allowedHeaders: ['Content-Type', 'Authorization', 'Idempotency-Key', 'X-Request-Id'],
+    allowedHeaders: ['Content-Type', 'Authorization', 'Idempotency-Key', 'X-Request-Id', ...TRACING_HEADERS],
     exposedHeaders: [
       'Location',
       'Link',

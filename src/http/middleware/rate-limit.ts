@@ -1,4 +1,4 @@
-import { isIPv4 } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import type { RequestHandler } from 'express';
 import {
   ipKeyGenerator,
@@ -13,6 +13,10 @@ import { httpError } from '../error-responses';
 
 const IPV6_SUBNET = 56;
 const MAPPED_IPV4 = /^::ffff:(?=\d+\.)/i;
+// Some proxies name the client's port, too: 203.0.113.7:40001, [2001:db8::1]:443.
+const WITH_PORT = /^(?:\[(.*)\]|([\d.]+))(?::\d+)?$/;
+// For what is no address: it may be another text each time.
+const UNKNOWN_KEY = 'unknown';
 // About 20 MB.
 const MAX_LOCAL_CLIENTS = 100_000;
 const OVERFLOW_KEY = 'overflow';
@@ -41,10 +45,16 @@ export function createRateLimit(options: {
   });
 }
 
-/** What an address counts as: itself, or its network (IPv6). Fast path: the package parses every address, IPv4 needs none. */
+/**
+ * What an address counts as: itself without a port, or its network (IPv6). Fast path: the package parses every address,
+ * IPv4 needs none.
+ */
 export function clientKey(ip: string): string {
   const address = ip.replace(MAPPED_IPV4, '');
-  return isIPv4(address) ? address : ipKeyGenerator(address, IPV6_SUBNET);
+  if (isIPv4(address)) return address;
+  const [, ipv6, ipv4] = WITH_PORT.exec(ip) ?? [];
+  const bare = ipv6 ?? ipv4 ?? ip;
+  return isIP(bare) === 0 ? UNKNOWN_KEY : ipKeyGenerator(bare, IPV6_SUBNET);
 }
 
 /**

@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import dotenv from 'dotenv';
-import { ConfigError, loadConfig, productionWarnings } from '../../../src/config/config';
+import { ConfigError, loadConfig, productionWarnings, type Config } from '../../../src/config/config';
 import { envSchema, SECRETS } from '../../../src/config/env-schema';
 import { HTTP_LIMITS } from '../../../src/http/limits';
 
@@ -14,6 +15,8 @@ function fileWith(text: string): string {
 }
 
 const EXAMPLE = dotenv.parse(readFileSync('.env.example'));
+
+const allowedOrigins = ({ http }: Config): readonly string[] => http.allowedOrigins;
 
 describe('loadConfig', () => {
   it('needs nothing: the README’s values are the defaults', () => {
@@ -160,15 +163,97 @@ describe('loadConfig', () => {
     expect(load(longest + 1)).toThrow('KAFKA_DELIVERY_TIMEOUT_MS');
   });
 
-  it.each(['redis://:s3cret@cache:99999', 'redis://:s3cret%@cache', 'redis://:s3cret@'])(
-    'reports a REDIS_URL that the client could not read, without showing it: %s',
-    (url) => {
-      const load = (): unknown => loadConfig({ REDIS_URL: url });
+  it.each([
+    ...['redis://:s3cret@cache:99999', 'redis://:s3cret%@cache', 'redis://:s3cret@', 'cache:6379'],
+    // What the client would take for database 0, or for options that come before the service's own.
+    ...[
+      'redis://:s3cret@cache/userdb',
+      'redis://:s3cret@cache/0/1',
+      'redis://:s3cret@cache/-1',
+      'redis:///1',
+    ],
+    ...['redis://:s3cret@cache?db=2', 'redis://:s3cret@cache/?family=6', 'redis://:s3cret@cache/0#1'],
+    ...['redis+sentinel://:s3cret@cache', 'unix:///run/s3cret.sock', 'redis:s3cret'],
+  ])('reports a REDIS_URL that the client would not read as it was meant, without showing it: %s', (url) => {
+    const load = (): unknown => loadConfig({ REDIS_URL: url });
 
-      expect(load).toThrow(/^Bad configuration: REDIS_URL must /);
-      expect(load).not.toThrow('s3cret');
-    },
-  );
+    expect(load).toThrow(/^Bad configuration: REDIS_URL must /);
+    expect(load).not.toThrow('s3cret');
+  });
+
+  it.each<[keyof NodeJS.ProcessEnv, string, (config: Config) => unknown, unknown]>([
+    ['FRONTEND_URL', 'https://App.Example.com', allowedOrigins, ['https://app.example.com']],
+    ['FRONTEND_URL', 'https://app.example.com:443/', allowedOrigins, ['https://app.example.com']],
+    ['FRONTEND_URL', 'HTTP://app.example.com:80', allowedOrigins, ['http://app.example.com']],
+    ['FRONTEND_URL', 'http://app.example.com:443', allowedOrigins, ['http://app.example.com:443']],
+    ['FRONTEND_URL', 'https://münchen.example', allowedOrigins, ['https://xn--mnchen-3ya.example']],
+    ['FRONTEND_URL', 'http://[0:0:0:0:0:0:0:1]:5173', allowedOrigins, ['http://[::1]:5173']],
+    ['FRONTEND_URL', 'https://a.example,https://A.example/', allowedOrigins, ['https://a.example']],
+    ['REDIS_URL', 'REDISS://Cache:6379', ({ redis }) => redis.url, 'rediss://Cache:6379'],
+    ['REDIS_URL', ' redis://:p%20w@cache/15\n', ({ redis }) => redis.url, 'redis://:p%20w@cache/15'],
+    ['KAFKA_BROKERS', 'a:9092 ,b:9092, a:9092', ({ kafka }) => kafka.brokers, ['a:9092', 'b:9092']],
+    ['DB_HOST', 'db.internal\r\n', ({ postgres }) => postgres.host, 'db.internal'],
+    ['DB_HOST', '[::1]', ({ postgres }) => postgres.host, '::1'],
+    ['DB_HOST', '/var/run/postgresql', ({ postgres }) => postgres.host, '/var/run/postgresql'],
+    ['DB_PASSWORD', ' p w \n', ({ postgres }) => postgres.password, ' p w '],
+    ['DB_PORT', ' 6432 ', ({ postgres }) => postgres.port, 6432],
+    ['MIGRATE_ON_START', 'No', ({ postgres }) => postgres.migrateOnStart, false],
+    ['CONSUMER_ENABLED', '0', ({ consumerEnabled }) => consumerEnabled, false],
+    ['DB_SSL', 'YES', ({ postgres }) => postgres.ssl, { rejectUnauthorized: true }],
+    ['KAFKA_SSL', 'on', ({ kafka }) => kafka.ssl, true],
+    ['LOG_LEVEL', 'WARN', ({ logLevel }) => logLevel, 'warn'],
+    ['NODE_ENV', 'Production', ({ env }) => env, 'production'],
+    ['API_KEYS', `crm:${'C0'.repeat(32)}`, ({ http }) => http.apiKeys[0]?.digest, Buffer.alloc(32, 0xc0)],
+  ])('reads what is plainly meant: %s=%j', (name, value, read, expected) => {
+    expect(read(loadConfig({ [name]: value }))).toEqual(expected);
+  });
+
+  it('reads the mechanism as Kafka writes it', () => {
+    const sasl = { KAFKA_SASL_USERNAME: 'user', KAFKA_SASL_PASSWORD: 'pass\n' };
+
+    expect(loadConfig({ ...sasl, KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512' }).kafka.sasl).toEqual({
+      ...{ mechanism: 'scram-sha-512', username: 'user', password: 'pass' },
+    });
+  });
+
+  it.each([
+    ['FRONTEND_URL', 'https://*.vercel.app'],
+    ['FRONTEND_URL', '*'],
+    ['FRONTEND_URL', 'null'],
+    ['FRONTEND_URL', 'app.example.com'],
+    ['FRONTEND_URL', 'https://app.example.com/shop'],
+    ['FRONTEND_URL', 'https://app.example.com?x'],
+    ['FRONTEND_URL', 'https://user@app.example.com'],
+    ['FRONTEND_URL', 'https://a.example,,https://b.example'],
+    ['FRONTEND_URL', 'capacitor://localhost'],
+    ['API_KEYS', `crm:${createHash('sha256').update('').digest('hex')}`],
+    ['API_KEYS', ' '],
+    ['METRICS_PORT', '8000'],
+    ['PORT', '9464'],
+    ['DB_PORT', '0'],
+    ['DB_HOST', 'postgres://db'],
+    ['DB_HOST', 'db:5432'],
+    ['DB_HOST', 'user@db'],
+    ['DB_HOST', 'one,two'],
+    ['DB_HOST', '"db"'],
+    ['KAFKA_BROKERS', 'PLAINTEXT://broker:9092'],
+    ['KAFKA_BROKERS', 'broker:0'],
+    ['KAFKA_BROKERS', 'broker:99999'],
+    ['KAFKA_BROKERS', 'one:9092 two:9092'],
+    ['KAFKA_GROUP_ID', ' '],
+    ['KAFKA_CLIENT_ID', '\n'],
+    ['TRUST_PROXY', '10.0.0.0/8'],
+    ['DB_SSL', 'require'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://collector:4318/v1/traces'],
+    ['DB_USER_FILE', '/run/secrets/user'],
+    ['KAFKA_SASL_USERNAME_FILE', '/run/secrets/user'],
+  ])('reports what could have no effect: %s=%j', (name, value) => {
+    const reported = name === 'PORT' ? 'METRICS_PORT' : name;
+
+    expect(() => loadConfig({ [name]: value })).toThrow(
+      new RegExp(`^Bad configuration: ${reported} (must|is|contains) [^;]*$`),
+    );
+  });
 
   it('sets up TLS and SASL from their variables', () => {
     const ca = fileWith('certificate');

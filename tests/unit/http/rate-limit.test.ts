@@ -1,6 +1,6 @@
 import type { Options, Store } from 'express-rate-limit';
 import { UnavailableError } from '../../../src/domain/errors';
-import { FallbackRateLimitStore } from '../../../src/http/middleware/rate-limit';
+import { clientKey, FallbackRateLimitStore } from '../../../src/http/middleware/rate-limit';
 
 /** Fails with what it is given. */
 const failing = (error: Error): Store => ({
@@ -47,5 +47,33 @@ describe('FallbackRateLimitStore', () => {
     jest.useRealTimers();
 
     expect([first, next]).toEqual([[1, 2], 1]);
+  });
+});
+
+describe('clientKey', () => {
+  it.each([
+    [
+      '203.0.113.7',
+      ['203.0.113.7:40001', '203.0.113.7:40002', '::ffff:203.0.113.7', '[::ffff:203.0.113.7]:443'],
+    ],
+    ['203.0.113.7', ['::FFFF:cb00:7107', '[203.0.113.7]', '[::ffff:cb00:7107]:1']],
+    [
+      '2001:db8::/56',
+      ['2001:db8::1', '2001:DB8::1', '[2001:db8::1]:443', '[2001:db8:0:0:0::2]', '2001:db8:0:ff::1'],
+    ],
+    ['fe80::/56', ['fe80::1%eth0', 'fe80::1%eth1', '[fe80::1%eth0]:443']],
+    // What is no address: a client could send it in another way each time.
+    [
+      'unknown',
+      ['', 'unknown', '_hidden', '203.0.113.7:', '203.0.113.7:port', '203.0.113.256', '[203.0.113.7', '::g'],
+    ],
+  ])('is %s for %j', (key, addresses) => {
+    expect(addresses.map(clientKey)).toEqual(addresses.map(() => key));
+  });
+
+  it('keeps networks and addresses apart', () => {
+    const addresses = ['203.0.113.7:1', '203.0.113.8:1', '[2001:db8::1]:1', '[2001:db8:0:100::1]:1', '?'];
+
+    expect(new Set(addresses.map(clientKey)).size).toBe(addresses.length);
   });
 });

@@ -16,6 +16,11 @@ describe('hintFor', () => {
     expect(hintFor('postgres', error)).toBe('the server rejects DB_USER with DB_PASSWORD');
   });
 
+  it('tells a port of Redis that has no TLS', () => {
+    expect(hintFor('redis', withCode('ERR_SSL_WRONG_VERSION_NUMBER'))).toMatch(/redis:/);
+    expect(hintFor('postgres', withCode('ERR_SSL_WRONG_VERSION_NUMBER'))).toBeUndefined();
+  });
+
   it.each([
     ["NOPERM User service has no permissions to run the 'set' command script: 1", /user:\*/],
     ["OOM command not allowed when used memory > 'maxmemory'. script: 1", /maxmemory/],

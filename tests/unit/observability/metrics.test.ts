@@ -16,6 +16,7 @@ const sources = {
     { name: 'postgres', isHealthy: true },
     { name: 'redis', isHealthy: false },
   ],
+  redis: { mayEvict: true },
   pool: { usage: { used: 3, idle: 2, waiting: 4, max: 20 } },
 } satisfies Sources;
 
@@ -60,6 +61,7 @@ describe('Metrics', () => {
       'registration_ready 1',
       'registration_dependency_up{dependency="postgres"} 1',
       'registration_dependency_up{dependency="redis"} 0',
+      'registration_redis_may_evict_keys 1',
       'registration_postgres_connections{state="used"} 3',
       'registration_postgres_connections{state="idle"} 2',
       'registration_postgres_connections_max 20',

@@ -104,6 +104,46 @@ describe('RegistrationWriter.write', () => {
     expect(deadLetters.published.map(({ reason }) => reason)).toEqual(['unstorable']);
   });
 
+  it('marks and frees the emails of a whole batch in a few pipelines, marks first; a conflict is none of them', async () => {
+    const { writer, pending, failed } = setUp();
+    const pipelines: string[][] = [];
+    let pipeline: string[] | undefined;
+    // As RedisConnection: what is asked in one turn of the event loop leaves together.
+    const ask = async (command: string): Promise<void> => {
+      if (pipeline === undefined) {
+        pipelines.push((pipeline = []));
+        setImmediate(() => (pipeline = undefined));
+      }
+      pipeline.push(command);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    };
+    failed.mark = (email) => ask(`mark ${email}`);
+    pending.release = (email) => ask(`release ${email}`);
+    const emails = Array.from({ length: 150 }, (_, nth) => `${nth}@example.com`);
+    const bad = emails.map((email) =>
+      buildRecord({ key: Buffer.from(email), value: '{', headers: { 'event-id': 'e' } }),
+    );
+    const stored = buildRegistration();
+    const conflict = [buildRecord({ value: stored }), buildRecord({ value: { ...stored, sex: 'intersex' } })];
+
+    await writer.write([...bad, ...conflict]);
+
+    expect(pipelines.length).toBeLessThanOrEqual(2);
+    expect(pipelines.flat()).toEqual(emails.flatMap((email) => [`mark ${email}`, `release ${email}`]));
+  });
+
+  it('asks nothing of Redis where no dead letter has an email to mark', async () => {
+    const { writer, failed, log } = setUp();
+    failed.isUnavailable = true;
+
+    await writer.write([
+      buildRecord({ value: '{', key: null }),
+      buildRecord({ value: '{', key: Buffer.from('a') }),
+    ]);
+
+    expect(log.lines.map(({ message }) => message)).toEqual(['dead letter', 'dead letter']);
+  });
+
   it('leaves the reservation of another event alone', async () => {
     const { writer, users, pending } = setUp();
     users.rejects = () => true;

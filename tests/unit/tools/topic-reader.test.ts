@@ -1,6 +1,6 @@
-import type { EachBatchPayload } from 'kafkajs';
+import type { EachBatchPayload, Kafka } from 'kafkajs';
 import { UnavailableError } from '../../../src/domain/errors';
-import { RangeRead, type OffsetRange } from '../../../src/tools/topic-reader';
+import { RangeRead, TopicReader, type OffsetRange } from '../../../src/tools/topic-reader';
 
 function setUp(ranges: readonly OffsetRange[], fail = false) {
   const visits: string[] = [];
@@ -97,5 +97,23 @@ describe('RangeRead', () => {
     read.advance(0, 5n);
 
     await read.finished;
+  });
+});
+
+describe('TopicReader', () => {
+  it('gives up within 13 s when Kafka falls silent, also while it is left', async () => {
+    jest.useFakeTimers();
+    const never = (): Promise<never> => new Promise(() => undefined);
+    const consumer = { on: () => undefined, events: {}, connect: never, disconnect: never };
+    const reader = new TopicReader({
+      kafka: { consumer: () => consumer } as unknown as Kafka,
+      groupPrefix: 'dlq',
+    });
+
+    const read = reader.read('topic', twoPartitions, () => undefined).catch((error: unknown) => error);
+    const outcome = Promise.race([read, jest.advanceTimersByTimeAsync(13_000)]);
+
+    expect(await outcome).toBeInstanceOf(UnavailableError);
+    jest.useRealTimers();
   });
 });
