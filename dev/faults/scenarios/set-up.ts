@@ -16,7 +16,7 @@ const postgresChanges: readonly {
   {
     name: 'postgres-column-added',
     title: 'another team adds a NOT NULL column without a default, and drops it after 10 s',
-    change: `ALTER TABLE users ADD COLUMN tenant TEXT NOT NULL DEFAULT 'none', ALTER COLUMN tenant DROP DEFAULT`,
+    change: `ALTER TABLE users ADD COLUMN tenant TEXT NOT NULL DEFAULT 'none'; ALTER TABLE users ALTER COLUMN tenant DROP DEFAULT`,
     undo: 'ALTER TABLE users DROP COLUMN tenant',
   },
   {
