@@ -64,7 +64,7 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
   const pipeline = buildPipeline(base, stores);
   const { server, health } = buildHttp(base, stores, pipeline);
   const { lifecycle, metrics, tracing, shedder, liveness, dependencies } = base;
-  const { pool, redis } = stores;
+  const { pool, redis, migrations } = stores;
   const { topics, producer, sendQueue, consumer, consumerLag } = pipeline;
   const metricsServer = new MetricsServer(config.metricsPort, metrics.registry);
   metrics.registerGauges({ sendQueue, consumer, consumerLag, liveness, health, dependencies, redis, pool });
@@ -78,7 +78,7 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     topics,
     producer,
     sendQueue, // flushed while the producer is still there
-    new Migrations({ config: config.postgres, log }),
+    migrations,
     ...(config.consumerEnabled ? [consumer] : []),
     consumerLag,
     buildMonitor(base, stores, pipeline),
@@ -115,6 +115,7 @@ function buildStores({ config, log, status, overrides }: Foundation) {
   return {
     pool,
     redis,
+    migrations: new Migrations({ config: config.postgres, log }),
     users: overrides.users ?? new PostgresUsers(pool),
     pending: new RedisReservations(redis),
     completed: new RedisUserCache(redis),
@@ -124,7 +125,7 @@ function buildStores({ config, log, status, overrides }: Foundation) {
 }
 
 /** From the send queue to the row. */
-function buildPipeline(base: Foundation, { users, pending, completed, failed }: Stores) {
+function buildPipeline(base: Foundation, { users, pending, completed, failed, migrations }: Stores) {
   const { config, log, status, liveness, metrics, shedder, tracing } = base;
   const kafka = createKafka(config.kafka, log);
   const { topic, deadLetterTopic } = config.kafka;
@@ -141,6 +142,7 @@ function buildPipeline(base: Foundation, { users, pending, completed, failed }: 
     throttle: new BacklogThrottle(shedder),
     liveness,
     kafkaStatus: status.kafka,
+    migrations,
     metrics,
     stallDetector: new StallDetector({ liveness, lag: consumerLag }),
     log,
@@ -180,14 +182,21 @@ function buildHttp(base: Foundation, stores: Stores, pipeline: Pipeline) {
   return { health, server };
 }
 
-function buildMonitor({ log, status }: Foundation, { redis, pool }: Stores, { topics }: Pipeline) {
+function buildMonitor({ config, log, status }: Foundation, stores: Stores, { topics }: Pipeline) {
+  const { redis, pool, migrations } = stores;
   return new DependencyMonitor({
     intervalMs: CHECK_INTERVAL_MS,
     hintFor,
     log,
     checks: [
       { status: status.redis, check: () => redis.check(), timeoutMs: 1500 },
-      { status: status.postgres, check: () => pool.check(), timeoutMs: 1500 },
+      {
+        status: status.postgres,
+        check: () => pool.check(config.consumerEnabled),
+        timeoutMs: 1500,
+        isDue: () => migrations.wasAttempted,
+        isUsable: (error) => pool.canRead(error),
+      },
       { status: status.kafka, check: () => topics.check(), timeoutMs: 3000 },
     ],
   });

@@ -33,9 +33,22 @@ export class UnavailableError extends Error {
   override readonly name = 'UnavailableError';
 }
 
-/** The database rejects this data for good: trying again cannot help. */
-export class UnstorableError extends Error {
-  override readonly name = 'UnstorableError';
+/** PostgreSQL rejects a statement, be it for its data or for the set-up. Names the constraint or column, never data. */
+export class RejectedError extends Error {
+  override readonly name = 'RejectedError';
+
+  constructor(
+    readonly sqlState: string,
+    readonly constraint?: string,
+    options?: ErrorOptions,
+  ) {
+    super(`PostgreSQL rejects it (SQLSTATE ${sqlState}${constraint ? `, ${constraint}` : ''})`, options);
+  }
+
+  /** The statement took too long: a smaller one may not. */
+  get isTimeout(): boolean {
+    return this.sqlState === '57014';
+  }
 }
 
 /** A server responds but could not do this service's work. The message is the hint: what, where, and what to change. */

@@ -1,5 +1,5 @@
 import type { EachBatchPayload, KafkaMessage } from 'kafkajs';
-import { UnavailableError } from '../domain/errors';
+import { RejectedError, UnavailableError } from '../domain/errors';
 import { Backoff, pause } from '../runtime/backoff';
 import type { Liveness } from '../runtime/liveness';
 import type { ReceivedRecord } from '../services/ports/messaging';
@@ -12,6 +12,8 @@ const BATCH_RECORDS = 500;
 const THROTTLED_BATCH_RECORDS = 100;
 // So few at a time take long with a slow server: after this the rest of a fetch is written without throttling.
 const MAX_THROTTLE_MS = 3000;
+// After one that took too long, the next write may have twice the records of one that took less.
+const FAST_WRITE_MS = 2000;
 const HEARTBEAT_MS = 1000;
 const MAX_WRITE_MS = 30_000;
 
@@ -19,7 +21,7 @@ export interface ConsumerBatchesDeps {
   readonly writer: { write(records: readonly ReceivedRecord[]): Promise<void> };
   readonly throttle: Pick<BacklogThrottle, 'shouldThrottle' | 'runThrottled'>;
   readonly liveness: Liveness;
-  readonly metrics: Pick<PipelineMetrics, 'batchWritten'>;
+  readonly metrics: Pick<PipelineMetrics, 'batchWritten' | 'writeRejected'>;
   readonly log: Logger;
 }
 
@@ -29,6 +31,8 @@ export class ConsumerBatches {
   private readonly inFlight = new Map<number, number>();
   /** The partitions whose last write failed. */
   private readonly retrying = new Set<number>();
+  /** By partition: how many records may be written at once, after a write took too long. */
+  private readonly maxRecords = new Map<number, number>();
 
   constructor(
     private readonly deps: ConsumerBatchesDeps,
@@ -67,28 +71,35 @@ export class ConsumerBatches {
     while (start < messages.length) {
       const throttled = performance.now() < throttleUntil;
       const part = messages.slice(start, start + (throttled ? THROTTLED_BATCH_RECORDS : BATCH_RECORDS));
-      start += part.length;
       this.inFlight.set(partition, Number(part[0]?.timestamp));
       const records = part.map((message) => toRecord(topic, partition, message));
-      if (!(await this.writeUntilDone(records, payload, throttled))) return;
+      const written = await this.writeUntilDone(records, payload, throttled);
+      if (written === 0) return;
+      start += written;
       // A consumer that was replaced may be at an offset of a deleted topic. After a stop the offset is right.
       if (!payload.isRunning() && !this.stopping.aborted) return;
-      const last = part.at(-1) as KafkaMessage; // A part holds at least one message.
+      const last = messages[start - 1] as KafkaMessage; // A part holds at least one message.
       await this.commit(last.offset, payload);
     }
   }
 
-  /** False when the consumer ends first. Nothing is skipped: what cannot be written now is retried for ever. */
+  /**
+   * Resolves to how many are written, from the first on: fewer than all when that took too long; none when the consumer ends
+   * first. Nothing is skipped: what cannot be written now is retried for ever.
+   */
   private async writeUntilDone(
-    records: readonly ReceivedRecord[],
+    all: readonly ReceivedRecord[],
     payload: EachBatchPayload,
     throttled: boolean,
-  ): Promise<boolean> {
+  ): Promise<number> {
     const { writer, throttle, liveness, metrics, log } = this.deps;
     const { topic, partition } = payload.batch;
-    const write = (): Promise<void> => writer.write(records);
     const backoff = new Backoff({ minMs: 100, maxMs: 3000 });
     while (!this.stopping.aborted && payload.isRunning() && !payload.isStale()) {
+      const max = this.maxRecords.get(partition) ?? BATCH_RECORDS;
+      const records = all.slice(0, max);
+      const write = (): Promise<void> => writer.write(records);
+      const startedAt = performance.now();
       const writing = (throttled ? throttle.runThrottled(write) : write()).then(
         () => undefined,
         (error: unknown) => ({ error }),
@@ -98,18 +109,25 @@ export class ConsumerBatches {
       if (failure === undefined) {
         this.retrying.delete(partition);
         metrics.batchWritten(records.length);
-        return true;
+        const isFast = performance.now() - startedAt < FAST_WRITE_MS;
+        if (isFast) this.maxRecords.set(partition, Math.min(max * 2, BATCH_RECORDS));
+        return records.length;
       }
       this.retrying.add(partition);
-      // An outage is a warning; anything else is a bug that holds the partition. The first record is the one to look at
+      const { error } = failure;
+      if (error instanceof RejectedError) {
+        metrics.writeRejected(error.sqlState, error.constraint);
+        if (error.isTimeout) this.maxRecords.set(partition, Math.ceil(records.length / 2));
+      }
+      // An outage is a warning; anything else holds the partition until someone acts. The first record is the one to look at
       // then: its request's log lines say more.
-      const level = failure.error instanceof UnavailableError ? 'warn' : 'error';
-      log[level]('batch write failed, retrying', { topic, partition, ...idsOf(records[0]), ...failure });
+      const level = error instanceof UnavailableError ? 'warn' : 'error';
+      log[level]('batch write failed, retrying', { topic, partition, ...idsOf(records[0]), error });
       liveness.tick();
       await backoff.wait(this.stopping);
       await payload.heartbeat();
     }
-    return false;
+    return 0;
   }
 
   private async commit(last: string, { batch, ...payload }: EachBatchPayload): Promise<void> {

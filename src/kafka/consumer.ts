@@ -16,7 +16,7 @@ const FETCH_WAIT_MS = 100;
 // Per partition: kafkajs decodes a fetch in one go, which blocks requests. A larger record batch still comes, whole, when
 // its partition is first in a fetch: kafkajs shuffles them each time.
 const MAX_FETCH_BYTES = 128 * 1024;
-const KAFKA_WAIT_POLL_MS = 50;
+const START_POLL_MS = 50;
 const DISCONNECT_TIMEOUT_MS = 4000;
 // What only a working consumer does: one that joins the group but may not read the topic must not seem alive.
 const LIVENESS_EVENTS = ['FETCH', 'HEARTBEAT', 'END_BATCH_PROCESS'] as const;
@@ -26,6 +26,8 @@ export interface RegistrationConsumerDeps extends ConsumerBatchesDeps {
   readonly config: Config['kafka'];
   /** Nothing is consumed before Kafka was reached and the topics exist. */
   readonly kafkaStatus: { readonly wasReached: boolean; readonly isUnavailable: boolean };
+  /** Nor before the first attempt at the migrations has ended. */
+  readonly migrations: { readonly wasAttempted: boolean };
   readonly stallDetector: Pick<StallDetector, 'watch'>;
   readonly throttle: Pick<BacklogThrottle, 'shouldThrottle' | 'runThrottled' | 'reset'>;
 }
@@ -63,12 +65,12 @@ export class RegistrationConsumer {
 
   // kafkajs stops for good on some errors while the process goes on: each consumer that ends is followed by a new one.
   private async supervise(): Promise<void> {
-    const { liveness, log, kafkaStatus: kafka } = this.deps;
+    const { liveness, log, kafkaStatus: kafka, migrations } = this.deps;
     const backoff = new Backoff({ minMs: 200, maxMs: 5000 });
     while (!this.stopping.signal.aborted) {
-      if (!kafka.wasReached) {
+      if (!kafka.wasReached || !migrations.wasAttempted) {
         liveness.tick();
-        await pause(KAFKA_WAIT_POLL_MS, this.stopping.signal);
+        await pause(START_POLL_MS, this.stopping.signal);
         continue;
       }
       try {

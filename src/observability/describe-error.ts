@@ -9,7 +9,8 @@ export interface ErrorDescription {
 
 const MAX_CAUSES = 4;
 
-// PostgreSQL quotes the offending value in its message for data exceptions (22), violations (23) and raised errors (P0).
+// PostgreSQL quotes the offending value in its message for data exceptions (22), violations (23) and raised errors (P0),
+// which a function may give any other code; then `where` names it.
 const QUOTES_DATA = /^(22|23|P0)...$/;
 // Redis quotes the arguments of a command it does not have (or has under another name): keys hold emails.
 const QUOTED_ARGUMENTS = /, with args beginning with.*$/s;
@@ -19,7 +20,8 @@ export function describeError(error: unknown, depth = 0): ErrorDescription {
   if (!(error instanceof Error)) return { name: typeof error, message: String(error) };
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   const message = error.message.replace(QUOTED_ARGUMENTS, '');
-  const hasSafeMessage = code === undefined || !QUOTES_DATA.test(code);
+  const isRaised = 'where' in error && error.where !== undefined;
+  const hasSafeMessage = code === undefined || !(QUOTES_DATA.test(code) || isRaised);
   const hasSafeStack = hasSafeMessage && message === error.message;
   return {
     name: error.name,

@@ -67,6 +67,12 @@ export class Metrics implements PipelineMetrics {
     buckets: [1, 5, 10, 25, 50, 100, 250, 500],
     registers: [this.registry],
   });
+  private readonly rejectedWrites = new Counter({
+    name: `${PREFIX}rejected_writes_total`,
+    help: 'Attempts at writing a batch that PostgreSQL rejected, whereupon it waits, by SQLSTATE and constraint or column',
+    labelNames: ['sqlstate', 'constraint'],
+    registers: [this.registry],
+  });
   private readonly deadLetters = new Counter({
     name: `${PREFIX}dead_letters_total`,
     help: 'Records that became no row, by reason',
@@ -159,6 +165,10 @@ export class Metrics implements PipelineMetrics {
 
   batchWritten(records: number): void {
     this.batches.observe(records);
+  }
+
+  writeRejected(sqlState: string, constraint = ''): void {
+    this.rejectedWrites.inc({ sqlstate: sqlState, constraint });
   }
 
   persisted(seconds: number): void {

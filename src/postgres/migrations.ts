@@ -84,11 +84,14 @@ export class Migrations {
   readonly name = 'migrations';
   readonly stopTimeoutMs = 1000;
   private readonly stopping = new AbortController();
+  /** Whether a missing table is no longer to be expected: the first attempt has ended, or none is made. */
+  wasAttempted = false;
 
   constructor(private readonly deps: MigrationsDeps) {}
 
   start(): void {
     if (this.deps.config.migrateOnStart) void this.run();
+    else this.wasAttempted = true;
   }
 
   stop(): void {
@@ -102,9 +105,11 @@ export class Migrations {
       try {
         const applied = await applyMigrations(config, (message) => log.debug(message));
         log.info('schema is up to date', { applied });
+        this.wasAttempted = true;
         return;
       } catch (error) {
         log.warn('migration failed, retrying', { error });
+        this.wasAttempted = true;
         await backoff.wait(this.stopping.signal);
       }
     }

@@ -1,13 +1,20 @@
 import { Socket } from 'node:net';
-import { Pool, type QueryConfig, type QueryResultRow } from 'pg';
+import { DatabaseError, Pool, type PoolConfig, type QueryResult, type QueryResultRow } from 'pg';
 import type { Config } from '../config/config';
-import { UnavailableError } from '../domain/errors';
+import { UnavailableError, UnsuitableServerError } from '../domain/errors';
+import { withTimeout } from '../runtime/timeout';
 import type { DependencyState, Logger } from '../services/ports/telemetry';
 import { translatePostgresError } from './errors';
+import { hinted, suitabilityCheck } from './suitability';
+import { USER_COLUMNS } from './user-columns';
 
 const CONNECT_TIMEOUT_MS = 3000;
 const CHECK_TIMEOUT_MS = 3000;
-const STATEMENT_TIMEOUT_MS = 10_000;
+// A role's or a database's settings, a password and the right to connect only apply to new sessions.
+const CHECK_SESSION_SECONDS = 5;
+const READ_CHECK_TIMEOUT_MS = 400;
+// A frozen server never responds. Longer than any limit that the server has to keep itself.
+const QUERY_TIMEOUT_MS = 11_000;
 const DRAIN_MS = 1000;
 
 export interface PostgresPoolDeps {
@@ -15,6 +22,9 @@ export interface PostgresPoolDeps {
   readonly state: DependencyState;
   readonly log: Logger;
 }
+
+/** Runs a statement and resolves to its rows. */
+export type Run = <R extends QueryResultRow>(sql: string, values?: unknown[]) => Promise<R[]>;
 
 /** The connection pool: every wait is bounded, and nothing waits while the background check says it is unavailable. */
 export class PostgresPool {
@@ -26,27 +36,12 @@ export class PostgresPool {
   private readonly sockets = new Set<Socket>();
 
   constructor(private readonly deps: PostgresPoolDeps) {
-    const { config } = deps;
-    this.pool = new Pool({
-      ...connectionOptions(config),
-      stream: () => this.openSocket(),
-      max: config.poolMax,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      statement_timeout: STATEMENT_TIMEOUT_MS,
-      // A frozen server never responds: the client gives up by itself shortly after the server should have.
-      query_timeout: STATEMENT_TIMEOUT_MS + 1000,
-    });
-    this.checkPool = new Pool({
-      ...connectionOptions(config),
-      stream: () => this.openSocket(),
+    this.pool = this.createPool({ max: deps.config.poolMax, query_timeout: QUERY_TIMEOUT_MS });
+    this.checkPool = this.createPool({
       max: 1,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: CHECK_TIMEOUT_MS,
+      maxLifetimeSeconds: CHECK_SESSION_SECONDS,
     });
-    // Without a listener a connection that dies while idle ends the process.
-    for (const pool of [this.pool, this.checkPool]) {
-      pool.on('error', (error) => deps.log.debug('idle PostgreSQL connection lost', { error }));
-    }
   }
 
   /** Waits a moment for queries in flight, then cuts them off: a frozen server never responds. */
@@ -63,15 +58,78 @@ export class PostgresPool {
     return { used: totalCount - idleCount, idle: idleCount, waiting: waitingCount, max: poolMax };
   }
 
-  /** For requests and batches. Throws UnavailableError at once while PostgreSQL is unavailable. */
+  /** For look-ups, which only this side limits. Throws UnavailableError at once while PostgreSQL is unavailable. */
   async query<R extends QueryResultRow>(sql: string, values: unknown[]): Promise<R[]> {
-    if (this.deps.state.isUnavailable) throw new UnavailableError('PostgreSQL is unavailable');
-    return run<R>(this.pool, { text: sql, values });
+    this.assertAvailable();
+    return (await this.pool.query<R>(sql, values).catch(translated)).rows;
   }
 
-  /** Fails unless PostgreSQL responds and has the schema. */
-  async check(): Promise<void> {
-    await run(this.checkPool, { text: 'SELECT FROM users LIMIT 0' });
+  /**
+   * For what may take long: a transaction, in which the server itself ends each statement after `timeoutMs`. Committed when
+   * `work` resolves. Throws UnavailableError at once while PostgreSQL is unavailable.
+   */
+  async transaction<T>(timeoutMs: number, work: (run: Run) => Promise<T>): Promise<T> {
+    this.assertAvailable();
+    return this.runTransaction(timeoutMs, work).catch(translated);
+  }
+
+  /** Rejects unless users can be read and, for a process that writes, stored; where the set-up is at fault, with a hint. */
+  async check(writes = true): Promise<void> {
+    const checking = this.checkPool.query(suitabilityCheck(writes)).catch(translated);
+    const results: unknown = await checking.catch((error: unknown) => {
+      throw hinted(error);
+    });
+    // Several statements have several results, whatever the type says.
+    const problem = (results as QueryResult<{ problem: string | null }>[]).at(-2)?.rows[0]?.problem;
+    if (problem) throw new UnsuitableServerError(problem);
+  }
+
+  /** Whether users can be read although check() failed with this error. A server that was silent is not asked again. */
+  async canRead(error: unknown): Promise<boolean> {
+    const { cause } = error as Error;
+    if (!(error instanceof UnsuitableServerError || cause instanceof DatabaseError)) return false;
+    const read = (run: Run) => run(`SELECT ${USER_COLUMNS} FROM users LIMIT 0`);
+    const reading = this.runTransaction(READ_CHECK_TIMEOUT_MS, read).then(() => true);
+    // A connection of the pool may be a silent one.
+    return withTimeout(reading, READ_CHECK_TIMEOUT_MS, () => new Error('silent')).catch(() => false);
+  }
+
+  // By SET LOCAL: as start-up parameters poolers reject them, and a session they may hand to another client.
+  private async runTransaction<T>(timeoutMs: number, work: (run: Run) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect();
+    let isDone = false;
+    try {
+      await client.query(
+        `BEGIN; SET LOCAL statement_timeout = ${timeoutMs}; SET LOCAL lock_timeout = ${timeoutMs / 2};
+         SET LOCAL idle_in_transaction_session_timeout = ${timeoutMs}`,
+      );
+      const result = await work(
+        async <R extends QueryResultRow>(sql: string, values?: unknown[]) =>
+          (await client.query<R>(sql, values).catch(translated)).rows,
+      );
+      await client.query('COMMIT');
+      isDone = true;
+      return result;
+    } finally {
+      client.release(!isDone); // Closed with its transaction, and with a session that may be at fault.
+    }
+  }
+
+  private assertAvailable(): void {
+    if (this.deps.state.isUnavailable) throw new UnavailableError('PostgreSQL is unavailable');
+  }
+
+  private createPool(options: PoolConfig): Pool {
+    const pool = new Pool({
+      ...connectionOptions(this.deps.config),
+      ...options,
+      stream: () => this.openSocket(),
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    });
+    // Without a listener a connection that dies, idle or between two statements, ends the process.
+    const onLost = (error: Error): unknown => this.deps.log.debug('PostgreSQL connection lost', { error });
+    pool.on('error', onLost);
+    return pool.on('connect', (client) => client.on('error', onLost));
   }
 
   private openSocket(): Socket {
@@ -81,13 +139,8 @@ export class PostgresPool {
   }
 }
 
-async function run<R extends QueryResultRow>(pool: Pool, query: QueryConfig): Promise<R[]> {
-  try {
-    const { rows } = await pool.query<R>(query);
-    return rows;
-  } catch (error) {
-    throw translatePostgresError(error);
-  }
+function translated(error: unknown): never {
+  throw translatePostgresError(error);
 }
 
 /** How to reach the database: the same for the pool and for migrations. */

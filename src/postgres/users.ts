@@ -1,4 +1,4 @@
-import { UnavailableError } from '../domain/errors';
+import { RejectedError, UnavailableError } from '../domain/errors';
 import type { Registration } from '../domain/registration';
 import type { User } from '../domain/stored-user';
 import { Bulkhead } from '../runtime/bulkhead';
@@ -6,8 +6,10 @@ import { withTimeout } from '../runtime/timeout';
 import type { PageRequest } from '../domain/pagination';
 import type { Users, UsersPage } from '../services/ports/stores';
 import { BatchedLookup } from './batched-lookup';
+import { confirmRejection } from './confirm-rejection';
+import { INSERT_MISSING, INSERT_TIMEOUT_MS, insertValues } from './insert-missing';
 import type { PostgresPool } from './pool';
-import { CREATED_AT, USER_COLUMNS } from './user-columns';
+import { USER_COLUMNS } from './user-columns';
 import { readUsersPage } from './users-page';
 
 const LOOK_UP_TIMEOUT_MS = 500;
@@ -15,20 +17,6 @@ const LIST_TIMEOUT_MS = 3000;
 // A page deep in a large table may take all the seconds that a statement has. Lists share the pool with the look-ups that
 // decide registrations and with the writer: those always find most of it free.
 const MAX_LISTS = 4;
-
-// WHERE NOT EXISTS keeps known duplicates from burning ids; ON CONFLICT decides what is written at the same moment.
-const INSERT_MISSING = `
-  INSERT INTO users (first_name, last_name, email, gender, sex, occupation, created_at, updated_at)
-  SELECT r.first_name, r.last_name, r.email, r.gender, r.sex, r.occupation,
-    now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-    WITH ORDINALITY AS r(first_name, last_name, email, gender, sex, occupation, position)
-  WHERE NOT EXISTS (SELECT FROM users u WHERE u.email = r.email)
-  ORDER BY r.position
-  ON CONFLICT (email) DO NOTHING
-  RETURNING id, email, ${CREATED_AT}`;
-
-type InsertedRow = Pick<User, 'id' | 'email' | 'created_at'>;
 
 /** The users table, by parameterized statements only. */
 export class PostgresUsers implements Users {
@@ -45,11 +33,11 @@ export class PostgresUsers implements Users {
   constructor(private readonly pool: PostgresPool) {}
 
   async isRegistered(email: string): Promise<boolean> {
-    return (await within(LOOK_UP_TIMEOUT_MS, this.registered.find(email))) !== undefined;
+    return (await read(LOOK_UP_TIMEOUT_MS, this.registered.find(email))) !== undefined;
   }
 
   findByEmail(email: string): Promise<User | undefined> {
-    return within(LOOK_UP_TIMEOUT_MS, this.users.find(email));
+    return read(LOOK_UP_TIMEOUT_MS, this.users.find(email));
   }
 
   findByEmails(emails: readonly string[]): Promise<User[]> {
@@ -58,19 +46,22 @@ export class PostgresUsers implements Users {
 
   list(page: PageRequest): Promise<UsersPage> {
     const listing = this.lists.run(() => readUsersPage(this.pool, page));
-    return within(LIST_TIMEOUT_MS, listing);
+    return read(LIST_TIMEOUT_MS, listing);
   }
 
   async insertMissing(registrations: readonly Registration[]): Promise<Map<string, User>> {
-    const inserted = await this.pool.query<InsertedRow>(INSERT_MISSING, toColumns(registrations));
-    const rows = new Map(inserted.map((row) => [row.email, row]));
-    const stored = new Map<string, User>();
-    for (const registration of registrations) {
-      const row = rows.get(registration.email);
-      if (row !== undefined) stored.set(row.email, toUser(registration, row));
-    }
+    const inserted = await this.pool.transaction(INSERT_TIMEOUT_MS, (run) =>
+      // Not thrown in there: the transaction may end in an orderly way, and its connection stay.
+      run<User>(INSERT_MISSING, insertValues(registrations)).catch(rejectionOf),
+    );
+    if (inserted instanceof RejectedError) throw inserted;
+    const stored = new Map(inserted.map((user) => [user.email, user]));
     await this.addExisting(stored, registrations);
     return stored;
+  }
+
+  confirmRejection(registration: Registration, rejection: RejectedError): Promise<void> {
+    return confirmRejection(this.pool, registration, rejection);
   }
 
   private async addExisting(
@@ -104,19 +95,20 @@ function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
   return withTimeout(work, timeoutMs, timeout);
 }
 
-// The other columns hold what was handed over: no need to send it back.
-function toUser(registration: Registration, { id, email, created_at }: InsertedRow): User {
-  const { firstName: first_name, lastName: last_name, gender, sex, occupation } = registration;
-  return { id, first_name, last_name, email, gender, sex, occupation, created_at, updated_at: created_at };
+// A text has no form in the database's encoding (22), a right or a part of the schema is missing (42), or it took too long.
+const NO_BUG = /^(22|42|57014)/;
+
+/** A read for a request. What only PostgreSQL's set-up is to blame for counts as unavailability; the rest is a bug. */
+async function read<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
+  try {
+    return await within(timeoutMs, work);
+  } catch (error) {
+    if (!(error instanceof RejectedError) || !NO_BUG.test(error.sqlState)) throw error;
+    throw new UnavailableError('PostgreSQL rejected the query', { cause: error });
+  }
 }
 
-function toColumns(registrations: readonly Registration[]): string[][] {
-  return [
-    registrations.map((each) => each.firstName),
-    registrations.map((each) => each.lastName),
-    registrations.map((each) => each.email),
-    registrations.map((each) => each.gender),
-    registrations.map((each) => each.sex),
-    registrations.map((each) => each.occupation),
-  ];
+function rejectionOf(error: unknown): RejectedError {
+  if (error instanceof RejectedError) return error;
+  throw error;
 }

@@ -8,7 +8,7 @@ export type DependencyName = 'redis' | 'postgres' | 'kafka';
 
 /** What the background check last saw of one dependency. Written by DependencyMonitor only. */
 export class DependencyStatus implements DependencyState {
-  private last: 'unknown' | 'healthy' | 'unavailable' = 'unknown';
+  private last: 'unknown' | 'healthy' | 'limited' | 'unavailable' = 'unknown';
   private reached = false;
 
   constructor(readonly name: DependencyName) {}
@@ -21,15 +21,15 @@ export class DependencyStatus implements DependencyState {
     return this.last === 'unavailable';
   }
 
-  /** Whether a check succeeded at least once since the process started. */
+  /** Whether it was able to do all its work at least once since the process started. */
   get wasReached(): boolean {
     return this.reached;
   }
 
-  /** Takes a check's result and returns whether it changed anything. */
-  update(isHealthy: boolean): boolean {
+  /** Takes a check's result and returns whether it changed anything. `isUsable`: for a part of its work, as reads. */
+  update(isHealthy: boolean, isUsable = isHealthy): boolean {
     const before = this.last;
-    this.last = isHealthy ? 'healthy' : 'unavailable';
+    this.last = isHealthy ? 'healthy' : isUsable ? 'limited' : 'unavailable';
     this.reached ||= isHealthy;
     return before !== this.last;
   }
@@ -38,11 +38,17 @@ export class DependencyStatus implements DependencyState {
 /** How often each dependency is checked. */
 export const CHECK_INTERVAL_MS = 1000;
 
+const START_POLL_MS = 50;
+
 /** How one dependency is checked. `check` rejects when the dependency cannot do its work. */
 export interface DependencyCheck {
   readonly status: DependencyStatus;
   readonly check: () => Promise<void>;
   readonly timeoutMs: number;
+  /** False as long as the first check would be too early; nothing is known of the dependency until then. */
+  readonly isDue?: () => boolean;
+  /** Whether a dependency whose check failed with this error can do a part of its work. In a short time; never rejects. */
+  readonly isUsable?: (error: unknown) => Promise<boolean>;
 }
 
 interface DependencyMonitorDeps {
@@ -74,13 +80,15 @@ export class DependencyMonitor {
   }
 
   private async watch(check: DependencyCheck): Promise<void> {
-    while (!this.stopping.signal.aborted) {
+    const { signal } = this.stopping;
+    while (!signal.aborted && check.isDue?.() === false) await pause(START_POLL_MS, signal);
+    while (!signal.aborted) {
       await this.checkOnce(check);
-      await pause(this.deps.intervalMs, this.stopping.signal);
+      await pause(this.deps.intervalMs, signal);
     }
   }
 
-  private async checkOnce({ status, check, timeoutMs }: DependencyCheck): Promise<void> {
+  private async checkOnce({ status, check, timeoutMs, isUsable }: DependencyCheck): Promise<void> {
     const timeout = (): Error => new UnavailableError(`no response within ${timeoutMs} ms`);
     try {
       await withTimeout(check(), timeoutMs, timeout);
@@ -89,7 +97,7 @@ export class DependencyMonitor {
       const hint = this.deps.hintFor(status.name, error);
       // A server that came up but rejects the password does not change the status, yet now something can be done.
       const isNewHint = hint !== undefined && hint !== this.lastReportedHint.get(status);
-      if (!status.update(false) && !isNewHint) return;
+      if (!status.update(false, await isUsable?.(error)) && !isNewHint) return;
       this.lastReportedHint.set(status, hint);
       const fields = { dependency: status.name, ...(hint !== undefined && { hint }), error };
       if (status.wasReached) this.deps.log.warn('dependency unavailable', fields);

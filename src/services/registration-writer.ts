@@ -1,4 +1,4 @@
-import { UnstorableError, ValidationError } from '../domain/errors';
+import { RejectedError, ValidationError } from '../domain/errors';
 import { isSameRegistration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/stored-user';
 import { yieldingChunks } from '../runtime/yielding';
@@ -11,10 +11,17 @@ import { ACCEPTED_AT_HEADER, headerText, readRecord, type ReadableRecord } from 
 import { promoteToCompleted, type PromotionStores } from './promote-users';
 
 export interface RegistrationWriterDeps extends PromotionStores {
-  readonly users: Pick<Users, 'insertMissing'>;
+  readonly users: Pick<Users, 'insertMissing' | 'confirmRejection'>;
   readonly deadLetterPublisher: DeadLetterPublisher;
   readonly metrics: Pick<PipelineMetrics, 'persisted'>;
   readonly tracing?: Pick<Tracing, 'batchWritten'> | undefined;
+}
+
+interface Outcome {
+  readonly stored: Map<string, User>;
+  readonly unstorable: DeadLetter[];
+  /** Of a record that may not be at fault. */
+  unconfirmed: RejectedError | undefined;
 }
 
 /** Turns records into rows. When write() resolves, every record is a row, a known duplicate, or a dead letter. */
@@ -23,7 +30,8 @@ export class RegistrationWriter {
 
   /**
    * Writes the records of one partition, in offset order. Safe to repeat with the same records.
-   * Throws UnavailableError when PostgreSQL or Kafka is unavailable: no offset may be committed then.
+   * Throws UnavailableError when PostgreSQL or Kafka is unavailable, and RejectedError when PostgreSQL rejects what may
+   * not be at fault, or needs too long for so many: no offset may be committed then.
    */
   async write(records: readonly ReceivedRecord[]): Promise<void> {
     const startedAt = performance.now();
@@ -67,43 +75,47 @@ export class RegistrationWriter {
   }
 
   // The first of each email first; where that is unstorable, the next one of the same email.
-  private async store(
-    readable: readonly ReadableRecord[],
-  ): Promise<{ stored: Map<string, User>; unstorable: DeadLetter[] }> {
-    const stored = new Map<string, User>();
-    const unstorable: DeadLetter[] = [];
+  private async store(readable: readonly ReadableRecord[]): Promise<Outcome> {
+    const outcome: Outcome = { stored: new Map(), unstorable: [], unconfirmed: undefined };
     let waiting = readable;
     while (waiting.length > 0) {
       const firsts = new Map<string, ReadableRecord>();
       for (const each of waiting) {
         if (!firsts.has(each.registration.email)) firsts.set(each.registration.email, each);
       }
-      await this.storeOrBisect([...firsts.values()], stored, unstorable);
+      await this.storeOrBisect([...firsts.values()], outcome);
+      if (outcome.unconfirmed) throw outcome.unconfirmed;
       waiting = waiting.filter(
-        (each) => !stored.has(each.registration.email) && firsts.get(each.registration.email) !== each,
+        (each) =>
+          !outcome.stored.has(each.registration.email) && firsts.get(each.registration.email) !== each,
       );
     }
-    return { stored, unstorable };
+    return outcome;
   }
 
-  private async storeOrBisect(
-    batch: readonly ReadableRecord[],
-    stored: Map<string, User>,
-    unstorable: DeadLetter[],
-  ): Promise<void> {
+  private async storeOrBisect(batch: readonly ReadableRecord[], outcome: Outcome): Promise<void> {
     try {
       const users = await this.deps.users.insertMissing(batch.map(({ registration }) => registration));
-      for (const [email, user] of users) stored.set(email, user);
+      for (const [email, user] of users) outcome.stored.set(email, user);
     } catch (error) {
-      if (!(error instanceof UnstorableError)) throw error;
+      if (!(error instanceof RejectedError)) throw error;
       const [first, ...others] = batch;
-      if (first !== undefined && others.length === 0) {
-        unstorable.push({ record: first.record, reason: 'unstorable', error: error.message });
-        return;
-      }
+      if (first !== undefined && others.length === 0) return this.judge(first, error, outcome);
+      if (error.isTimeout) throw error;
       const middle = Math.ceil(batch.length / 2);
-      await this.storeOrBisect(batch.slice(0, middle), stored, unstorable);
-      await this.storeOrBisect(batch.slice(middle), stored, unstorable);
+      await this.storeOrBisect(batch.slice(0, middle), outcome);
+      await this.storeOrBisect(batch.slice(middle), outcome);
+    }
+  }
+
+  private async judge({ record, registration }: ReadableRecord, rejection: RejectedError, outcome: Outcome) {
+    try {
+      await this.deps.users.confirmRejection(registration, rejection);
+      outcome.unstorable.push({ record, reason: 'unstorable', error: rejection.message });
+    } catch (error) {
+      // One of the next records may be stored, and be what this one is compared with then.
+      if (!(error instanceof RejectedError) || outcome.unconfirmed) throw error;
+      outcome.unconfirmed = error;
     }
   }
 

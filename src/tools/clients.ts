@@ -45,7 +45,10 @@ export async function withStores<T>(config: Config, work: (stores: Stores) => Pr
   lifecycle.register([pool, redis, producer]);
   try {
     await lifecycle.start();
-    await Promise.all([assertReachable('Redis', redis.check()), assertReachable('PostgreSQL', pool.check())]);
+    await Promise.all([
+      assertReachable('Redis', redis.check()),
+      assertReachable('PostgreSQL', pool.check(false)),
+    ]);
     return await work(createStores(config, pool, redis, producer));
   } finally {
     await lifecycle.stop(STOP_TIMEOUT_MS);

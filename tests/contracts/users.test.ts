@@ -1,14 +1,17 @@
 import { Client } from 'pg';
-import { UnavailableError, UnstorableError } from '../../src/domain/errors';
+import { RejectedError, UnavailableError, UnsuitableServerError } from '../../src/domain/errors';
 import { loadConfig } from '../../src/config/config';
 import { connectionOptions, PostgresPool } from '../../src/postgres/pool';
 import { PostgresUsers } from '../../src/postgres/users';
+import type { Registration } from '../../src/domain/registration';
 import type { Users } from '../../src/services/ports/stores';
 import { buildRegistration, buildUser, uniqueEmail } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { InMemoryUsers } from '../support/fakes';
 import { RecordingLogger } from '../support/recording-logger';
 import { isolatedServers, sql, type Env } from '../support/test-servers';
+
+const isEve = ({ firstName }: Registration): boolean => firstName === 'Eve';
 
 let env: Env;
 let pool: PostgresPool;
@@ -144,6 +147,48 @@ describe.each<[string, () => Users]>([
   });
 });
 
+describe.each<[string, () => Promise<Users>]>([
+  ['InMemoryUsers', () => Promise.resolve(Object.assign(new InMemoryUsers(), { rejects: isEve }))],
+  [
+    'PostgresUsers',
+    async () => {
+      await sql(env, `ALTER TABLE users ADD CONSTRAINT no_eve CHECK (first_name <> 'Eve')`);
+      return new PostgresUsers(pool);
+    },
+  ],
+])('Users that reject some registrations: %s', (_name, create) => {
+  let users: Users;
+  beforeAll(async () => {
+    users = await create();
+  });
+  afterAll(() => sql(env, 'ALTER TABLE users DROP CONSTRAINT IF EXISTS no_eve'));
+
+  const eve = buildRegistration({ firstName: 'Eve' });
+  const rejectionOf = (registrations: readonly Registration[]): Promise<RejectedError> =>
+    users.insertMissing(registrations).then(
+      () => Promise.reject(new Error('stored')),
+      (error: unknown) => error as RejectedError,
+    );
+
+  it('store none of a batch with one of them', async () => {
+    const neighbour = buildRegistration();
+
+    expect(await rejectionOf([neighbour, eve])).toBeInstanceOf(RejectedError);
+
+    expect(await users.isRegistered(neighbour.email)).toBe(false);
+  });
+
+  it('confirm a rejection while they would store another one', async () => {
+    await expect(users.confirmRejection(eve, await rejectionOf([eve]))).resolves.toBeUndefined();
+  });
+
+  it('do not confirm that of a registration that they would store by now', async () => {
+    const rejection = await rejectionOf([eve]);
+
+    await expect(users.confirmRejection(buildRegistration(), rejection)).rejects.toThrow(UnavailableError);
+  });
+});
+
 describe('PostgresUsers', () => {
   it('lists rows without a time, which the column allows, before the others', async () => {
     const users = new PostgresUsers(pool);
@@ -227,12 +272,33 @@ describe('PostgresUsers', () => {
   });
 
   it.each([
-    ['too long a name', { firstName: 'x'.repeat(101) }],
-    ['a NUL', { occupation: 'a\0b' }],
-  ])('calls data that the table refuses unstorable (%s)', async (_what, fields) => {
+    ['too long a name', { firstName: 'x'.repeat(101) }, '22001'],
+    ['a NUL', { occupation: 'a\0b' }, '22021'],
+  ])('says what PostgreSQL rejects (%s)', async (_what, fields, sqlState) => {
     const users = new PostgresUsers(pool);
 
-    await expect(users.insertMissing([buildRegistration(fields)])).rejects.toThrow(UnstorableError);
+    const inserting = users.insertMissing([buildRegistration(fields)]);
+
+    await expect(inserting).rejects.toMatchObject({ constructor: RejectedError, sqlState });
+  });
+
+  it('answers the row as it is stored, whatever a trigger makes of it', async () => {
+    const own = await isolatedServers();
+    await sql(
+      own,
+      `CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN NEW.last_name := upper(NEW.last_name); RETURN NEW; END $$;
+       CREATE TRIGGER shout BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION shout()`,
+    );
+    const ownPool = createPool(own);
+    const users = new PostgresUsers(ownPool);
+    const registration = buildRegistration();
+
+    const stored = (await users.insertMissing([registration])).get(registration.email);
+
+    expect(stored).toMatchObject({ last_name: 'DOE' });
+    expect(await users.findByEmail(registration.email)).toEqual(stored);
+    await ownPool.stop();
   });
 
   it('is unavailable, at once, while the background check says so', async () => {
@@ -246,10 +312,12 @@ describe('PostgresUsers', () => {
   it('is unavailable when the schema is not there yet, and its check fails', async () => {
     const empty = createPool({ ...env, DB_NAME: 'postgres' });
 
-    await expect(new PostgresUsers(empty).insertMissing([buildRegistration()])).rejects.toThrow(
-      UnavailableError,
-    );
-    await expect(empty.check()).rejects.toThrow(UnavailableError);
+    const users = new PostgresUsers(empty);
+
+    await expect(users.isRegistered(uniqueEmail())).rejects.toThrow(UnavailableError);
+    await expect(users.list({ limit: 1, offset: 0 })).rejects.toThrow(UnavailableError);
+    await expect(users.insertMissing([buildRegistration()])).rejects.toMatchObject({ sqlState: '42P01' });
+    await expect(empty.check()).rejects.toThrow(UnsuitableServerError);
     await empty.stop();
   });
 

@@ -315,8 +315,16 @@ describe('dlq replay without a consumer', () => {
 
   it('reports its progress when it is cut short', async () => {
     const invalid = Array.from({ length: 200 }, () => ({ value: '{}' }));
-    const env = await withDeadLetters([...invalid, deadLetterOf(buildRegistration())]);
-    await sql(env, 'ALTER TABLE users RENAME COLUMN first_name TO forename');
+    const stored = buildRegistration();
+    const env = await withDeadLetters([...invalid, deadLetterOf(stored)]);
+    await insertUser(env, stored);
+    await sql(
+      env,
+      `ALTER TABLE users RENAME TO users_away;
+       CREATE FUNCTION fail(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'unreadable'; END $$;
+       CREATE VIEW users AS SELECT id, fail(first_name) AS first_name, last_name, email, gender, sex, occupation, created_at,
+         updated_at FROM users_away`,
+    );
 
     const { code, stdout, stderr } = await dlq(env, 'replay');
 
@@ -324,7 +332,7 @@ describe('dlq replay without a consumer', () => {
     expect(linesOf(stderr)).toEqual([
       'read 200 of 201: 200 dead letters: 0 sent, 200 skipped',
       'Cut short after 200 dead letters: 0 sent, 200 skipped; it is safe to repeat',
-      expect.stringMatching(/^Cannot replay: .*first_name/),
+      expect.stringMatching(/^Cannot replay: .*P0001/),
     ]);
     expect(await groupsOf(env)).toEqual([]);
   });

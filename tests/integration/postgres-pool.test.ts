@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { loadConfig } from '../../src/config/config';
-import { UnavailableError } from '../../src/domain/errors';
+import { RejectedError, UnavailableError } from '../../src/domain/errors';
 import { connectionOptions, PostgresPool } from '../../src/postgres/pool';
 import { RecordingLogger } from '../support/recording-logger';
 import { isolatedServers, sql, type Env } from '../support/test-servers';
@@ -31,12 +31,52 @@ describe('PostgresPool', () => {
     expect(pool.usage).toEqual({ used: 0, idle: 1, waiting: 0, max: 1 });
   });
 
-  it('has the server give a statement up after 10 s', async () => {
-    expect(await pool.query('SHOW statement_timeout', [])).toEqual([{ statement_timeout: '10s' }]);
+  it('has the server give up what a transaction waits for, and nothing of it is left in the session', async () => {
+    const limits = `SELECT name, setting FROM pg_settings WHERE name IN
+      ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') ORDER BY name`;
+    const asked = () => pool.transaction(9000, (run) => run<{ setting: string }>(limits));
+
+    expect((await asked()).map(({ setting }) => setting)).toEqual(['9000', '4500', '9000']);
+    expect((await pool.query<{ setting: string }>(limits, [])).map(({ setting }) => setting)).toEqual([
+      '0',
+      '0',
+      '0',
+    ]);
   });
 
-  it('passes a statement that is wrong in itself on as it is: a bug, no outage', async () => {
-    await expect(pool.query('SELEC 1', [])).rejects.toMatchObject({ code: '42601' });
+  it('commits a transaction, and closes the connection of one that failed', async () => {
+    await pool.transaction(1000, (run) => run('CREATE TABLE kept AS SELECT 1'));
+    const failing = pool.transaction(1000, async (run) => {
+      await run('CREATE TABLE dropped AS SELECT 1');
+      await run('SELECT pg_sleep(10)');
+    });
+
+    await expect(failing).rejects.toMatchObject({ isTimeout: true });
+
+    expect(pool.usage.idle).toBe(0);
+    const [tables] = await pool.query(
+      `SELECT to_regclass('kept') AS kept, to_regclass('dropped') AS dropped`,
+      [],
+    );
+    expect(tables).toEqual({ kept: 'kept', dropped: null });
+  });
+
+  it('survives a connection that is lost between two statements of a transaction', async () => {
+    const losing = pool.transaction(1000, async (run) => {
+      const [own] = await run<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      await sql(env, 'SELECT pg_terminate_backend($1)', [own?.pid]);
+      await run('SELECT 1');
+    });
+
+    await expect(losing).rejects.toThrow(UnavailableError);
+    await pool.check();
+  });
+
+  it('names what a statement was rejected for', async () => {
+    await expect(pool.query('SELEC 1', [])).rejects.toMatchObject({
+      constructor: RejectedError,
+      sqlState: '42601',
+    });
   });
 
   it('survives a connection that the server ends while idle', async () => {

@@ -179,16 +179,18 @@ async function rejectedByPostgres(): Promise<void> {
   );
   await sql(
     env,
-    `CREATE FUNCTION reject() RETURNS trigger LANGUAGE plpgsql AS $$
-      BEGIN RAISE EXCEPTION 'no % here', NEW.email USING DETAIL = NEW.first_name, HINT = NEW.last_name; END $$`,
+    `CREATE FUNCTION reject() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NEW.first_name LIKE '%code' THEN RAISE EXCEPTION 'no % here', NEW.email USING ERRCODE = 'U0001'; END IF;
+        RAISE EXCEPTION 'no % here', NEW.email USING DETAIL = NEW.first_name, HINT = NEW.last_name; END $$`,
   );
   await sql(
     env,
     `CREATE TRIGGER reject BEFORE INSERT ON users FOR EACH ROW
-      WHEN (NEW.first_name LIKE '%trigger') EXECUTE FUNCTION reject()`,
+      WHEN (NEW.first_name LIKE '%trigger' OR NEW.first_name LIKE '%code') EXECUTE FUNCTION reject()`,
   );
   await post(201, byConstraint);
   await post(201, byTrigger);
+  await post(201, marked('code'));
   // Redis rejects reading this reservation; the error of its client holds the command with its arguments.
   await withRedis(env, (redis) => redis.lpush(`user:pending:${again.email}`, `${MARK}list`));
   await produce(env, [record(again)]);
@@ -197,14 +199,13 @@ async function rejectedByPostgres(): Promise<void> {
   expect((await get(200, `/api/users/${byConstraint.email}/status`)).body).toContain('"failed"');
 }
 
-/** Nothing is wrong with the data then: it is tried again, and the log says why. The error's `detail` names the value. */
+/** Nothing is wrong with the data then: it is tried again, and the log says why. The error's `detail` holds the whole row. */
 async function heldUpByPostgres(): Promise<void> {
-  const [one, other] = [marked('unique'), marked('same')];
-  await sql(env, 'CREATE UNIQUE INDEX same_name ON users (last_name)');
-  await post(201, one);
-  await post(201, { ...other, lastName: one.lastName });
-  await logged('23505');
-  await sql(env, 'DROP INDEX same_name');
+  await sql(env, `ALTER TABLE users ADD COLUMN tenant text NOT NULL DEFAULT 'x'`);
+  await sql(env, 'ALTER TABLE users ALTER COLUMN tenant DROP DEFAULT');
+  await post(201, marked('tenant'));
+  await logged('SQLSTATE 23502, tenant');
+  await sql(env, 'ALTER TABLE users DROP COLUMN tenant');
   await drained(env);
 }
 
@@ -305,7 +306,8 @@ describe.each(['production', 'development'])('in %s, at LOG_LEVEL=debug, traced'
   });
 
   it('nor the metrics', () => {
-    expect(metrics).toContain('registration_dead_letters_total{reason="unstorable"} 3');
+    expect(metrics).toContain('registration_dead_letters_total{reason="unstorable"} 4');
+    expect(metrics).toContain('registration_rejected_writes_total{sqlstate="23502",constraint="tenant"}');
     expect(metrics.match(FOUND)).toBeNull();
   });
 

@@ -1,4 +1,4 @@
-import { UnavailableError, UnstorableError } from '../../src/domain/errors';
+import { RejectedError, UnavailableError } from '../../src/domain/errors';
 import type { Registration } from '../../src/domain/registration';
 import type { User } from '../../src/domain/stored-user';
 import type {
@@ -26,7 +26,7 @@ import type {
 } from '../../src/services/ports/stores';
 import type { PipelineMetrics, UniquenessSource } from '../../src/services/ports/telemetry';
 import type { OutgoingRecord, RegistrationPublisher } from '../../src/tools/registration-publisher';
-import { buildUser } from './builders';
+import { buildRegistration, buildUser } from './builders';
 
 /** A fake that can be unavailable, as its real dependency can. */
 class Dependency {
@@ -177,13 +177,20 @@ export class InMemoryUsers extends Dependency implements Users {
 
   async insertMissing(registrations: readonly Registration[]): Promise<Map<string, User>> {
     this.reach();
-    if (registrations.some((each) => this.rejects(each))) throw new UnstorableError('rejected');
+    if (registrations.some((each) => this.rejects(each))) throw new RejectedError('23514', 'check');
     for (const registration of registrations) {
       const isKnown = this.rows.some(({ email }) => email === registration.email);
       if (!isKnown) this.rows.push(buildUser(registration, this.nextId++));
     }
     const users = await this.findByEmails(registrations.map(({ email }) => email));
     return new Map(users.map((user) => [user.email, user]));
+  }
+
+  async confirmRejection(registration: Registration, rejection: RejectedError): Promise<void> {
+    this.reach();
+    if (this.rejects(buildRegistration())) throw rejection;
+    if (!this.rejects(registration)) throw new UnavailableError('no longer rejected');
+    return Promise.resolve();
   }
 }
 
@@ -266,6 +273,7 @@ export class RecordingMetrics implements PipelineMetrics {
   readonly sends: { readonly seconds: number; readonly isConfirmed: boolean }[] = [];
   readonly batches: number[] = [];
   readonly delays: number[] = [];
+  readonly rejections: [string, string | undefined][] = [];
   readonly reasons: DeadLetterReason[] = [];
 
   decidedDegraded(decider: UniquenessSource): void {
@@ -278,6 +286,10 @@ export class RecordingMetrics implements PipelineMetrics {
 
   batchWritten(records: number): void {
     this.batches.push(records);
+  }
+
+  writeRejected(sqlState: string, constraint?: string): void {
+    this.rejections.push([sqlState, constraint]);
   }
 
   persisted(seconds: number): void {

@@ -1,3 +1,4 @@
+import type { RejectedError } from '../../domain/errors';
 import type { PageCursor, PageRequest } from '../../domain/pagination';
 import type { Registration } from '../../domain/registration';
 import type { User } from '../../domain/stored-user';
@@ -91,7 +92,13 @@ export interface Users {
   list(page: PageRequest): Promise<UsersPage>;
   /**
    * Inserts those whose email has no row (each email at most once) and commits; never changes a row.
-   * Resolves to the stored row of every email. Rejects with UnstorableError when the database rejects the data for good.
+   * Resolves to the stored row of every email. Rejects with RejectedError, and stores none of them, when PostgreSQL
+   * rejects one, or needs too long for them all.
    */
   insertMissing(registrations: readonly Registration[]): Promise<Map<string, User>>;
+  /**
+   * An experiment, which stores nothing: resolves when PostgreSQL still rejects this registration and would store another
+   * one at the same moment, so that the registration is at fault. Else rejects: with RejectedError when none can be stored.
+   */
+  confirmRejection(registration: Registration, rejection: RejectedError): Promise<void>;
 }

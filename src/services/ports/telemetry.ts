@@ -17,6 +17,8 @@ export interface PipelineMetrics {
   produced(seconds: number, isConfirmed: boolean): void;
   /** A batch of records was written. */
   batchWritten(records: number): void;
+  /** PostgreSQL rejected a batch that waits, by this SQLSTATE and constraint or column. */
+  writeRejected(sqlState: string, constraint: string | undefined): void;
   /** A record has its row, this long after it was accepted. */
   persisted(seconds: number): void;
   /** A record became a dead letter. */

@@ -1,5 +1,5 @@
 import type { EachBatchPayload, KafkaMessage } from 'kafkajs';
-import { UnavailableError } from '../../../src/domain/errors';
+import { RejectedError, UnavailableError } from '../../../src/domain/errors';
 import { ConsumerBatches } from '../../../src/kafka/consumer-batches';
 import { Liveness } from '../../../src/runtime/liveness';
 import type { ReceivedRecord } from '../../../src/services/ports/messaging';
@@ -27,11 +27,13 @@ function setUp(count = 1) {
   const liveness = new Liveness(true);
   const log = new RecordingLogger();
   const kafka = { isRunning: true, isStale: false, heartbeat: () => Promise.resolve() };
-  const writer = { outcome: () => Promise.resolve() };
+  const writer: { outcome: (records: readonly ReceivedRecord[]) => Promise<void> } = {
+    outcome: () => Promise.resolve(),
+  };
   const write = (records: readonly ReceivedRecord[]): Promise<void> => {
     events.push(`write ${records.length} from ${records[0]?.offset ?? ''}`);
     written.push(...records);
-    return writer.outcome();
+    return writer.outcome(records);
   };
   const payload = {
     batch: { topic: 'topic', partition: 2, messages: messages(count), highWatermark: '0' },
@@ -55,9 +57,10 @@ function setUp(count = 1) {
       return write();
     },
   };
-  const deps = { writer: { write }, throttle, liveness, metrics: new RecordingMetrics(), log };
+  const metrics = new RecordingMetrics();
+  const deps = { writer: { write }, throttle, liveness, metrics, log };
   const batches = new ConsumerBatches(deps, stopping.signal);
-  return { throttle, events, written, stopping, liveness, log, kafka, writer, payload, batches };
+  return { throttle, events, written, stopping, liveness, log, metrics, kafka, writer, payload, batches };
 }
 
 const commitOf = (offset: string): string =>
@@ -100,6 +103,74 @@ describe('ConsumerBatches', () => {
     ]);
   });
 
+  /** As a server that needs this long for each record, and gives up after 10 s. */
+  const slowServer = (perRecordMs: number) => async (records: readonly ReceivedRecord[]) => {
+    const neededMs = records.length * perRecordMs;
+    await new Promise((resolve) => setTimeout(resolve, Math.min(neededMs, 10_000)));
+    if (neededMs > 10_000) throw new RejectedError('57014');
+  };
+
+  it('halves what takes too long, goes on with the parts that do not, and grows again when it is fast', async () => {
+    const { batches, payload, writer, events, metrics } = setUp(2000);
+    writer.outcome = slowServer(60);
+
+    const done = batches.write(payload);
+    await jest.advanceTimersByTimeAsync(60_000);
+    expect(events.filter((event) => event.startsWith('write'))).toEqual([
+      'write 500 from 100',
+      'write 250 from 100',
+      'write 125 from 100',
+      'write 125 from 225',
+      'write 125 from 350',
+      'write 125 from 475',
+      'write 125 from 600',
+      'write 125 from 725',
+    ]);
+    expect(events.filter((event) => event.startsWith('resolve'))).toHaveLength(5);
+    expect(metrics.rejections).toEqual([
+      ['57014', undefined],
+      ['57014', undefined],
+    ]);
+
+    events.length = 0;
+    writer.outcome = slowServer(1);
+    await jest.advanceTimersByTimeAsync(60_000);
+    await done;
+    expect(events.filter((event) => event.startsWith('write'))).toEqual([
+      'write 125 from 850',
+      'write 250 from 975',
+      'write 500 from 1225',
+      'write 375 from 1725',
+    ]);
+  });
+
+  it.each([3, 17])('goes down to single records when %i of them take too long together', async (count) => {
+    const { batches, payload, writer, written, events } = setUp(count);
+    writer.outcome = slowServer(6000);
+
+    const done = batches.write(payload);
+    await jest.advanceTimersByTimeAsync(300_000);
+    await done;
+
+    expect(events.filter((event) => event.startsWith('write 1 '))).toHaveLength(count);
+    expect(written.at(-1)?.offset).toBe(String(99 + count));
+  });
+
+  it('lets another partition have its whole batch meanwhile', async () => {
+    const { batches, payload, writer, events } = setUp(500);
+    writer.outcome = slowServer(60);
+    const done = batches.write(payload);
+    await jest.advanceTimersByTimeAsync(25_000);
+
+    writer.outcome = slowServer(1);
+    events.length = 0;
+    const batch = { ...payload.batch, partition: 3 };
+    await Promise.all([batches.write({ ...payload, batch }), jest.advanceTimersByTimeAsync(60_000)]);
+    await done;
+
+    expect(events).toContain('write 500 from 100');
+  });
+
   it('hands the records on with their place, and without headers as with none', async () => {
     const { batches, payload, written } = setUp();
     delete payload.batch.messages[0]?.headers;
@@ -113,6 +184,7 @@ describe('ConsumerBatches', () => {
   it.each([
     ['an outage', 'warn', unavailable],
     ['a bug', 'error', () => Promise.reject(new TypeError('bug'))],
+    ['a set-up that rejects all', 'error', () => Promise.reject(new RejectedError('23502', 'tenant'))],
   ])(
     'through %s: commits nothing, retries with heartbeats and signs of life until it is written; all partitions wait',
     async (_what, level, outcome) => {

@@ -33,6 +33,7 @@ function setUp() {
   } as unknown as Kafka;
   const watched: { consumer: WatchedConsumer; onStall: (reason: string) => void; life: AbortSignal }[] = [];
   const kafkaStatus = { wasReached: true, isUnavailable: false };
+  const migrations = { wasAttempted: true };
   const liveness = new Liveness(true);
   const log = new RecordingLogger();
   const reset = jest.fn();
@@ -40,6 +41,7 @@ function setUp() {
     kafka,
     config: loadConfig({ KAFKA_TOPIC: 'topic' }).kafka,
     kafkaStatus,
+    migrations,
     liveness,
     metrics: new RecordingMetrics(),
     log,
@@ -52,7 +54,7 @@ function setUp() {
     writer: { write: () => Promise.resolve() },
     throttle: { shouldThrottle: () => false, runThrottled: (write) => write(), reset },
   });
-  return { consumer, consumers, watched, kafkaStatus, liveness, log, reset };
+  return { consumer, consumers, watched, kafkaStatus, migrations, liveness, log, reset };
 }
 
 const later = (ms = 10_000): Promise<void> => jest.advanceTimersByTimeAsync(ms);
@@ -196,6 +198,20 @@ describe('RegistrationConsumer', () => {
     expect([consumers.length, liveness.isAlive]).toEqual([0, true]);
 
     kafkaStatus.wasReached = true;
+    await later();
+
+    expect(consumers).toHaveLength(1);
+    await consumer.stop();
+  });
+
+  it('waits, alive, for the end of the first attempt at the migrations', async () => {
+    const { consumer, consumers, migrations, liveness } = setUp();
+    migrations.wasAttempted = false;
+    consumer.start();
+    await later(120_000);
+    expect([consumers.length, liveness.isAlive]).toEqual([0, true]);
+
+    migrations.wasAttempted = true;
     await later();
 
     expect(consumers).toHaveLength(1);

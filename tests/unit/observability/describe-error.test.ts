@@ -19,5 +19,10 @@ describe('errorLine', () => {
     expect(errorLine(coded('', 'ECONNREFUSED'))).toBe('ECONNREFUSED');
     expect(errorLine(coded('duplicate key (john@example.com)', '23505'))).toBe('23505');
     expect(errorLine(new Error(''))).toBe('Error');
+    const raised = { where: 'PL/pgSQL function reject() line 2 at RAISE' };
+    expect(errorLine(Object.assign(coded('no john@example.com', 'U0001'), raised))).toBe('U0001');
+    expect(errorLine(coded('permission denied for table users', '42501'))).toBe(
+      'permission denied for table users',
+    );
   });
 });

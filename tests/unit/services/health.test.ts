@@ -1,3 +1,4 @@
+import { UnsuitableServerError } from '../../../src/domain/errors';
 import { hintFor } from '../../../src/observability/hint';
 import { Liveness } from '../../../src/runtime/liveness';
 import { DependencyMonitor, DependencyStatus } from '../../../src/services/dependency-monitor';
@@ -26,6 +27,16 @@ describe('HealthService', () => {
     [redis, postgres].forEach((status) => status.update(false));
 
     expect(health.isReady()).toBe(true);
+  });
+
+  it('is not ready with a dependency that could only do a part of its work so far', () => {
+    const { redis, postgres, health } = setUp();
+    redis.update(true);
+
+    postgres.update(false, true);
+
+    expect(health.isReady()).toBe(false);
+    expect(health.report().services).toEqual({ redis: 'healthy', postgres: 'unhealthy' });
   });
 
   it('is not ready once it is stopping', () => {
@@ -118,6 +129,61 @@ describe('DependencyMonitor', () => {
     expect(log.lines.map(({ level, message, hint }) => [level, message, hint])).toEqual([
       ['info', 'waiting for dependency', undefined],
       ['warn', 'waiting for dependency', 'the server rejects the user and password in REDIS_URL'],
+    ]);
+  });
+
+  it('begins when a check is due; until then nothing is known, and nothing is said', async () => {
+    const status = new DependencyStatus('postgres');
+    let isDue = false;
+    const check = jest.fn(() => Promise.resolve());
+    const log = new RecordingLogger();
+    const running = new DependencyMonitor({
+      intervalMs: 1,
+      hintFor,
+      log,
+      checks: [{ status, timeoutMs: 50, check, isDue: () => isDue }],
+    });
+    running.start();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([check.mock.calls.length, status.isHealthy, status.isUnavailable]).toEqual([0, false, false]);
+
+    isDue = true;
+    await eventually(() => expect(status.isHealthy).toBe(true));
+
+    running.stop();
+    expect(log.lines.map(({ message }) => message)).toEqual(['dependency is healthy']);
+  });
+
+  it('tells what can do a part of its work from what is unavailable, and logs each change', async () => {
+    const status = new DependencyStatus('postgres');
+    const error = new UnsuitableServerError('GRANT it');
+    let isUsable = true;
+    const seen: unknown[] = [];
+    const log = new RecordingLogger();
+    const running = new DependencyMonitor({
+      intervalMs: 1,
+      hintFor,
+      log,
+      checks: [
+        {
+          status,
+          timeoutMs: 50,
+          check: () => Promise.reject(error),
+          isUsable: (reason) => Promise.resolve(void seen.push(reason)).then(() => isUsable),
+        },
+      ],
+    });
+    running.start();
+    await eventually(() => expect(seen).toContain(error));
+    expect([status.isHealthy, status.isUnavailable, status.wasReached]).toEqual([false, false, false]);
+
+    isUsable = false;
+    await eventually(() => expect(status.isUnavailable).toBe(true));
+
+    running.stop();
+    expect(log.lines).toMatchObject([
+      { level: 'warn', message: 'waiting for dependency', hint: 'GRANT it' },
+      { level: 'warn', message: 'waiting for dependency', hint: 'GRANT it' },
     ]);
   });
 

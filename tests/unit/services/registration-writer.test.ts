@@ -1,4 +1,4 @@
-import { UnavailableError } from '../../../src/domain/errors';
+import { RejectedError, UnavailableError } from '../../../src/domain/errors';
 import { DeadLetterPublisher } from '../../../src/services/dead-letter-publisher';
 import { RegistrationWriter } from '../../../src/services/registration-writer';
 import { buildEvent, buildRecord, buildRegistration } from '../../support/builders';
@@ -93,6 +93,75 @@ describe('RegistrationWriter.write', () => {
     ]);
   });
 
+  it('waits, without a dead letter, when another registration would be rejected as well', async () => {
+    const { writer, users, deadLetters } = setUp();
+    users.rejects = () => true;
+    const records = Array.from({ length: 500 }, () => buildRecord());
+    const insert = jest.spyOn(users, 'insertMissing');
+
+    await expect(writer.write(records)).rejects.toThrow(RejectedError);
+
+    expect(deadLetters.published).toEqual([]);
+    // By halves to the first two records, and not on to all the others.
+    expect(insert).toHaveBeenCalledTimes(11);
+    users.rejects = () => false;
+    await writer.write(records);
+    expect(users.rows).toHaveLength(500);
+  });
+
+  it('stores the next records of one that cannot be told yet, and has it wait', async () => {
+    const { writer, users, deadLetters } = setUp();
+    users.rejects = ({ firstName }) => firstName === 'Bad';
+    const confirm = jest.spyOn(users, 'confirmRejection').mockRejectedValueOnce(new RejectedError('23514'));
+    const bad = buildRegistration({ firstName: 'Bad' });
+    const good = Array.from({ length: 30 }, () => buildRegistration());
+    const records = [bad, { ...bad, firstName: 'Later' }, ...good].map((value) => buildRecord({ value }));
+
+    await expect(writer.write(records)).rejects.toThrow(RejectedError);
+    expect([users.rows.length, deadLetters.published.length]).toEqual([30, 0]);
+
+    await writer.write(records);
+    expect([users.rows.length, deadLetters.published.length]).toEqual([31, 1]);
+    expect(confirm).toHaveBeenCalledTimes(2);
+  });
+
+  it('waits when a record is no longer rejected by the time that it is compared', async () => {
+    const { writer, users, deadLetters } = setUp();
+    users.rejects = ({ firstName }) => firstName === 'Bad';
+    jest.spyOn(users, 'confirmRejection').mockImplementation(() => {
+      users.rejects = () => false;
+      return Promise.reject(new UnavailableError('no longer rejected'));
+    });
+    const record = buildRecord({ value: buildRegistration({ firstName: 'Bad' }) });
+
+    await expect(writer.write([record])).rejects.toThrow(UnavailableError);
+    await writer.write([record]);
+
+    expect([users.rows.length, deadLetters.published.length]).toEqual([1, 0]);
+  });
+
+  it('leaves it to its caller to come back with fewer records when they take too long together', async () => {
+    const { writer, users } = setUp();
+    const tooSlow = new RejectedError('57014');
+    const insert = jest.spyOn(users, 'insertMissing').mockRejectedValue(tooSlow);
+
+    await expect(writer.write([buildRecord(), buildRecord()])).rejects.toBe(tooSlow);
+
+    expect(insert).toHaveBeenCalledTimes(1);
+  });
+
+  it('makes a dead letter of the record that alone takes too long, when another one does not', async () => {
+    const { writer, users, deadLetters } = setUp();
+    jest.spyOn(users, 'insertMissing').mockRejectedValue(new RejectedError('57014'));
+    jest.spyOn(users, 'confirmRejection').mockResolvedValue();
+
+    await writer.write([buildRecord()]);
+
+    expect(deadLetters.published).toMatchObject([
+      { reason: 'unstorable', error: 'PostgreSQL rejects it (SQLSTATE 57014)' },
+    ]);
+  });
+
   it('gives the next record of an email its turn when the first cannot be stored', async () => {
     const { writer, users, deadLetters } = setUp();
     const bad = buildRegistration({ firstName: 'Bad' });
@@ -146,8 +215,8 @@ describe('RegistrationWriter.write', () => {
 
   it('leaves the reservation of another event alone', async () => {
     const { writer, users, pending } = setUp();
-    users.rejects = () => true;
     const event = buildEvent();
+    users.rejects = ({ email }) => email === event.registration.email;
     await pending.reserve(event);
 
     await writer.write([
