@@ -206,9 +206,9 @@ export interface components {
             /** @enum {string} */
             sex: "male" | "female" | "intersex";
             occupation: string;
-            /** Format: date-time */
+            /** @description ISO 8601 in UTC; of rows made by hand also `infinity`, and years with a sign and six digits */
             created_at: string;
-            /** Format: date-time */
+            /** @description ISO 8601 in UTC; of rows made by hand also `infinity`, and years with a sign and six digits */
             updated_at: string;
         };
         UserAnswer: {

@@ -7,8 +7,11 @@ export const PAGE_OFFSET = { min: 0, max: 2_147_483_647, default: 0 };
 
 /** A position in the list of users, which is ordered by these two, descending. */
 export interface PageCursor {
-  /** Microseconds since 1970: PostgreSQL tells rows of one millisecond apart. Null when the row has no time. */
-  readonly createdAtMicros: number | null;
+  /**
+   * Microseconds since 1970, as text, since no number holds all; `infinity` or `-infinity`. PostgreSQL tells rows of one
+   * millisecond apart. Null when the row has no time.
+   */
+  readonly createdAtMicros: string | null;
   readonly id: number;
 }
 
@@ -19,8 +22,9 @@ export interface PageRequest {
   readonly after?: PageCursor;
 }
 
-const MAX_ID = 2_147_483_647;
-const CURSOR = /^(-?\d{1,16})?,(-?\d{1,10})$/;
+// Of PostgreSQL's timestamps: from 4713 BC to the end of 294276.
+const [MIN_MICROS, MAX_MICROS] = [-210_866_803_200_000_000n, 9_224_318_015_999_999_999n];
+const CURSOR = /^(0|-?[1-9]\d{0,18}|-?infinity)?,(-?\d{1,16})$/;
 
 // Decimal digits only: Number() would also take 1e3, 0x10 and blanks.
 function decimal({ min, max }: typeof PAGE_LIMIT): Joi.CustomValidator<string, number> {
@@ -39,12 +43,17 @@ function parameter(limits: typeof PAGE_LIMIT): Joi.Schema {
 }
 
 const position: Joi.CustomValidator<string, PageCursor> = (text, helpers) => {
-  const [, micros, id] = CURSOR.exec(Buffer.from(text, 'base64url').toString()) ?? [];
-  const after = { createdAtMicros: micros === undefined ? null : Number(micros), id: Number(id) };
-  const isInRange = Number.isSafeInteger(after.createdAtMicros ?? 0) && Math.abs(after.id) <= MAX_ID;
+  const [, micros = null, id] = CURSOR.exec(Buffer.from(text, 'base64url').toString()) ?? [];
+  const after = { createdAtMicros: micros, id: Number(id) };
   // Compared as a whole: the decoder skips what is no base64url, and -0 or 007 are numbers, too.
-  return isInRange && encodeCursor(after) === text ? after : helpers.error('page.cursor');
+  const isOurs = isTime(micros) && Number.isSafeInteger(after.id) && encodeCursor(after) === text;
+  return isOurs ? after : helpers.error('page.cursor');
 };
+
+function isTime(micros: string | null): boolean {
+  if (micros === null || micros.endsWith('infinity')) return true;
+  return BigInt(micros) >= MIN_MICROS && BigInt(micros) <= MAX_MICROS;
+}
 
 const cursorMessage = '{{#label}} must be one that a Link header of this list gave';
 

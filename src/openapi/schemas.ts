@@ -33,7 +33,11 @@ const STORED_JOHN: User = {
 };
 
 const email = { type: 'string', format: 'idn-email', maxLength: MAX_EMAIL_LENGTH };
-const time = { type: 'string', format: 'date-time', pattern: 'Z$' };
+const time = {
+  type: 'string',
+  description: 'ISO 8601 in UTC; of rows made by hand also `infinity`, and years with a sign and six digits',
+  pattern: '(Z|infinity)$',
+};
 
 // What trimming removes. Not \s, which means more in some other languages than in JavaScript.
 const WHITESPACE = '[\\t-\\r \\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000\\ufeff]*';

@@ -1,45 +1,45 @@
-import type { User } from '../domain/stored-user';
 import type { PageCursor, PageRequest } from '../domain/pagination';
+import type { User } from '../domain/stored-user';
 import type { UsersPage } from '../services/ports/stores';
 import type { PostgresPool } from './pool';
-import { LIST_COLUMNS } from './user-columns';
+import { CREATED_AT_MICROS, USER_COLUMNS } from './user-columns';
 
+const LIST_TIMEOUT_MS = 3000;
+const MICROS_PER_DAY = 86_400_000_000n;
+// An interval is multiplied as a float: days and the rest are exact, all microseconds at once would not be.
+const FINITE_TIME = `timestamp 'epoch' + $4::bigint * interval '1 day' + $5::bigint * interval '1 microsecond'`;
 // Rows compared as one value: the index leads to the place at once.
-const AFTER_CURSOR = `(u.created_at, u.id) < (timestamp 'epoch' + $3::bigint * interval '1 microsecond', $4::int)`;
+const after = (time: string): string => `WHERE (u.created_at, u.id) < (${time}, $3::bigint)`;
 // Rows without a time were made by hand, as the column allows, and DESC has them first.
-const AFTER_ROW_WITHOUT_TIME = 'u.created_at IS NOT NULL OR u.id < $3';
+const AFTER_ROW_WITHOUT_TIME = 'WHERE u.created_at IS NOT NULL OR u.id < $3::bigint';
 
-type ListedRow = Omit<User, 'created_at'> & { readonly created_at: string | null };
+type ListedRow = User & { readonly created_at_micros: string | null };
 
-/** Reads one page of the list, newest first. */
+/** Reads one page of the list, newest first, in 3 s at most. */
 export async function readUsersPage(pool: PostgresPool, request: PageRequest): Promise<UsersPage> {
-  const { limit, offset, after } = request;
-  const { where, values } = keysetWhere(after);
+  const { limit, offset } = request;
+  const { where, values } = keysetWhere(request.after);
   // One row more than asked for tells whether there are more.
-  const rows = await pool.query<ListedRow>(
-    `SELECT ${LIST_COLUMNS} FROM users u ${where} ORDER BY u.created_at DESC, u.id DESC LIMIT $1 OFFSET $2`,
-    [limit + 1, offset, ...values],
+  const rows = await pool.transaction(LIST_TIMEOUT_MS, (run) =>
+    run<ListedRow>(
+      `SELECT ${USER_COLUMNS}, ${CREATED_AT_MICROS} FROM users u ${where}
+       ORDER BY u.created_at DESC, u.id DESC LIMIT $1 OFFSET $2`,
+      [limit + 1, offset, ...values],
+    ),
   );
-  const page = rows.slice(0, limit);
-  const last = rows.length > limit ? page.at(-1) : undefined;
-  return { users: page.map(inMilliseconds), next: last && cursorOf(last) };
+  const listed = rows.map(({ created_at_micros: micros, ...user }) => ({ user, micros }));
+  const last = listed.length > limit ? listed[limit - 1] : undefined;
+  return {
+    users: listed.slice(0, limit).map(({ user }) => user),
+    next: last && { createdAtMicros: last.micros, id: last.user.id },
+  };
 }
 
-function keysetWhere(position: PageCursor | undefined): { where: string; values: number[] } {
+function keysetWhere(position: PageCursor | undefined): { where: string; values: unknown[] } {
   if (position === undefined) return { where: '', values: [] };
-  const { createdAtMicros, id } = position;
-  if (createdAtMicros === null) return { where: `WHERE ${AFTER_ROW_WITHOUT_TIME}`, values: [id] };
-  return { where: `WHERE ${AFTER_CURSOR}`, values: [createdAtMicros, id] };
-}
-
-const MICROSECONDS = /(\d{3})Z$/;
-
-function inMilliseconds(row: ListedRow): User {
-  return { ...row, created_at: row.created_at?.replace(MICROSECONDS, 'Z') ?? null } as User;
-}
-
-function cursorOf({ created_at: createdAt, id }: ListedRow): PageCursor {
-  if (createdAt === null) return { createdAtMicros: null, id };
-  const micros = Number(MICROSECONDS.exec(createdAt)?.[1]);
-  return { createdAtMicros: Date.parse(createdAt.replace(MICROSECONDS, 'Z')) * 1000 + micros, id };
+  const { createdAtMicros: micros, id } = position;
+  if (micros === null) return { where: AFTER_ROW_WITHOUT_TIME, values: [id] };
+  if (micros.endsWith('infinity')) return { where: after('$4::timestamp'), values: [id, micros] };
+  const [days, rest] = [BigInt(micros) / MICROS_PER_DAY, BigInt(micros) % MICROS_PER_DAY];
+  return { where: after(FINITE_TIME), values: [id, Number(days), Number(rest)] };
 }

@@ -98,6 +98,74 @@ describe('GET /api/users', () => {
     expect(older.map(({ id }) => id)).toEqual(expect.arrayContaining(seen.slice(expected.length)));
   });
 
+  const walk = async (limit: number): Promise<Row[]> => {
+    const rows: Row[] = [];
+    let path: string | undefined = `/api/users?limit=${limit}`;
+    while (path !== undefined && rows.length < 100) {
+      const response: { body: unknown; headers: Record<string, string> } = await service.http
+        .get(path)
+        .expect(200);
+      rows.push(...(response.body as { data: Row[] }).data);
+      path = /^<(.+)>; rel="next"$/.exec(response.headers['link'] ?? '')?.[1];
+    }
+    return rows;
+  };
+
+  it.each([1, 2])('pages every time that PostgreSQL can hold, each row once (limit=%i)', async (limit) => {
+    await sql(service.env, 'TRUNCATE users');
+    const times = [
+      ['-infinity', '-infinity'],
+      ['4714-11-24 00:00:00 BC', '-004713-11-24T00:00:00.000Z'],
+      ['0044-03-15 12:00:00.123456 BC', '-000043-03-15T12:00:00.123Z'],
+      ['0001-12-31 23:59:59.999999 BC', '+000000-12-31T23:59:59.999Z'],
+      ['0001-01-01', '0001-01-01T00:00:00.000Z'],
+      ['1969-12-31 23:59:59.999999', '1969-12-31T23:59:59.999Z'],
+      ['2300-01-01 00:00:00.000001', '2300-01-01T00:00:00.000Z'],
+      ['9999-12-31 23:59:59.999999', '9999-12-31T23:59:59.999Z'],
+      ['10000-01-01', '+010000-01-01T00:00:00.000Z'],
+      ['294276-12-31 23:59:59.999999', '+294276-12-31T23:59:59.999Z'],
+      ['infinity', 'infinity'],
+    ] as const;
+    const ids = (await insertRows(times.flatMap(([time]) => [time, time]))).map(({ id }) => id);
+
+    const rows = await walk(limit);
+
+    expect(rows.map(({ id }) => id)).toEqual(ids.reverse());
+    expect(rows.map(({ created_at: createdAt }) => createdAt)).toEqual(
+      times.flatMap(([, text]) => [text, text]).reverse(),
+    );
+  });
+
+  it('goes on when the ids have become bigints: they stay numbers, and its own links work', async () => {
+    const own = await startService();
+    await sql(
+      own.env,
+      'ALTER TABLE users ALTER COLUMN id TYPE bigint; ALTER SEQUENCE users_id_seq AS bigint',
+    );
+    await sql(own.env, `SELECT setval('users_id_seq', 2147483647)`);
+    const registrations = Array.from({ length: 3 }, () => buildRegistration());
+    for (const each of registrations) await own.http.post('/api/users').send(each).expect(201);
+    await eventually(async () => expect(await sql(own.env, 'SELECT FROM users')).toHaveLength(3));
+    const ids: unknown[] = [];
+    let path: string | undefined = '/api/users?limit=1';
+    while (path !== undefined) {
+      const response: { body: unknown; headers: Record<string, string> } = await own.http
+        .get(path)
+        .expect(200);
+      ids.push(...(response.body as { data: Row[] }).data.map(({ id }) => id));
+      path = /^<(.+)>; rel="next"$/.exec(response.headers['link'] ?? '')?.[1];
+    }
+
+    expect(ids).toEqual([2147483650, 2147483649, 2147483648]);
+    for (const { email } of registrations) {
+      const cached = await withRedis(own.env, (redis) => redis.get(`user:completed:${email}`));
+      const { body } = await own.http.get(`/api/users/${email}`).expect(200);
+      expect(JSON.parse(cached ?? '')).toMatchObject({ id: (body as { data: Row }).data.id });
+      expect((body as { data: Row }).data.id).toBeGreaterThan(2147483647);
+    }
+    await own.stop();
+  });
+
   it('names no next page after the last one', async () => {
     await sql(service.env, 'TRUNCATE users');
     await insertRows(['2024-01-01', '2024-01-02']);
@@ -116,12 +184,14 @@ describe('GET /api/users', () => {
     'a'.repeat(5000),
     encode('1'),
     encode('1,2,3'),
-    encode('1,99999999999'),
+    encode('1,9007199254740992'),
+    encode('Infinity,1'),
     encode('a,b'),
     encode('-0,1'),
     encode('01,1'),
-    encode('9007199254740993,1'),
-    encode('0,-2147483648'),
+    encode('9224318016000000000,1'),
+    encode('-210866803200000001,1'),
+    encode('0,-9007199254740992'),
     `${encode('1,2')}=`,
     `${encode('1,2')}!`,
   ])('rejects the cursor %j', async (cursor) => {
@@ -139,8 +209,10 @@ describe('GET /api/users', () => {
       '0,0',
       '-1,1',
       ',1',
-      '9007199254740991,2147483647',
-      '-9007199254740991,-2147483647',
+      '9224318015999999999,9007199254740991',
+      '-210866803200000000,-9007199254740991',
+      'infinity,1',
+      '-infinity,1',
     ]) {
       await service.http.get(`/api/users?cursor=${encode(cursor)}`).expect(200);
     }

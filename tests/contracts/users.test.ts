@@ -190,23 +190,27 @@ describe.each<[string, () => Promise<Users>]>([
 });
 
 describe('PostgresUsers', () => {
-  it('lists rows without a time, which the column allows, before the others', async () => {
-    const users = new PostgresUsers(pool);
-    const batch = Array.from({ length: 4 }, () => buildRegistration());
-    const stored = await users.insertMissing(batch);
-    const ids = batch.map(({ email }) => stored.get(email)?.id);
-    await sql(env, 'UPDATE users SET created_at = NULL WHERE id = ANY($1)', [ids.slice(0, 2)]);
+  it.each(['int', 'bigint'])(
+    'lists rows without a time, which the column allows, before the others (%s)',
+    async (type) => {
+      await sql(env, `ALTER TABLE users ALTER COLUMN id TYPE ${type}`);
+      const users = new PostgresUsers(pool);
+      const batch = Array.from({ length: 4 }, () => buildRegistration());
+      const stored = await users.insertMissing(batch);
+      const ids = batch.map(({ email }) => stored.get(email)?.id);
+      await sql(env, 'UPDATE users SET created_at = NULL WHERE id = ANY($1)', [ids.slice(0, 2)]);
 
-    const first = await users.list({ limit: 1, offset: 0 });
-    const second = await users.list({ limit: 1, offset: 0, ...(first.next && { after: first.next }) });
-    const third = await users.list({ limit: 2, offset: 0, ...(second.next && { after: second.next }) });
+      const first = await users.list({ limit: 1, offset: 0 });
+      const second = await users.list({ limit: 1, offset: 0, ...(first.next && { after: first.next }) });
+      const third = await users.list({ limit: 2, offset: 0, ...(second.next && { after: second.next }) });
 
-    const listed = [first, second, third].flatMap((page) => page.users);
-    await sql(env, 'DELETE FROM users WHERE created_at IS NULL');
-    expect(listed.map(({ id }) => id)).toEqual([ids[1], ids[0], ids[3], ids[2]]);
-    const time = expect.stringMatching(/Z$/) as string;
-    expect(listed.map(({ created_at: createdAt }) => createdAt)).toEqual([null, null, time, time]);
-  });
+      const listed = [first, second, third].flatMap((page) => page.users);
+      await sql(env, 'DELETE FROM users WHERE created_at IS NULL');
+      expect(listed.map(({ id }) => id)).toEqual([ids[1], ids[0], ids[3], ids[2]]);
+      const time = expect.stringMatching(/Z$/) as string;
+      expect(listed.map(({ created_at: createdAt }) => createdAt)).toEqual([null, null, time, time]);
+    },
+  );
 
   it('writes and reads true instants whatever the zone of the session, as rows by hand get them', async () => {
     const own = await isolatedServers();
@@ -287,7 +291,7 @@ describe('PostgresUsers', () => {
     await sql(
       own,
       `CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN NEW.last_name := upper(NEW.last_name); RETURN NEW; END $$;
+        BEGIN NEW.last_name := upper(NEW.last_name); NEW.created_at := 'infinity'; RETURN NEW; END $$;
        CREATE TRIGGER shout BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION shout()`,
     );
     const ownPool = createPool(own);
@@ -296,7 +300,7 @@ describe('PostgresUsers', () => {
 
     const stored = (await users.insertMissing([registration])).get(registration.email);
 
-    expect(stored).toMatchObject({ last_name: 'DOE' });
+    expect(stored).toMatchObject({ last_name: 'DOE', created_at: 'infinity' });
     expect(await users.findByEmail(registration.email)).toEqual(stored);
     await ownPool.stop();
   });

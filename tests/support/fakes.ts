@@ -171,7 +171,7 @@ export class InMemoryUsers extends Dependency implements Users {
     const last = newestFirst.length > offset + limit ? users.at(-1) : undefined;
     return Promise.resolve({
       users,
-      next: last && { createdAtMicros: Date.parse(last.created_at) * 1000, id: last.id },
+      next: last && { createdAtMicros: String(Date.parse(last.created_at) * 1000), id: last.id },
     });
   }
 

@@ -26,11 +26,12 @@ export async function explainReads(
 
 async function recordReads(email: string, limit: number, deep: readonly PageCursor[]): Promise<Statement[]> {
   const statements: Statement[] = [];
-  const pool: Pick<PostgresPool, 'query'> = {
+  const pool: Pick<PostgresPool, 'query' | 'transaction'> = {
     query(text, values) {
       statements.push({ text, values });
       return Promise.resolve([]);
     },
+    transaction: (_timeoutMs, work) => work((text, values = []) => pool.query(text, values)),
   };
   // Reads take nothing else of the pool.
   const users = new PostgresUsers(pool as PostgresPool);

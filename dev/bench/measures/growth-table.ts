@@ -57,7 +57,7 @@ export class GrownTable {
       `SELECT (extract(epoch FROM created_at) * 1000000)::bigint::text AS micros, id FROM users WHERE email = ANY($1)`,
       [numbers.map((nth) => this.email(Math.floor(nth)))],
     );
-    return rows.map(({ micros, id }) => ({ createdAtMicros: Number(micros), id: Number(id) }));
+    return rows.map(({ micros, id }) => ({ createdAtMicros: String(micros), id: Number(id) }));
   }
 
   async drop(): Promise<void> {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { ValidationError } from '../../../src/domain/errors';
-import { parsePage } from '../../../src/domain/pagination';
+import { encodeCursor, parsePage } from '../../../src/domain/pagination';
 import { anyText } from '../../support/arbitraries';
 
 const RUNS = { numRuns: 300 };
@@ -24,6 +24,21 @@ describe('parsePage', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 1000 }), fc.nat(2_147_483_647), (limit, offset) => {
         expect(parsePage({ limit: String(limit), offset: String(offset) })).toMatchObject({ limit, offset });
+      }),
+      RUNS,
+    );
+  });
+
+  it('takes every cursor that it gives', () => {
+    const micros = fc.oneof(
+      fc.bigInt({ min: -210_866_803_200_000_000n, max: 9_224_318_015_999_999_999n }).map(String),
+      fc.constantFrom('infinity', '-infinity', null),
+    );
+
+    fc.assert(
+      fc.property(micros, fc.maxSafeInteger(), (createdAtMicros, id) => {
+        const after = { createdAtMicros, id };
+        expect(parsePage({ cursor: encodeCursor(after) }).after).toEqual(after);
       }),
       RUNS,
     );

@@ -1,4 +1,4 @@
-import { UnavailableError } from '../../../src/domain/errors';
+import { RejectedError, UnavailableError } from '../../../src/domain/errors';
 import type { PostgresPool } from '../../../src/postgres/pool';
 import { PostgresUsers } from '../../../src/postgres/users';
 
@@ -106,15 +106,75 @@ describe('PostgresUsers.isRegistered', () => {
   });
 });
 
+describe('a look-up that is rejected as a whole', () => {
+  const poolThatRejects = (sqlState: string, isAtFault: (email: string) => boolean) => {
+    let statements = 0;
+    const query = (_sql: string, [emails]: unknown[]) => {
+      statements += 1;
+      const all = emails as string[];
+      if (all.some(isAtFault)) return Promise.reject(new RejectedError(sqlState));
+      return Promise.resolve(all.filter((email) => email.startsWith('known')).map((email) => ({ email })));
+    };
+    return { query, count: () => statements };
+  };
+  const emails = Array.from({ length: 200 }, (_, nth) => `${nth % 2 ? 'known' : 'new'}-${nth}@example.com`);
+
+  it.each([[['漢@example.com']], [['漢@example.com', '字@example.com']]])(
+    'falls apart: only %j cannot be told',
+    async (bad) => {
+      const pool = poolThatRejects('22P05', (email) => bad.includes(email));
+      const users = new PostgresUsers(pool as unknown as PostgresPool);
+
+      const ends = await Promise.allSettled([...bad, ...emails].map((email) => users.isRegistered(email)));
+
+      expect(
+        ends.slice(0, bad.length).map((end) => end.status === 'rejected' && (end.reason as unknown)),
+      ).toEqual(bad.map(() => expect.any(UnavailableError) as unknown));
+      expect(ends.slice(bad.length)).toEqual(
+        emails.map((_, nth) => ({ status: 'fulfilled', value: nth % 2 === 1 })),
+      );
+      expect(pool.count()).toBeLessThan(40);
+    },
+  );
+
+  it.each(['42501', '57014'])('stays whole where no email can be at fault (%s)', async (sqlState) => {
+    const pool = poolThatRejects(sqlState, () => true);
+    const users = new PostgresUsers(pool as unknown as PostgresPool);
+
+    const ends = await Promise.allSettled(emails.map((email) => users.findByEmail(email)));
+
+    expect(ends.every((end) => end.status === 'rejected' && end.reason instanceof UnavailableError)).toBe(
+      true,
+    );
+    expect(pool.count()).toBe(1);
+  });
+});
+
 describe('PostgresUsers.list', () => {
+  const rejected = (sqlState: string) =>
+    new PostgresUsers({
+      transaction: () => Promise.reject(new RejectedError(sqlState)),
+    } as unknown as PostgresPool).list({ limit: 1, offset: 0 });
+
+  it.each(['42501', '42P01', '57014'])(
+    'is unavailable when %s keeps it from being read',
+    async (sqlState) => {
+      await expect(rejected(sqlState)).rejects.toThrow(UnavailableError);
+    },
+  );
+
+  it('passes on what can only be a bug', async () => {
+    await expect(rejected('P0001')).rejects.toThrow(RejectedError);
+  });
+
   it('leaves most of the pool to look-ups, however many pages take long', async () => {
     const asked: string[] = [];
-    const pool = {
-      query: (sql: string) => {
-        asked.push(sql);
-        return sql.includes('OFFSET') ? new Promise(() => undefined) : Promise.resolve([]);
-      },
-    } as unknown as PostgresPool;
+    const query = (sql: string) => {
+      asked.push(sql);
+      return sql.includes('OFFSET') ? new Promise(() => undefined) : Promise.resolve([]);
+    };
+    const transaction = (_timeoutMs: number, work: (run: typeof query) => unknown) => work(query);
+    const pool = { query, transaction } as unknown as PostgresPool;
     const users = new PostgresUsers(pool);
 
     const pages = Array.from({ length: 30 }, () => users.list({ limit: 10, offset: 9_999_999 }));
