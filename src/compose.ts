@@ -8,11 +8,13 @@ import { createKafka } from './kafka/client';
 import { RegistrationConsumer } from './kafka/consumer';
 import { ConsumerLag, readConsumerLag } from './kafka/consumer-lag';
 import { KafkaDeadLetterTopic } from './kafka/dead-letter-topic';
+import { LostRecords } from './kafka/lost-records';
 import { KafkaProducer } from './kafka/producer';
 import { SEND_QUEUE_LIMITS, SendQueue } from './kafka/send-queue';
 import { StallDetector } from './kafka/stall-detector';
 import { KafkaTopics } from './kafka/topics';
 import { hintFor } from './observability/hint';
+import { loadTracing } from './observability/load-tracing';
 import { Metrics } from './observability/metrics';
 import { Migrations } from './postgres/migrations';
 import { PostgresPool } from './postgres/pool';
@@ -65,10 +67,9 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
   const { server, health } = buildHttp(base, stores, pipeline);
   const { lifecycle, metrics, tracing, shedder, liveness, dependencies } = base;
   const { pool, redis, migrations } = stores;
-  const { topics, producer, sendQueue, consumer, consumerLag } = pipeline;
+  const { topics, producers, sendQueue, consumer, consumerLag } = pipeline;
   const metricsServer = new MetricsServer(config.metricsPort, metrics.registry);
-  metrics.registerGauges({ sendQueue, consumer, consumerLag, liveness, health, dependencies, redis, pool });
-
+  metrics.registerGauges({ ...pipeline, liveness, health, dependencies, redis, pool });
   // Started from top to bottom, stopped from bottom to top.
   lifecycle.register([
     metricsServer, // to the end: a stop can be watched, too
@@ -76,7 +77,7 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     pool, // everything below may still need its response
     redis,
     topics,
-    producer,
+    ...producers,
     sendQueue, // flushed while the producer is still there
     migrations,
     ...(config.consumerEnabled ? [consumer] : []),
@@ -97,9 +98,7 @@ async function buildFoundation(config: Config, log: Logger, overrides: Overrides
   };
   return {
     config,
-    log,
-    overrides,
-    status,
+    ...{ log, overrides, status },
     dependencies: Object.values(status),
     lifecycle: new Lifecycle(log),
     liveness: new Liveness(config.consumerEnabled),
@@ -128,32 +127,30 @@ function buildStores({ config, log, status, overrides }: Foundation) {
 function buildPipeline(base: Foundation, { users, pending, completed, failed, migrations }: Stores) {
   const { config, log, status, liveness, metrics, shedder, tracing } = base;
   const kafka = createKafka(config.kafka, log);
+  const shared = { kafka, config: config.kafka, log };
   const { topic, deadLetterTopic } = config.kafka;
-  const producer = new KafkaProducer(kafka, log);
-  const sendQueue = new SendQueue({ topic, producer, limits: SEND_QUEUE_LIMITS, metrics, tracing, log });
-  const deadLetters = new KafkaDeadLetterTopic({ topic: deadLetterTopic, producer });
-  const deadLetterPublisher = new DeadLetterPublisher({ deadLetters, failed, pending, metrics, log });
-  const writer = new RegistrationWriter({ users, completed, pending, deadLetterPublisher, metrics, tracing });
-  const consumerLag = new ConsumerLag({ read: () => readConsumerLag(kafka, config.kafka), log });
+  // One each: what is wrong with one topic is not the other's affair.
+  const [producer, deadLetterProducer] = [new KafkaProducer(kafka, log), new KafkaProducer(kafka, log)];
+  const published = new KafkaDeadLetterTopic({ topic: deadLetterTopic, producer: deadLetterProducer });
+  const deadLetters = new DeadLetterPublisher({ deadLetters: published, failed, pending, metrics, log });
+  const limits = SEND_QUEUE_LIMITS;
+  const sendQueue = new SendQueue({ topic, producer, deadLetters, limits, metrics, tracing, log });
+  const sinks = { users, completed, pending, deadLetterPublisher: deadLetters };
+  const writer = new RegistrationWriter({ ...sinks, metrics, tracing });
+  const readLag = () => readConsumerLag(kafka, config.kafka);
+  const consumerLag = new ConsumerLag({ read: readLag, log });
   const consumer = new RegistrationConsumer({
-    kafka,
-    config: config.kafka,
-    writer,
+    ...{ ...shared, writer, liveness, metrics },
+    lostRecords: new LostRecords({ readLag, metrics, log }),
     throttle: new BacklogThrottle(shedder),
-    liveness,
-    kafkaStatus: status.kafka,
-    migrations,
-    metrics,
+    ...{ kafkaStatus: status.kafka, migrations },
     stallDetector: new StallDetector({ liveness, lag: consumerLag }),
-    log,
   });
   const topics = new KafkaTopics({
-    kafka,
-    config: config.kafka,
-    log,
+    ...{ ...shared, users: [sendQueue, consumer] },
     onMissing: () => consumer.rebuild('a topic is missing'),
   });
-  return { topics, producer, sendQueue, consumer, consumerLag };
+  return { topics, producers: [producer, deadLetterProducer], sendQueue, consumer, consumerLag };
 }
 
 function buildHttp(base: Foundation, stores: Stores, pipeline: Pipeline) {
@@ -165,9 +162,9 @@ function buildHttp(base: Foundation, stores: Stores, pipeline: Pipeline) {
     queue: overrides.queue ?? pipeline.sendQueue,
     deliveryTimeoutMs: config.kafka.deliveryTimeoutMs,
   });
-  const { recordRequest } = metrics;
+  const requests = { recordRequest: metrics.recordRequest, log };
   const app = createApp({
-    ...{ health, registrations, recordRequest, shedder, tracing, log },
+    ...{ health, registrations, shedder, tracing, ...requests },
     config: config.http,
     rateLimitStore: createRedisRateLimitStore(redis),
     idempotentRegistrations: new IdempotentRegistrationService({
@@ -178,7 +175,7 @@ function buildHttp(base: Foundation, stores: Stores, pipeline: Pipeline) {
     userQueries: new UserQueryService({ completed, users, log }),
   });
   const limits = { ...httpLimits(config.http), ...overrides.httpLimits };
-  const server = new HttpServer({ port: config.http.port, app, recordRequest, log, limits });
+  const server = new HttpServer({ port: config.http.port, app, limits, ...requests });
   return { health, server };
 }
 
@@ -200,11 +197,4 @@ function buildMonitor({ config, log, status }: Foundation, stores: Stores, { top
       { status: status.kafka, check: () => topics.check(), timeoutMs: 3000 },
     ],
   });
-}
-
-// Imported on demand: without tracing OpenTelemetry's packages cost nothing.
-async function loadTracing(log: Logger) {
-  const { createTracerProvider } = await import('./observability/tracer-provider.js');
-  const { OtlpTracing } = await import('./observability/tracing.js');
-  return new OtlpTracing({ provider: createTracerProvider(log), log });
 }

@@ -149,6 +149,7 @@ function toConfig(values: EnvValues, caFiles: { db: string | undefined; kafka: s
       deadLetterTopic: `${values.KAFKA_TOPIC}.dlq`,
       partitions: values.KAFKA_PARTITIONS,
       replicationFactor: values.KAFKA_REPLICATION_FACTOR,
+      retentionDays: values.KAFKA_RETENTION_DAYS,
       deliveryTimeoutMs: values.KAFKA_DELIVERY_TIMEOUT_MS,
       ssl: values.KAFKA_SSL && (caFiles.kafka === undefined || { ca: caFiles.kafka }),
       sasl: values.KAFKA_SASL_MECHANISM && {

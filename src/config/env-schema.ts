@@ -111,13 +111,15 @@ const VARIABLES = {
   KAFKA_CLIENT_ID: Joi.string().default('user-registration-backend'),
   KAFKA_GROUP_ID: Joi.string().default('user-registration-consumer'),
   KAFKA_TOPIC: Joi.string()
-    .pattern(/^[\w.-]{1,200}$/)
+    .pattern(/^(?!\.{1,2}$)[\w.-]{1,200}$/)
     .default('user-registration')
     .messages({
-      'string.pattern.base': '{{#label}} must be 1 to 200 letters, digits, dots, dashes or underscores',
+      'string.pattern.base':
+        '{{#label}} must be 1 to 200 letters, digits, dots, dashes or underscores, other than . and ..',
     }),
   KAFKA_PARTITIONS: count(1, 1000, 3),
   KAFKA_REPLICATION_FACTOR: count(-1, 10, -1).invalid(0),
+  KAFKA_RETENTION_DAYS: count(1, 3650, 30),
   // Well below HTTP_LIMITS.responseTimeoutMs, which would reset the connection before the 503.
   KAFKA_DELIVERY_TIMEOUT_MS: count(100, 50_000, 5000),
   KAFKA_SSL: flag(false),

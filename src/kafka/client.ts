@@ -1,3 +1,4 @@
+import './codecs';
 import { Kafka, logLevel, type KafkaConfig, type LogEntry, type SASLOptions } from './kafkajs';
 import type { Config } from '../config/config';
 import type { Logger } from '../services/ports/telemetry';

@@ -16,6 +16,10 @@ export interface PartitionLag {
   readonly committed: bigint;
   /** Offset after the last record. */
   readonly logEnd: bigint;
+  /** Offset of the first record: those before it are deleted. */
+  readonly logStart: bigint;
+  /** Whether the group has committed an offset. */
+  readonly isCommitted: boolean;
 }
 
 export interface ConsumerLagDeps {
@@ -78,7 +82,15 @@ export async function readConsumerLag(
     const offsets = new Map(group?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));
     return (await admin.fetchTopicOffsets(topic)).map(({ partition, low, high }) => {
       const offset = offsets.get(partition) ?? -1n;
-      return { partition, committed: offset < 0n ? BigInt(low) : offset, logEnd: BigInt(high) };
+      const [logStart, logEnd] = [BigInt(low), BigInt(high)];
+      // -2 stands for the log's start, which is what kafkajs commits when it resets an offset.
+      return {
+        partition,
+        committed: offset < 0n ? logStart : offset,
+        logEnd,
+        logStart,
+        isCommitted: offset !== -1n,
+      };
     });
   });
 }

@@ -1,9 +1,11 @@
-import type { Consumer, Kafka } from 'kafkajs';
+import { KafkaJSError, type Consumer, type Kafka } from './kafkajs';
 import type { Config } from '../config/config';
 import { Backoff, pause } from '../runtime/backoff';
-import { withTimeout } from '../runtime/timeout';
+import { closeWithin } from '../runtime/timeout';
 import type { BacklogThrottle } from './backlog-throttle';
 import { ConsumerBatches, type ConsumerBatchesDeps } from './consumer-batches';
+import type { OffsetReset } from './kafkajs-patches';
+import type { LostRecords } from './lost-records';
 import type { StallDetector, WatchedConsumer } from './stall-detector';
 
 // How long the group waits for a member that died with its broker before it reassigns its partitions.
@@ -16,7 +18,12 @@ const FETCH_WAIT_MS = 100;
 // Per partition: kafkajs decodes a fetch in one go, which blocks requests. A larger record batch still comes, whole, when
 // its partition is first in a fetch: kafkajs shuffles them each time.
 const MAX_FETCH_BYTES = 128 * 1024;
+// New partitions are consumed this much later at most.
+const METADATA_MAX_AGE_MS = 5000;
 const START_POLL_MS = 50;
+const MAX_BACKOFF_MS = 3000;
+// So long that a consumer which fails each time counts as failing in between, too.
+const FAILING_MS = 6000;
 const DISCONNECT_TIMEOUT_MS = 4000;
 // What only a working consumer does: one that joins the group but may not read the topic must not seem alive.
 const LIVENESS_EVENTS = ['FETCH', 'HEARTBEAT', 'END_BATCH_PROCESS'] as const;
@@ -29,6 +36,7 @@ export interface RegistrationConsumerDeps extends ConsumerBatchesDeps {
   /** Nor before the first attempt at the migrations has ended. */
   readonly migrations: { readonly wasAttempted: boolean };
   readonly stallDetector: Pick<StallDetector, 'watch'>;
+  readonly lostRecords: Pick<LostRecords, 'report' | 'reportReset'>;
   readonly throttle: Pick<BacklogThrottle, 'shouldThrottle' | 'runThrottled' | 'reset'>;
 }
 
@@ -40,6 +48,7 @@ export class RegistrationConsumer {
   private failConsumer: (error: Error) => void = () => undefined;
   private running: Promise<void> | undefined;
   private batches: ConsumerBatches | undefined;
+  private failed: { readonly at: number; readonly error: unknown } | undefined;
 
   constructor(private readonly deps: RegistrationConsumerDeps) {}
 
@@ -58,6 +67,11 @@ export class RegistrationConsumer {
     return this.batches?.oldestInFlightAt;
   }
 
+  /** Why Kafka, which responds, does not let the consumer work; undefined when it has not said so for some seconds. */
+  get failure(): unknown {
+    return this.failed && performance.now() - this.failed.at < FAILING_MS ? this.failed.error : undefined;
+  }
+
   /** Ends the present consumer as a crash would; the next one starts at the group's committed offsets. */
   rebuild(reason: string): void {
     this.failConsumer(new Error(reason));
@@ -66,7 +80,7 @@ export class RegistrationConsumer {
   // kafkajs stops for good on some errors while the process goes on: each consumer that ends is followed by a new one.
   private async supervise(): Promise<void> {
     const { liveness, log, kafkaStatus: kafka, migrations } = this.deps;
-    const backoff = new Backoff({ minMs: 200, maxMs: 5000 });
+    const backoff = new Backoff({ minMs: 200, maxMs: MAX_BACKOFF_MS });
     while (!this.stopping.signal.aborted) {
       if (!kafka.wasReached || !migrations.wasAttempted) {
         liveness.tick();
@@ -74,11 +88,16 @@ export class RegistrationConsumer {
         continue;
       }
       try {
-        await this.runUntilEnd(() => backoff.reset());
+        await this.runUntilEnd(() => {
+          backoff.reset();
+          this.failed = undefined;
+        });
       } catch (error) {
         log.warn('consumer stopped, restarting', { error });
+        const isTransient = isRetriable(error);
+        if (error instanceof KafkaJSError && !isTransient) this.failed = { at: performance.now(), error };
         // Waiting for Kafka is a sign of life; a consumer that fails for another reason is not waiting.
-        if (kafka.isUnavailable || isRetriable(error)) liveness.tick();
+        if (kafka.isUnavailable || isTransient) liveness.tick();
       }
       await backoff.wait(this.stopping.signal);
     }
@@ -86,7 +105,7 @@ export class RegistrationConsumer {
 
   // A fetch alone is no work done: a consumer that has lost its offset fetches, too.
   private async runUntilEnd(onBatchDone: () => void): Promise<void> {
-    const { kafka, config, liveness, stallDetector, throttle } = this.deps;
+    const { kafka, config, liveness, stallDetector, throttle, lostRecords } = this.deps;
     const consumer = kafka.consumer({
       groupId: config.groupId,
       sessionTimeout: SESSION_TIMEOUT_MS,
@@ -95,6 +114,7 @@ export class RegistrationConsumer {
       minBytes: FETCH_BYTES,
       maxWaitTimeInMs: FETCH_WAIT_MS,
       maxBytesPerPartition: MAX_FETCH_BYTES,
+      metadataMaxAge: METADATA_MAX_AGE_MS,
       allowAutoTopicCreation: false,
     });
     const batches = new ConsumerBatches(this.deps, this.stopping.signal);
@@ -104,6 +124,10 @@ export class RegistrationConsumer {
     for (const event of LIVENESS_EVENTS) consumer.on(consumer.events[event], () => liveness.tick());
     consumer.on(consumer.events.END_BATCH_PROCESS, onBatchDone);
     consumer.on(consumer.events.GROUP_JOIN, () => throttle.reset());
+    consumer.on(consumer.events.COMMIT_OFFSETS, ({ payload }) => {
+      const { reset } = payload as OffsetReset;
+      if (reset) lostRecords.reportReset(reset);
+    });
     const watching = stallDetector.watch(
       watched(consumer, batches, config.topic),
       (reason) => this.rebuild(reason),
@@ -114,7 +138,10 @@ export class RegistrationConsumer {
       await Promise.race([this.connectAndRun(consumer, batches).then(() => ended), ended]);
     } finally {
       consumerAbort.abort();
-      await this.leave(Promise.all([consumer.disconnect(), watching]));
+      const leaving = Promise.all([consumer.disconnect(), watching]);
+      await closeWithin(DISCONNECT_TIMEOUT_MS, leaving, (error) =>
+        this.deps.log.debug('consumer did not disconnect in time', { error }),
+      );
     }
   }
 
@@ -122,19 +149,13 @@ export class RegistrationConsumer {
     const { topic, partitions } = this.deps.config;
     await consumer.connect();
     await consumer.subscribe({ topic, fromBeginning: true });
+    await this.deps.lostRecords.report();
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: partitions,
       eachBatch: (payload) => batches.write(payload),
     });
-  }
-
-  private async leave(leaving: Promise<unknown>): Promise<void> {
-    const timeout = (): Error => new Error('not disconnected in time');
-    await withTimeout(leaving, DISCONNECT_TIMEOUT_MS, timeout).catch((error: unknown) =>
-      this.deps.log.debug('consumer did not disconnect in time', { error }),
-    );
   }
 
   /** Resolves when the process stops, rejects when kafkajs stops for good or the consumer has to be rebuilt. */

@@ -1,9 +1,12 @@
+import Cluster from 'kafkajs/src/cluster';
+import OffsetManager from 'kafkajs/src/consumer/offsetManager';
 import RequestQueue from 'kafkajs/src/network/requestQueue';
 import encodeByKafkajs from 'kafkajs/src/protocol/recordBatch/record/v0';
+import metadata from 'kafkajs/src/protocol/requests/metadata';
 
 /*
  * Work-arounds for kafkajs 2.2.4, to which package.json pins it: go through them when a new version comes. Importing this
- * file installs the first two. One more is KafkaProducer's, which is not idempotent.
+ * file installs all but NO_RETRY. One more is KafkaProducer's, which is not idempotent.
  */
 
 /*
@@ -11,7 +14,6 @@ import encodeByKafkajs from 'kafkajs/src/protocol/recordBatch/record/v0';
  * turns into 1 ms (4 % of an idle core, and a warning on newer Node). The timer only serves pending requests, so it is
  * armed only when there are some. https://github.com/tulios/kafkajs/issues/1751, also #1704 and #1556; fix in PR #1768
  */
-// eslint-disable-next-line @typescript-eslint/unbound-method -- called with its `this` below
 const schedule = RequestQueue.prototype.scheduleCheckPendingRequests;
 RequestQueue.prototype.scheduleCheckPendingRequests = function (this: RequestQueue): void {
   if (this.pending.length > 0) schedule.call(this);
@@ -27,6 +29,59 @@ if (recordModule) recordModule.exports = encodeRecord;
  * sends instead. https://github.com/tulios/kafkajs/pull/1798
  */
 export const NO_RETRY = { retries: 0 };
+
+/*
+ * A client that has no topic yet asks for the metadata of all: megabytes on a large cluster. And one partition without a
+ * leader, of whatever topic, fails the whole request. Here such a client asks for none, and such a partition has the
+ * leader -1, as for Kafka's own clients. https://github.com/tulios/kafkajs/issues/1520, also #1769
+ */
+const NO_TOPIC = Buffer.from([0, 0, 0, 0, 0]); // An empty list; the last byte: nor create any.
+const { protocol } = metadata;
+metadata.protocol = (options) => (args) => {
+  const { request, response } = protocol(options)(args);
+  const encode = (): object => Promise.resolve({ buf: NO_TOPIC, buffer: NO_TOPIC });
+  const withoutError = (partition: object): object => ({ ...partition, partitionErrorCode: 0 });
+  const parse: typeof response.parse = (data) => {
+    const topicMetadata = data.topicMetadata.map(({ partitionMetadata, ...topic }) => {
+      return { ...topic, partitionMetadata: partitionMetadata.map(withoutError) };
+    });
+    return response.parse({ ...data, topicMetadata });
+  };
+  return {
+    request: args.topics.length > 0 ? request : { ...request, encode },
+    response: { ...response, parse },
+  };
+};
+
+// Only a leader knows a partition's offsets: those of the others are all that can be asked for.
+const { fetchTopicsOffset } = Cluster.prototype;
+Cluster.prototype.fetchTopicsOffset = async function (this: Cluster, topics) {
+  const led = topics.map(({ partitions, ...others }) => {
+    const unled = this.findTopicPartitionMetadata(others.topic).filter(({ leader }) => leader < 0);
+    const ids = unled.map(({ partitionId }) => partitionId);
+    return { ...others, partitions: partitions.filter(({ partition }) => !ids.includes(partition)) };
+  });
+  const offsets = await fetchTopicsOffset.call(this, led);
+  return topics.map(({ topic }) => offsets.find((each) => each.topic === topic) ?? { topic, partitions: [] });
+};
+
+/** A COMMIT_OFFSETS event, when it was for a consumer that wanted an offset which is not in the log any more. */
+export interface OffsetReset {
+  readonly reset?: { readonly partition: number; readonly wanted: bigint };
+}
+
+/*
+ * A consumer whose offset is not in the log any more goes on at the log's start, and only logs that. Here it emits
+ * COMMIT_OFFSETS, as for its other commits, with the offset it wanted. https://github.com/tulios/kafkajs/issues/1777
+ */
+const { setDefaultOffset } = OffsetManager.prototype;
+OffsetManager.prototype.setDefaultOffset = async function (this: OffsetManager, place) {
+  const wanted = BigInt(String(this.nextOffset(place.topic, place.partition)));
+  await setDefaultOffset.call(this, place);
+  this.instrumentationEmitter.emit('consumer.commit_offsets', {
+    reset: { partition: place.partition, wanted },
+  });
+};
 
 type Bytes = Buffer | string;
 type Header = Bytes | null | undefined;

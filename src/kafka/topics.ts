@@ -1,23 +1,22 @@
 import {
   ConfigResourceTypes,
-  KafkaJSNumberOfRetriesExceeded,
-  KafkaJSProtocolError,
   type Admin,
-  type ITopicConfig,
+  type ITopicMetadata,
   type Kafka,
+  type PartitionMetadata,
 } from './kafkajs';
 import type { Config } from '../config/config';
-import { UnavailableError } from '../domain/errors';
+import { UnavailableError, UnsuitableServerError } from '../domain/errors';
 import { pause } from '../runtime/backoff';
 import type { Logger } from '../services/ports/telemetry';
+import { protocolErrorType } from './protocol-error';
+import { TopicSettings, unlessForbidden } from './topic-settings';
 
-const KEEP_FOR_EVER = '-1';
-const DEAD_LETTER_MAX_BYTES = String(4 * 1024 * 1024);
-const SAFE_REPLICAS = 3;
 const MISSING_MS = 3000;
-const SAFE_MIN_IN_SYNC = '2';
 const LEADER_TIMEOUT_MS = 2000;
 const LEADER_POLL_MS = 100;
+/** What the largest registration needs. */
+const MIN_MESSAGE_BYTES = 4096;
 const MISSING = 'UNKNOWN_TOPIC_OR_PARTITION';
 const NO_LEADER_YET = 'LEADER_NOT_AVAILABLE';
 
@@ -25,19 +24,24 @@ export interface KafkaTopicsDeps {
   readonly kafka: Kafka;
   readonly config: Config['kafka'];
   readonly log: Logger;
+  /** What else uses Kafka: why it fails at present. */
+  readonly users: readonly { readonly failure: unknown }[];
   /** Called once when topics that existed go missing. */
   readonly onMissing: () => void;
 }
 
-/** Creates the two topics where they are missing, at start and whenever they go missing later. */
+/** Creates the two topics where they are missing, at start and whenever they go missing later, and checks them. */
 export class KafkaTopics {
   readonly name = 'kafka topics';
   readonly stopTimeoutMs = 1000;
+  readonly settings: TopicSettings;
   private admin: Promise<Admin> | undefined;
   private existed = false;
   private missingSince: number | undefined;
 
-  constructor(private readonly deps: KafkaTopicsDeps) {}
+  constructor(private readonly deps: KafkaTopicsDeps) {
+    this.settings = new TopicSettings(deps);
+  }
 
   async stop(): Promise<void> {
     const admin = await this.admin?.catch(() => undefined);
@@ -46,20 +50,44 @@ export class KafkaTopics {
   }
 
   /**
-   * Rejects unless Kafka responds and both topics exist. Missing ones are created first: at once at the start, after
+   * Rejects unless both topics exist and can be worked with. Missing ones are created first: at once at the start, after
    * MISSING_MS of failed checks when they had existed.
    */
   async check(): Promise<void> {
+    const topics = await this.readTopics();
+    topics.forEach((topic) => this.assertWritable(topic));
+    this.existed = true;
+    const failing = this.deps.users.find(({ failure }) => failure !== undefined);
+    if (failing) throw failing.failure;
+  }
+
+  private assertWritable({ name, partitions }: ITopicMetadata): void {
+    if (Number(this.settings.get(name, 'max.message.bytes') ?? Infinity) < MIN_MESSAGE_BYTES) {
+      throw new UnsuitableServerError(
+        `max.message.bytes of the topic ${name} must be at least ${MIN_MESSAGE_BYTES}`,
+      );
+    }
+    // A partition that takes no records must not keep a new process from working with the others.
+    if (!this.existed) return;
+    const inSync = Number(this.settings.get(name, 'min.insync.replicas') ?? 1);
+    const stuck = partitions.filter(
+      (each) => !isLed(each) || each.isr.length < Math.min(inSync, each.replicas.length),
+    );
+    if (stuck.length === 0) return;
+    const ids = stuck.map(({ partitionId }) => partitionId).join(', ');
+    const reason =
+      'has no leader, or fewer replicas in sync than min.insync.replicas: bring its brokers back';
+    throw new UnsuitableServerError(`partition ${ids} of the topic ${name} ${reason}`);
+  }
+
+  private async readTopics(): Promise<ITopicMetadata[]> {
     const connecting = (this.admin ??= this.connect());
     try {
       const admin = await connecting;
-      if (!(await this.topicsExist(admin))) {
-        this.waitBeforeRecreating();
-        await this.createMissing(admin);
-        await this.waitForLeaders(admin);
-      }
-      this.existed = true;
+      const topics = (await this.find(admin)) ?? (await this.create(admin));
       this.missingSince = undefined;
+      await this.settings.check(admin, topics);
+      return topics;
     } catch (error) {
       this.discard(connecting);
       throw error;
@@ -79,16 +107,18 @@ export class KafkaTopics {
       .catch((error: unknown) => this.deps.log.debug('could not close discarded Kafka admin', { error }));
   }
 
-  /** False when Kafka responds with one of the errors `unless`. */
-  private async topicsExist(admin: Admin, unless: readonly string[] = [MISSING]): Promise<boolean> {
+  /** Undefined when Kafka responds with one of the errors `unless`. */
+  private async find(
+    admin: Admin,
+    unless: readonly string[] = [MISSING],
+  ): Promise<ITopicMetadata[] | undefined> {
     const { topic, deadLetterTopic } = this.deps.config;
     try {
-      await admin.fetchTopicMetadata({ topics: [topic, deadLetterTopic] });
-      return true;
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic, deadLetterTopic] });
+      // kafkajs asks for them in random order: their hints would take turns.
+      return topics.sort((a, b) => a.name.localeCompare(b.name));
     } catch (error) {
-      // kafkajs retries on some of them, and then wraps them.
-      const cause = error instanceof KafkaJSNumberOfRetriesExceeded ? error.cause : error;
-      if (cause instanceof KafkaJSProtocolError && unless.includes(cause.type)) return false;
+      if (unless.includes(protocolErrorType(error) ?? '')) return undefined;
       throw error;
     }
   }
@@ -102,60 +132,48 @@ export class KafkaTopics {
     if (performance.now() - this.missingSince < MISSING_MS) throw new UnavailableError('a topic is missing');
   }
 
-  private async createMissing(admin: Admin): Promise<void> {
+  private async create(admin: Admin): Promise<ITopicMetadata[]> {
+    this.waitBeforeRecreating();
     const { config, log } = this.deps;
     const replicas = await this.replicas(admin);
     // One by one: kafkajs reports several at once as failed when only one of them exists already.
     for (const topic of [config.topic, config.deadLetterTopic]) {
-      const topics = [this.topicConfig(topic, replicas)];
+      const topics = [this.settings.newTopic(topic, replicas)];
       const isNew = await admin.createTopics({ topics, waitForLeaders: false });
       if (isNew) log.info('topic created', { topic, partitions: config.partitions, replicas });
     }
+    return this.waitForLeaders(admin);
   }
 
   // A broker learns a moment later that it leads a new topic. kafkajs would wait for leaders, too, but fails on a broker
   // that does not know the topic yet.
-  private async waitForLeaders(admin: Admin): Promise<void> {
+  private async waitForLeaders(admin: Admin): Promise<ITopicMetadata[]> {
     const giveUp = AbortSignal.timeout(LEADER_TIMEOUT_MS);
-    do {
+    for (;;) {
       if (giveUp.aborted) throw new UnavailableError('a created topic has no leaders yet');
       await pause(LEADER_POLL_MS, giveUp);
-    } while (!(await this.topicsExist(admin, [MISSING, NO_LEADER_YET])));
+      const topics = await this.find(admin, [MISSING, NO_LEADER_YET]);
+      if (topics?.every(({ partitions }) => partitions.every(isLed))) return topics;
+    }
   }
 
-  private topicConfig(topic: string, replicas: number): ITopicConfig {
-    const { config } = this.deps;
-    const inSync =
-      replicas >= SAFE_REPLICAS ? [{ name: 'min.insync.replicas', value: SAFE_MIN_IN_SYNC }] : [];
-    const forDeadLetters = [
-      { name: 'retention.ms', value: KEEP_FOR_EVER },
-      // The largest record still fits with the headers that a dead letter adds.
-      { name: 'max.message.bytes', value: DEAD_LETTER_MAX_BYTES },
-    ];
-    return {
-      topic,
-      numPartitions: config.partitions,
-      replicationFactor: replicas,
-      configEntries: topic === config.deadLetterTopic ? [...inSync, ...forDeadLetters] : inSync,
-    };
-  }
-
-  /** -1 asks the broker for its default, which has to be known to choose min.insync.replicas. */
+  /** -1 asks the brokers for their default, which has to be known to choose min.insync.replicas. */
   private async replicas(admin: Admin): Promise<number> {
     const wanted = this.deps.config.replicationFactor;
     if (wanted !== -1) return wanted;
     const { controller } = await admin.describeCluster();
-    const { resources } = await admin.describeConfigs({
-      includeSynonyms: false,
-      resources: [
-        {
-          type: ConfigResourceTypes.BROKER,
-          name: String(controller),
-          configNames: ['default.replication.factor'],
-        },
-      ],
-    });
-    const [setting] = resources.flatMap(({ configEntries }) => configEntries);
-    return Number(setting?.configValue);
+    const configNames = ['default.replication.factor'];
+    const resources = [{ type: ConfigResourceTypes.BROKER, name: String(controller), configNames }];
+    const described = admin.describeConfigs({ includeSynonyms: false, resources });
+    // Without the right to ask, or an answer, both are the brokers' choice.
+    const setting = await described.then(
+      ({ resources: [broker] }) => broker?.configEntries[0],
+      unlessForbidden(undefined),
+    );
+    return Number(setting?.configValue) || wanted;
   }
+}
+
+function isLed({ leader }: PartitionMetadata): boolean {
+  return leader >= 0;
 }

@@ -54,10 +54,47 @@ const HINTS: Readonly<Record<DependencyName, Readonly<Partial<Record<FailureKind
   },
 };
 
+// By the type of Kafka's error (https://kafka.apache.org/protocol#protocol_error_codes) or the name of kafkajs'.
+const KAFKA_HINTS: readonly (readonly [RegExp, string])[] = [
+  [
+    /TOPIC_AUTHORIZATION/,
+    'the Kafka user needs Describe, Read and Write on KAFKA_TOPIC and its .dlq, or Create',
+  ],
+  [/GROUP_AUTHORIZATION|GroupCoordinatorNotFound/, 'the Kafka user needs Read on the group KAFKA_GROUP_ID'],
+  [
+    /CLUSTER_AUTHORIZATION/,
+    'the Kafka user needs Create on the cluster, unless both topics are created by hand',
+  ],
+  [
+    /INVALID_TIMESTAMP/,
+    'set the clock here or on the broker, or message.timestamp.type=LogAppendTime on KAFKA_TOPIC',
+  ],
+  [/INVALID_TOPIC/, 'KAFKA_TOPIC must be a name that Kafka allows, unlike others in more than . and _'],
+  [
+    /POLICY_VIOLATION|INVALID_CONFIG/,
+    'create both topics by hand (README, Kafka Topics): the cluster forbids theirs',
+  ],
+  [/INVALID_REPLICATION_FACTOR/, 'KAFKA_REPLICATION_FACTOR must not be more than there are brokers'],
+  [/INVALID_PARTITIONS/, 'KAFKA_PARTITIONS must be a number that the cluster allows'],
+  [/NOT_ENOUGH_REPLICAS/, 'bring brokers back: fewer replicas are in sync than min.insync.replicas'],
+  [/KAFKA_STORAGE_ERROR/, 'a broker cannot write to its disk: see its log'],
+  [/INVALID_SESSION_TIMEOUT/, 'the brokers’ group.min.session.timeout.ms and group.max… must allow 8000'],
+  [/GROUP_MAX_SIZE_REACHED/, 'the brokers’ group.max.size is less than there are processes'],
+  [/INCONSISTENT_GROUP_PROTOCOL/, 'KAFKA_GROUP_ID is the group of another program'],
+  [/SASL_MECHANISM|SASL_STATE/, 'the brokers’ listener must have the mechanism KAFKA_SASL_MECHANISM'],
+  [/UNSUPPORTED_VERSION|DoesNotSupportApiKey/, 'Kafka must be 2.4 or newer'],
+  [
+    /cannot be decoded|COMPRESSION_TYPE|CORRUPT_MESSAGE|ERR_OUT_OF_RANGE/,
+    'records on KAFKA_TOPIC are damaged, from registration_consumer_offset of the partition that has lag',
+  ],
+];
+
 /** What to do about a server that cannot be reached or used, when waiting will not help: one sentence, without a value. */
 export function hintFor(dependency: DependencyName, error: unknown): string | undefined {
   if (error instanceof UnsuitableServerError) return error.message;
   const text = describe(error);
+  const [, kafkaHint] = KAFKA_HINTS.find(([pattern]) => dependency === 'kafka' && pattern.test(text)) ?? [];
+  if (kafkaHint !== undefined) return kafkaHint;
   const [kind] = ERROR_PATTERNS.find(([, pattern]) => pattern.test(text)) ?? [];
   if (kind !== undefined) return HINTS[dependency][kind];
   return dependency === 'redis' ? REDIS_HINTS.find(([pattern]) => pattern.test(text))?.[1] : undefined;
@@ -65,6 +102,11 @@ export function hintFor(dependency: DependencyName, error: unknown): string | un
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return '';
-  const code = 'code' in error ? String(error.code) : '';
-  return `${error.name} ${code} ${error.message} ${describe(error.cause)}`;
+  const {
+    code = '',
+    type = '',
+    errors = [],
+  } = error as { code?: unknown; type?: unknown; errors?: unknown[] };
+  const causes = [error.cause, ...errors].map(describe).join(' ');
+  return `${error.name} ${String(code)} ${String(type)} ${error.message} ${causes}`;
 }

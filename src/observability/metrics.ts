@@ -1,34 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 import { DEAD_LETTER_REASONS, type DeadLetterReason } from '../services/ports/messaging';
 import type { PipelineMetrics, RecordRequest, UniquenessSource } from '../services/ports/telemetry';
+import { Gauges, PREFIX, type Sources } from './gauges';
 
-const PREFIX = 'registration_';
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS']);
-
-interface PartitionLag {
-  readonly partition: number;
-  readonly committed: bigint;
-  readonly logEnd: bigint;
-}
-
-/** What is read at each scrape: from memory, never from a dependency. */
-export interface Sources {
-  readonly sendQueue: { readonly depth: number; readonly oldestAgeMs: number };
-  readonly consumer: { readonly oldestInFlightAt: number | undefined };
-  /** Nothing when it is not known. */
-  readonly consumerLag: { readonly latest: readonly PartitionLag[] };
-  readonly liveness: { readonly silenceMs: number };
-  readonly health: { isReady(): boolean };
-  readonly dependencies: readonly { readonly name: string; readonly isHealthy: boolean }[];
-  readonly redis: { readonly mayEvict: boolean };
-  readonly pool: { readonly usage: Readonly<Record<'used' | 'idle' | 'waiting' | 'max', number>> };
-}
 
 /** Every metric of the service, each declared here and in the README. Labels take values from short, fixed lists. */
 export class Metrics implements PipelineMetrics {
   readonly registry = new Registry();
+  private readonly gauges = new Gauges(this.registry);
   readonly logLinesDropped = new Counter({
     name: `${PREFIX}log_lines_dropped_total`,
     help: 'Log lines that were lost because stdout was not read, or not fast enough',
@@ -80,6 +62,12 @@ export class Metrics implements PipelineMetrics {
     registers: [this.registry],
   });
 
+  private readonly lost = new Counter({
+    name: `${PREFIX}records_lost_total`,
+    help: 'Records that Kafka deleted before the consumer group had read them',
+    registers: [this.registry],
+  });
+
   constructor(revision: string) {
     collectDefaultMetrics({ register: this.registry });
     for (const reason of DEAD_LETTER_REASONS) this.deadLetters.inc({ reason }, 0);
@@ -87,64 +75,11 @@ export class Metrics implements PipelineMetrics {
     const { version } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as {
       version: string;
     };
-    this.gauge(
-      'build_info',
-      'Always 1; the labels say what runs: the package’s version and the commit',
-      ['version', 'revision'],
-      (gauge) => gauge.set({ version, revision }, 1),
-    );
+    this.gauges.buildInfo(version, revision);
   }
 
-  /** Adds what is read at each scrape. */
   registerGauges(sources: Sources): void {
-    const { sendQueue, consumer, consumerLag, liveness, health, dependencies, redis, pool } = sources;
-    this.gaugeValue(
-      'send_queue_records',
-      'Records that wait for Kafka’s confirmation',
-      () => sendQueue.depth,
-    );
-    this.gaugeValue(
-      'send_queue_oldest_age_seconds',
-      'How long the oldest of them has waited',
-      () => sendQueue.oldestAgeMs / 1000,
-    );
-    this.gaugeValue(
-      'oldest_unstored_age_seconds',
-      'Age of the oldest record that this process has fetched and not written yet; 0 without one',
-      () => (consumer.oldestInFlightAt === undefined ? 0 : (Date.now() - consumer.oldestInFlightAt) / 1000),
-    );
-    this.watchLag(consumerLag);
-    this.gaugeValue(
-      'consumer_silence_seconds',
-      'Time since the consumer’s last sign of life; back-off counts as one; 0 without a consumer',
-      () => liveness.silenceMs / 1000,
-    );
-    this.gaugeValue('ready', '1 when /ready answers 200', () => Number(health.isReady()));
-    this.gauge(
-      'dependency_up',
-      '1 when the last background check found it healthy',
-      ['dependency'],
-      (gauge) => {
-        for (const { name, isHealthy } of dependencies) gauge.set({ dependency: name }, Number(isHealthy));
-      },
-    );
-    this.gaugeValue('redis_may_evict_keys', '1 when Redis’ maxmemory-policy is not noeviction', () =>
-      Number(redis.mayEvict),
-    );
-    this.watchPool(pool);
-  }
-
-  private watchPool(pool: Sources['pool']): void {
-    this.gauge('postgres_connections', 'Connections of the pool, by state', ['state'], (gauge) => {
-      gauge.set({ state: 'used' }, pool.usage.used);
-      gauge.set({ state: 'idle' }, pool.usage.idle);
-    });
-    this.gaugeValue('postgres_connections_max', 'DB_POOL_MAX', () => pool.usage.max);
-    this.gaugeValue(
-      'postgres_waiting_queries',
-      'Queries that wait for a connection',
-      () => pool.usage.waiting,
-    );
+    this.gauges.register(sources);
   }
 
   // An arrow function: it is handed over by itself.
@@ -179,40 +114,7 @@ export class Metrics implements PipelineMetrics {
     this.deadLetters.inc({ reason });
   }
 
-  private watchLag(consumerLag: Sources['consumerLag']): void {
-    const byPartition = (name: string, help: string, read: (lag: PartitionLag) => bigint): void =>
-      this.gauge(name, `${help}, by partition; absent while it is not known`, ['partition'], (gauge) => {
-        gauge.reset();
-        for (const each of consumerLag.latest) gauge.set({ partition: each.partition }, Number(read(each)));
-      });
-    byPartition(
-      'consumer_lag_records',
-      'Records that the whole consumer group has still to write',
-      ({ committed, logEnd }) => logEnd - committed,
-    );
-    byPartition(
-      'consumer_offset',
-      'Offset of the next record that the group has to write',
-      ({ committed }) => committed,
-    );
-  }
-
-  private gaugeValue(name: string, help: string, read: () => number): void {
-    this.gauge(name, help, [], (gauge) => gauge.set(read()));
-  }
-
-  private gauge<L extends string>(
-    name: string,
-    help: string,
-    labelNames: L[],
-    read: (gauge: Gauge<L>) => void,
-  ): void {
-    const gauge: Gauge<L> = new Gauge({
-      name: `${PREFIX}${name}`,
-      help,
-      labelNames,
-      registers: [this.registry],
-      collect: () => read(gauge),
-    });
+  recordsLost(records: number): void {
+    this.lost.inc(records);
   }
 }

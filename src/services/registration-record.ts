@@ -15,15 +15,19 @@ export const ERROR_HEADER = 'dead-letter-error';
 export const SOURCE_TOPIC_HEADER = 'source-topic';
 export const SOURCE_PARTITION_HEADER = 'source-partition';
 export const SOURCE_OFFSET_HEADER = 'source-offset';
+/** How large the value was that a dead letter had to leave out. */
+export const VALUE_BYTES_HEADER = 'value-bytes';
 /** The id of the dead letter that a record was replayed from; a replay that fails again still carries it. */
 export const REPLAY_OF_HEADER = 'dead-letter-replay-of';
 
-const DEAD_LETTER_HEADERS = new Set([
+/** The headers that are not the record's own. */
+export const DEAD_LETTER_HEADERS: ReadonlySet<string> = new Set([
   REASON_HEADER,
   ERROR_HEADER,
   SOURCE_TOPIC_HEADER,
   SOURCE_PARTITION_HEADER,
   SOURCE_OFFSET_HEADER,
+  VALUE_BYTES_HEADER,
   REPLAY_OF_HEADER,
 ]);
 

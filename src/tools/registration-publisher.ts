@@ -1,9 +1,8 @@
 import type { IHeaders, Message } from 'kafkajs';
+import { outgoing, PartSender } from '../kafka/part-sender';
 import type { KafkaProducer } from '../kafka/producer';
 import { toMessage } from '../kafka/registration-message';
 import type { ReceivedRecord, RegistrationEvent } from '../services/ports/messaging';
-
-const SEND_BYTES = 512 * 1024;
 
 /** A record to send as it is, byte for byte. */
 export type OutgoingRecord = Pick<ReceivedRecord, 'key' | 'value' | 'headers'>;
@@ -14,11 +13,15 @@ export interface RegistrationPublisherDeps {
 }
 
 /**
- * Sends to the topic that the writer reads, in parts small enough for every broker. Both methods resolve when Kafka has
- * confirmed all records; both may reject with UnavailableError.
+ * Sends to the topic that the writer reads, in parts that Kafka takes. Both methods resolve when Kafka has confirmed all
+ * records; both may reject with UnavailableError.
  */
 export class RegistrationPublisher {
-  constructor(private readonly deps: RegistrationPublisherDeps) {}
+  private readonly parts: PartSender;
+
+  constructor({ topic, producer }: RegistrationPublisherDeps) {
+    this.parts = new PartSender((messages) => producer.send(topic, messages));
+  }
 
   async republish(records: readonly OutgoingRecord[]): Promise<void> {
     await this.send(records.map(({ headers, ...record }) => ({ ...record, headers: headers as IHeaders })));
@@ -29,18 +32,7 @@ export class RegistrationPublisher {
   }
 
   private async send(messages: readonly Message[]): Promise<void> {
-    let part: Message[] = [];
-    let bytes = 0;
-    for (const message of messages) {
-      const size = Buffer.byteLength(message.value ?? '');
-      if (part.length > 0 && bytes + size > SEND_BYTES) {
-        await this.deps.producer.send(this.deps.topic, part);
-        part = [];
-        bytes = 0;
-      }
-      part.push(message);
-      bytes += size;
-    }
-    if (part.length > 0) await this.deps.producer.send(this.deps.topic, part);
+    const waiting = messages.map(outgoing);
+    while (waiting.length > 0) waiting.splice(0, await this.parts.sendFirst(waiting));
   }
 }

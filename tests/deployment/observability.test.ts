@@ -42,6 +42,7 @@ function knownSeries(): Set<string> {
     sendQueue: { depth: 0, oldestAgeMs: 0 },
     consumer: { oldestInFlightAt: undefined },
     consumerLag: { latest: [] },
+    topics: { settings: { missing: new Map() } },
     liveness: { silenceMs: 0 },
     health: { isReady: () => true },
     dependencies: [],

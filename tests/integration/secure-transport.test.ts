@@ -4,7 +4,7 @@ import { startLocalStack, type LocalStack } from '../../dev/local-stack/local-st
 import { chooseFreePort } from '../../dev/local-stack/ports';
 import { buildRegistration } from '../support/builders';
 import type { HealthReport } from '../../src/services/health-service';
-import { makeCertificates, type Certificates } from '../support/certificates';
+import { makeCertificates, saslSslSettings, type Certificates } from '../support/certificates';
 import { eventually } from '../support/eventually';
 import { postJson, send } from '../support/raw-http';
 import { README } from '../support/readme';
@@ -35,7 +35,7 @@ beforeAll(async () => {
       ],
     },
     kafka: {
-      saslSsl: { port: kafkaPort, settings: kafkaSettings(certificates) },
+      saslSsl: { port: kafkaPort, settings: saslSslSettings(certificates, PASSWORD) },
       scramUsers: [`SCRAM-SHA-512=[name=service,password=${PASSWORD}]`],
     },
     report: () => undefined,
@@ -75,20 +75,6 @@ afterAll(async () => {
 
 const redisUrl = (host: string, password: string): string =>
   `rediss://service:${encodeURIComponent(password)}@${host}:${redisFront.port}/0`;
-
-/** A certificate, and one user for each of the two mechanisms. */
-function kafkaSettings({ certificate, key }: Certificates): Record<string, string> {
-  const inOneLine = (pem: string): string => pem.replaceAll(/\r?\n/g, '\\n');
-  const modules = 'org.apache.kafka.common.security';
-  return {
-    'ssl.keystore.type': 'PEM',
-    'ssl.keystore.certificate.chain': inOneLine(certificate),
-    'ssl.keystore.key': inOneLine(key),
-    'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-512',
-    'listener.name.sasl_ssl.plain.sasl.jaas.config': `${modules}.plain.PlainLoginModule required user_service="${PASSWORD}";`,
-    'listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config': `${modules}.scram.ScramLoginModule required;`,
-  };
-}
 
 /** Topics and group of its own, so that one test does not wait for another's. */
 const ofItsOwn = (): Env => ({

@@ -15,6 +15,23 @@ export interface Certificates {
 
 const DNS_NAME = 2;
 
+/** Settings of a Kafka listener with this certificate, for a user `service` of both mechanisms. */
+export function saslSslSettings(
+  { certificate, key }: Certificates,
+  password: string,
+): Record<string, string> {
+  const inOneLine = (pem: string): string => pem.replaceAll(/\r?\n/g, '\\n');
+  const modules = 'org.apache.kafka.common.security';
+  return {
+    'ssl.keystore.type': 'PEM',
+    'ssl.keystore.certificate.chain': inOneLine(certificate),
+    'ssl.keystore.key': inOneLine(key),
+    'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-512',
+    'listener.name.sasl_ssl.plain.sasl.jaas.config': `${modules}.plain.PlainLoginModule required user_service="${password}";`,
+    'listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config': `${modules}.scram.ScramLoginModule required;`,
+  };
+}
+
 /** Makes an authority and a certificate, as files that only this user may read. */
 export async function makeCertificates(): Promise<Certificates> {
   const ca = await generate([{ name: 'commonName', value: 'An authority of this test run' }], {

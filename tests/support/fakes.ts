@@ -275,6 +275,7 @@ export class RecordingMetrics implements PipelineMetrics {
   readonly delays: number[] = [];
   readonly rejections: [string, string | undefined][] = [];
   readonly reasons: DeadLetterReason[] = [];
+  readonly lost: number[] = [];
 
   decidedDegraded(decider: UniquenessSource): void {
     this.decidedAlone.push(decider);
@@ -298,5 +299,9 @@ export class RecordingMetrics implements PipelineMetrics {
 
   deadLettered(reason: DeadLetterReason): void {
     this.reasons.push(reason);
+  }
+
+  recordsLost(records: number): void {
+    this.lost.push(records);
   }
 }

@@ -1,11 +1,4 @@
-import {
-  ConfigResourceTypes,
-  ConfigSource,
-  Kafka,
-  logLevel,
-  type Admin,
-  type Message,
-} from '../../src/kafka/kafkajs';
+import { ConfigResourceTypes, Kafka, logLevel, type Admin, type Message } from '../../src/kafka/kafkajs';
 import { eventually } from './eventually';
 import type { Env } from './test-servers';
 
@@ -102,16 +95,36 @@ export function deadLettersIn(env: Env): Promise<ReadRecord[]> {
   return readAll(env, `${env['KAFKA_TOPIC'] ?? ''}.dlq`);
 }
 
-/** Creates the service's topics before it starts. They are there when their leaders answer. */
-export async function createTopics(env: Env): Promise<void> {
+/** Creates the service's topics before it starts, with these settings. They are there when their leaders answer. */
+export async function createTopics(env: Env, settings: Readonly<Record<string, string>> = {}): Promise<void> {
   const topics = [env['KAFKA_TOPIC'] ?? '', `${env['KAFKA_TOPIC'] ?? ''}.dlq`];
+  const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
   await withAdmin(env, async (admin) => {
     await admin.createTopics({
-      topics: topics.map((topic) => ({ topic, numPartitions: 3 })),
+      topics: topics.map((topic) => ({ topic, numPartitions: 3, configEntries })),
       waitForLeaders: false,
     });
     await eventually(() => Promise.all(topics.map((topic) => admin.fetchTopicOffsets(topic))));
   });
+}
+
+/** Gives the service's topic these settings and no others. */
+export async function alterTopic(env: Env, settings: Readonly<Record<string, string>>): Promise<void> {
+  const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
+  const resource = { type: ConfigResourceTypes.TOPIC, name: env['KAFKA_TOPIC'] ?? '', configEntries };
+  await withAdmin(env, (admin) => admin.alterConfigs({ validateOnly: false, resources: [resource] }));
+}
+
+/** kafkajs' listTopics() lists nothing with the service's patches. */
+export async function topicExists(env: Env, topic: string): Promise<boolean> {
+  const metadata = withAdmin(env, (admin) => admin.fetchTopicMetadata({ topics: [topic] }));
+  return metadata.then(
+    () => true,
+    (error: unknown) => {
+      if (String(error).includes('does not host this topic-partition')) return false;
+      throw error;
+    },
+  );
 }
 
 /** Runs admin commands by hand, beside the service. */
@@ -123,39 +136,6 @@ export async function withAdmin<T>(env: Env, use: (admin: Admin) => Promise<T>):
   } finally {
     await admin.disconnect();
   }
-}
-
-/** Changes settings of a topic. Resolves to what undoes it. */
-export async function changeTopic(
-  env: Env,
-  topic: string,
-  settings: Readonly<Record<string, string>>,
-): Promise<() => Promise<void>> {
-  const before = await topicSettings(env, topic);
-  await alterTopic(env, topic, { ...before, ...settings });
-  return () => alterTopic(env, topic, before);
-}
-
-/** The settings that a topic has of its own. */
-async function topicSettings(env: Env, name: string): Promise<Record<string, string>> {
-  const { resources } = await withAdmin(env, (admin) =>
-    admin.describeConfigs({ includeSynonyms: false, resources: [{ type: ConfigResourceTypes.TOPIC, name }] }),
-  );
-  const own = resources
-    .flatMap(({ configEntries }) => configEntries)
-    .filter(({ configSource }) => configSource === ConfigSource.TOPIC_CONFIG);
-  return Object.fromEntries(own.map(({ configName, configValue }) => [configName, configValue]));
-}
-
-// Kafka replaces all of them: what is not named falls back to the broker's default.
-async function alterTopic(env: Env, name: string, settings: Readonly<Record<string, string>>): Promise<void> {
-  const configEntries = Object.entries(settings).map(([key, value]) => ({ name: key, value }));
-  await withAdmin(env, (admin) =>
-    admin.alterConfigs({
-      validateOnly: false,
-      resources: [{ type: ConfigResourceTypes.TOPIC, name, configEntries }],
-    }),
-  );
 }
 
 /** How many records the group has not committed yet. */

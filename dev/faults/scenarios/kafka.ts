@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Message } from 'kafkajs';
 import type { Registration } from '../../../src/domain/registration';
-import { lag, produce, withAdmin } from '../../../tests/support/kafka-tools';
-import type { Env } from '../../../tests/support/test-servers';
+import { alterTopic, lag, produce, topicExists, withAdmin } from '../../../tests/support/kafka-tools';
 import { eventually } from '../eventually';
 import { consumerGroup as groupId, inspected, topic } from '../inspect';
 import type { Scenario, Stage } from '../scenario';
@@ -18,7 +17,7 @@ export const kafkaScenarios: readonly Scenario[] = [
       await traffic.pause(30);
       await eventually('lag is 0', 60, async () => (await lag(inspected(bed.env))) === 0);
       await withAdmin(bed.env, (admin) => admin.deleteTopics({ topics: [topic] }));
-      await eventually('the topic is back', 30, () => isThere(bed.env));
+      await eventually('the topic is back', 30, () => topicExists(bed.env, topic));
       traffic.start();
     },
   },
@@ -82,6 +81,41 @@ export const kafkaScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: 'kafka-partition-unled',
+    title:
+      'topics without copies: one of three brokers is killed, so a partition has no leader; a replica starts; after 20 s the broker is back',
+    tolerates: [],
+    isOnCluster: true,
+    env: { KAFKA_REPLICATION_FACTOR: '1' },
+    async run({ bed }) {
+      const [, node] = nodesOf(bed);
+      await node?.kill();
+      await bed.hold(12);
+      const late = await bed.addReplica();
+      await late.start();
+      await bed.hold(8);
+      await node?.restart();
+      await bed.hold(5);
+    },
+  },
+  {
+    name: 'kafka-settings',
+    title:
+      'the topic gets other codecs, a limit of 20 kB for a batch, the producers’ times, and its own settings again',
+    tolerates: [],
+    isRepeatable: true,
+    async run({ bed }) {
+      const env = inspected(bed.env);
+      for (const codec of ['zstd', 'lz4', 'snappy']) {
+        await alterTopic(env, { 'compression.type': codec, 'max.message.bytes': '20000' });
+        await bed.hold(3);
+      }
+      await alterTopic(env, { 'message.timestamp.type': 'CreateTime', 'compression.type': 'producer' });
+      await bed.hold(3);
+      await alterTopic(env, { 'message.timestamp.type': 'LogAppendTime', 'compression.type': 'producer' });
+    },
+  },
+  {
     name: 'kafka-poison',
     title: 'records that no version of the service wrote stand between good ones',
     tolerates: [],
@@ -97,11 +131,6 @@ export const kafkaScenarios: readonly Scenario[] = [
     },
   },
 ];
-
-async function isThere(env: Env): Promise<boolean> {
-  const topics = await withAdmin(env, (admin) => admin.listTopics());
-  return topics.includes(topic);
-}
 
 function nodesOf({ cluster }: Stage['bed']) {
   if (cluster === undefined) throw new Error('the scenario needs a cluster');
@@ -127,6 +156,8 @@ function poison(): { bad: Message[]; good: Registration } {
     { key: email, value: json({ lastName: 'NUL \0 inside' }) },
     { key: email, value: json({ lastName: 'x'.repeat(900_000) }) },
     { key: `other-${email}`, value: json({ lastName: 'Other key' }) },
+    // Hashing it by kafkajs alone blocks the event loop for seconds.
+    { key: id.repeat(2500), value: `long key ${id}` },
   ];
   return { bad, good };
 }

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
-import { changeTopic, withAdmin } from '../../../tests/support/kafka-tools';
+import { withAdmin } from '../../../tests/support/kafka-tools';
 import { sql } from '../../../tests/support/test-servers';
+import { changeTopic } from '../change-topic';
 import { topic } from '../inspect';
 import type { Scenario, Stage } from '../scenario';
 
@@ -82,26 +83,12 @@ export const setUpScenarios: readonly Scenario[] = [
       changeRedis(stage, ['ACL', 'SETUSER', 'default', '-set'], ['ACL', 'SETUSER', 'default', '+set']),
   },
   {
-    name: 'kafka-compressed',
-    title:
-      'Kafka: the topic is set to each compression in turn: the broker compresses what the service sends',
-    tolerates: [],
-    isRepeatable: true,
-    async run({ bed }) {
-      for (const codec of ['zstd', 'lz4', 'snappy', 'gzip']) {
-        const undo = await changeTopic(bed.env, topic, { 'compression.type': codec });
-        await bed.hold(3);
-        await undo();
-      }
-    },
-  },
-  {
     name: 'kafka-small-batches',
     title: 'Kafka: the topic takes batches of 20 kB only, and freezes for 2 s: what waits has to go in parts',
     tolerates: [],
     isRepeatable: true,
     async run({ bed }) {
-      const undo = await changeTopic(bed.env, topic, { 'max.message.bytes': '20000' });
+      const undo = await changeTopic(bed.env, { 'max.message.bytes': '20000' });
       await bed.kafka.process.freeze();
       await bed.hold(2);
       await bed.kafka.process.thaw();

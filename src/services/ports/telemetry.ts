@@ -23,6 +23,8 @@ export interface PipelineMetrics {
   persisted(seconds: number): void;
   /** A record became a dead letter. */
   deadLettered(reason: DeadLetterReason): void;
+  /** Kafka deleted this many records that were not read. */
+  recordsLost(records: number): void;
 }
 
 /** Records one request: the route's pattern, how it ended, and how long it took. */

@@ -8,7 +8,7 @@ import { KafkaProducer } from '../../../src/kafka/producer';
 import { KafkaTopics } from '../../../src/kafka/topics';
 import { buildRecord } from '../../support/builders';
 import { eventually } from '../../support/eventually';
-import { createTopics, produce, readAll, withAdmin } from '../../support/kafka-tools';
+import { createTopics, produce, readAll, topicExists, withAdmin } from '../../support/kafka-tools';
 import { RecordingLogger } from '../../support/recording-logger';
 import { isolatedServers, type Env } from '../../support/test-servers';
 
@@ -24,14 +24,15 @@ async function setUp(variables: Env = {}) {
   const config = loadConfig(env).kafka;
   const log = new RecordingLogger();
   const kafka = createKafka(config, log);
+  const users: { failure: unknown }[] = [];
   let timesMissing = 0;
-  const topics = new KafkaTopics({ kafka, config, log, onMissing: () => (timesMissing += 1) });
+  const topics = new KafkaTopics({ kafka, config, log, users, onMissing: () => (timesMissing += 1) });
   const producer = new KafkaProducer(kafka, log);
   ends.push(
     () => topics.stop(),
     () => producer.stop(),
   );
-  return { env, config, kafka, topics, producer, log, timesMissing: () => timesMissing };
+  return { env, config, kafka, topics, producer, log, users, timesMissing: () => timesMissing };
 }
 
 const partitionsOf = async (admin: Admin, topic: string): Promise<number | undefined> =>
@@ -41,7 +42,7 @@ const partitionsOf = async (admin: Admin, topic: string): Promise<number | undef
 const deleteTopic = async (env: Env, topic: string): Promise<void> =>
   withAdmin(env, async (admin) => {
     await admin.deleteTopics({ topics: [topic] });
-    await eventually(async () => expect(await admin.listTopics()).not.toContain(topic));
+    await eventually(async () => expect(await topicExists(env, topic)).toBe(false));
   });
 
 const settingsOf = async (admin: Admin, topic: string): Promise<Record<string, string>> => {
@@ -52,16 +53,26 @@ const settingsOf = async (admin: Admin, topic: string): Promise<Record<string, s
 };
 
 describe('KafkaTopics', () => {
-  it('creates both topics with KAFKA_PARTITIONS; dead letters are kept for ever and may be larger than any record', async () => {
-    const { env, config, topics } = await setUp({ KAFKA_PARTITIONS: '5' });
+  it('creates both topics with KAFKA_PARTITIONS and every setting that matters; dead letters may be larger', async () => {
+    const { env, config, topics } = await setUp({ KAFKA_PARTITIONS: '5', KAFKA_RETENTION_DAYS: '7' });
 
     await topics.check();
 
     await withAdmin(env, async (admin) => {
       expect(await partitionsOf(admin, config.topic)).toBe(5);
       expect(await partitionsOf(admin, config.deadLetterTopic)).toBe(5);
-      const settings = await settingsOf(admin, config.deadLetterTopic);
-      expect(settings).toMatchObject({ 'retention.ms': '-1', 'max.message.bytes': '4194304' });
+      const settings = {
+        'cleanup.policy': 'delete',
+        'compression.type': 'producer',
+        'message.timestamp.type': 'LogAppendTime',
+        'retention.bytes': '-1',
+        'retention.ms': '604800000',
+        'unclean.leader.election.enable': 'false',
+      };
+      const ofTopic = { ...settings, 'max.message.bytes': '1048588' };
+      expect(await settingsOf(admin, config.topic)).toMatchObject(ofTopic);
+      const ofDeadLetters = { ...settings, 'max.message.bytes': '4194304' };
+      expect(await settingsOf(admin, config.deadLetterTopic)).toMatchObject(ofDeadLetters);
     });
   });
 
@@ -133,8 +144,9 @@ describe('readConsumerLag', () => {
 
     const ofPartition0 = (lag: PartitionLag[]) => lag.find(({ partition }) => partition === 0);
     expect(early).toHaveLength(3);
-    expect(ofPartition0(early)).toEqual({ partition: 0, committed: 0n, logEnd: 2n });
-    expect(ofPartition0(late)).toEqual({ partition: 0, committed: 2n, logEnd: 2n });
+    const both = { partition: 0, logStart: 0n, logEnd: 2n };
+    expect(ofPartition0(early)).toEqual({ ...both, committed: 0n, isCommitted: false });
+    expect(ofPartition0(late)).toEqual({ ...both, committed: 2n, isCommitted: true });
   });
 
   it('fails while Kafka is unavailable', async () => {

@@ -155,6 +155,23 @@ describe('loadConfig', () => {
     expect(() => loadConfig({ [name]: value, ...off })).toThrow(problem);
   });
 
+  it.each([
+    ['.', false],
+    ['..', false],
+    ['a/b', false],
+    ['...', true],
+    ['.a', true],
+  ])('takes the topic %s: %s', (topic, isFine) => {
+    const load = (): unknown => loadConfig({ KAFKA_TOPIC: topic });
+
+    if (isFine) expect(load).not.toThrow();
+    else expect(load).toThrow(/KAFKA_TOPIC must be .* other than \. and \.\./);
+  });
+
+  it.each(['0', '3651', '-1', '1.5'])('reports a retention of %s days', (days) => {
+    expect(() => loadConfig({ KAFKA_RETENTION_DAYS: days })).toThrow('KAFKA_RETENTION_DAYS');
+  });
+
   it('lets a request wait for Kafka only so that its response is sent before its connection is closed', () => {
     const longest = HTTP_LIMITS.responseTimeoutMs - 10_000;
     const load = (ms: number) => (): unknown => loadConfig({ KAFKA_DELIVERY_TIMEOUT_MS: String(ms) });

@@ -1,7 +1,7 @@
 import { ConsumerLag, type PartitionLag } from '../../../src/kafka/consumer-lag';
 import { RecordingLogger } from '../../support/recording-logger';
 
-const LAG: PartitionLag = { partition: 0, committed: 5n, logEnd: 7n };
+const LAG: PartitionLag = { partition: 0, committed: 5n, logEnd: 7n, logStart: 0n, isCommitted: true };
 
 function setUp() {
   const kafka = { isAvailable: true, requests: 0 };

@@ -7,7 +7,15 @@ import { Liveness } from '../../../src/runtime/liveness';
 import { RecordingMetrics } from '../../support/fakes';
 import { RecordingLogger } from '../../support/recording-logger';
 
-const EVENTS = ['CONNECT', 'GROUP_JOIN', 'FETCH', 'HEARTBEAT', 'END_BATCH_PROCESS', 'CRASH'];
+const EVENTS = [
+  'CONNECT',
+  'COMMIT_OFFSETS',
+  'GROUP_JOIN',
+  'FETCH',
+  'HEARTBEAT',
+  'END_BATCH_PROCESS',
+  'CRASH',
+];
 
 /** kafkajs' consumer as far as it is used here: it does what the test emits. */
 class ScriptedConsumer extends EventEmitter {
@@ -37,6 +45,7 @@ function setUp() {
   const liveness = new Liveness(true);
   const log = new RecordingLogger();
   const reset = jest.fn();
+  const resets: object[] = [];
   const consumer = new RegistrationConsumer({
     kafka,
     config: loadConfig({ KAFKA_TOPIC: 'topic' }).kafka,
@@ -44,6 +53,7 @@ function setUp() {
     migrations,
     liveness,
     metrics: new RecordingMetrics(),
+    lostRecords: { report: () => Promise.resolve(), reportReset: (reset) => resets.push(reset) },
     log,
     stallDetector: {
       watch: (each, onStall, life) => {
@@ -54,7 +64,7 @@ function setUp() {
     writer: { write: () => Promise.resolve() },
     throttle: { shouldThrottle: () => false, runThrottled: (write) => write(), reset },
   });
-  return { consumer, consumers, watched, kafkaStatus, migrations, liveness, log, reset };
+  return { consumer, consumers, watched, kafkaStatus, migrations, liveness, log, reset, resets };
 }
 
 const later = (ms = 10_000): Promise<void> => jest.advanceTimersByTimeAsync(ms);
@@ -185,8 +195,57 @@ describe('RegistrationConsumer', () => {
 
     for (let nth = 0; nth < 6; nth += 1) await untilNext('GROUP_JOIN');
 
-    expect(await untilNext('FETCH')).toBeGreaterThanOrEqual(2500);
+    expect(await untilNext('FETCH')).toBeGreaterThanOrEqual(1500);
     expect(await untilNext('END_BATCH_PROCESS')).toBeLessThan(300);
+    await consumer.stop();
+  });
+
+  it('knows why Kafka rejects it, as long as it does', async () => {
+    const { consumer, consumers } = setUp();
+    consumer.start();
+    await later();
+    const rejected = new KafkaJSNonRetriableError('rejected');
+    const crash = (error: Error): unknown => consumers.at(-1)?.emit('CRASH', { payload: { error } });
+
+    crash(new KafkaJSConnectionError('lost'));
+    await later(500);
+    const whileUnavailable = consumer.failure;
+    crash(rejected);
+    await later(5000);
+    const whileRejected = consumer.failure;
+    await later(5000);
+    const afterwards = consumer.failure;
+    crash(rejected);
+    await later(4000);
+    consumers.at(-1)?.emit('END_BATCH_PROCESS', {});
+
+    expect([whileUnavailable, whileRejected, afterwards]).toEqual([undefined, rejected, undefined]);
+    expect(consumer.failure).toBeUndefined();
+    await consumer.stop();
+  });
+
+  it('takes a consumer that stalls for no fault of Kafka’s', async () => {
+    const { consumer, watched } = setUp();
+    consumer.start();
+    await later();
+
+    watched[0]?.onStall('no sign of life');
+    await later(500);
+
+    expect(consumer.failure).toBeUndefined();
+    await consumer.stop();
+  });
+
+  it('reports the reset of an offset, and no other commit', async () => {
+    const { consumer, consumers, resets } = setUp();
+    consumer.start();
+    await later();
+    const reset = { partition: 1, wanted: 5n };
+
+    consumers[0]?.emit('COMMIT_OFFSETS', { payload: { topics: [] } });
+    consumers[0]?.emit('COMMIT_OFFSETS', { payload: { reset } });
+
+    expect(resets).toEqual([reset]);
     await consumer.stop();
   });
 

@@ -1,15 +1,17 @@
-import type { Message } from 'kafkajs';
+import { KafkaJSProtocolError, type Message } from 'kafkajs';
 import { UnavailableError } from '../../../src/domain/errors';
 import { SendQueue, type SendQueueLimits } from '../../../src/kafka/send-queue';
 import type { RegistrationEvent } from '../../../src/services/ports/messaging';
 import { buildEvent, buildRegistration } from '../../support/builders';
 import { eventually } from '../../support/eventually';
-import { RecordingMetrics } from '../../support/fakes';
+import { RecordingDeadLetters, RecordingMetrics } from '../../support/fakes';
 import { RecordingLogger } from '../../support/recording-logger';
 
 /** A producer whose every send waits to be confirmed or failed by the test. */
 class ScriptedProducer {
   readonly sends: { topic: string; keys: unknown[]; confirm: () => void; fail: () => void }[] = [];
+  /** What it says of a message's partition. */
+  partitionOf: (topic: string, message: Message) => number | undefined = () => undefined;
 
   send(topic: string, messages: Message[]): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -19,13 +21,21 @@ class ScriptedProducer {
   }
 }
 
+const MESSAGE_TOO_LARGE = { type: 'MESSAGE_TOO_LARGE', code: 10, retriable: false, message: 'too large' };
+const tooLarge = (): UnavailableError =>
+  new UnavailableError('not confirmed', {
+    cause: new KafkaJSProtocolError(Object.assign(new Error(), MESSAGE_TOO_LARGE)),
+  });
+
 function setUp(limits: Partial<SendQueueLimits> = {}) {
   const producer = new ScriptedProducer();
   const log = new RecordingLogger();
   const metrics = new RecordingMetrics();
+  const deadLetters = new RecordingDeadLetters();
   const queue = new SendQueue({
     topic: 'registrations',
     producer,
+    deadLetters,
     metrics,
     log,
     limits: { maxRecords: 10, maxBytes: 10_000, batchRecords: 5, batchBytes: 5000, ...limits },
@@ -38,7 +48,7 @@ function setUp(limits: Partial<SendQueueLimits> = {}) {
       if (send === undefined) throw new Error(`no send ${n} yet`);
       return send;
     });
-  return { producer, log, metrics, queue, publish, nthSend };
+  return { producer, deadLetters, log, metrics, queue, publish, nthSend };
 }
 
 const keyOf = (event: RegistrationEvent): string => event.registration.email;
@@ -59,11 +69,11 @@ describe('SendQueue', () => {
   it('measures each send, and how long the oldest record has waited', async () => {
     const { queue, publish, nthSend, metrics } = setUp();
     expect([queue.depth, queue.oldestAgeMs]).toEqual([0, 0]);
-    const confirmed = Promise.all([publish(), publish()]);
+    const confirmed = publish();
 
     (await nthSend(1)).fail();
     const repeated = await nthSend(2);
-    expect(queue.depth).toBe(2);
+    expect(queue.depth).toBe(1);
     // At least the back-off between the two.
     expect(queue.oldestAgeMs).toBeGreaterThan(20);
     repeated.confirm();
@@ -89,19 +99,105 @@ describe('SendQueue', () => {
     expect(second.keys).toHaveLength(2);
   });
 
-  it('sends a failed batch again, in the same order, until it is confirmed', async () => {
+  it('sends a failed batch again, in the same order and in ever smaller parts, until it is confirmed', async () => {
     const { publish, nthSend, log } = setUp();
-    const events = [buildEvent(), buildEvent()];
+    const events = [1, 2, 3, 4, 5].map(() => buildEvent());
     const confirmed = Promise.all(events.map((event) => publish(event)));
 
     (await nthSend(1)).fail();
     (await nthSend(2)).fail();
-    const third = await nthSend(3);
-    third.confirm();
+    (await nthSend(3)).fail();
+    const later = [];
+    for (let nth = 4; nth <= 6; nth += 1) {
+      later.push(await nthSend(nth));
+      later.at(-1)?.confirm();
+    }
     await confirmed;
 
-    expect(third.keys).toEqual(events.map(keyOf));
-    expect(log.lines.filter(({ level }) => level === 'warn')).toHaveLength(2);
+    const [first, ...others] = events.map(keyOf);
+    expect([(await nthSend(2)).keys.length, (await nthSend(3)).keys.length]).toEqual([2, 1]);
+    expect(later.map(({ keys }) => keys)).toEqual([[first], others.slice(0, 2), others.slice(2)]);
+    // The health check's line says the rest.
+    expect(log.lines.map(({ level }) => level)).toEqual(['warn', 'debug', 'debug']);
+  });
+
+  it('confirms the records of other partitions while one takes none, and knows why', async () => {
+    const { publish, producer, queue, metrics } = setUp({ maxRecords: 100, batchRecords: 100 });
+    const [bad, good] = [buildEvent(), buildEvent()];
+    producer.partitionOf = (_topic, { key }) => (key === keyOf(bad) ? 0 : 1);
+    let isLed = false;
+    producer.send = (_topic, messages) =>
+      isLed || messages.every(({ key }) => key !== keyOf(bad)) ? Promise.resolve() : Promise.reject(tooOld);
+    const tooOld = new UnavailableError('no leader');
+    const unconfirmed = publish(bad);
+
+    for (let nth = 0; nth < 50; nth += 1) await publish(nth === 0 ? good : buildEvent());
+
+    expect(queue.depth).toBe(1);
+    await eventually(() => expect(queue.failure).toBe(tooOld));
+    isLed = true;
+    await unconfirmed;
+    expect([queue.depth, queue.failure]).toEqual([0, undefined]);
+    expect(metrics.sends.at(-1)).toMatchObject({ isConfirmed: true });
+  });
+
+  it('halves at once what Kafka calls too large, and sends more again when that is confirmed', async () => {
+    const { publish, producer } = setUp({
+      maxRecords: 100,
+      maxBytes: 1_000_000,
+      batchRecords: 64,
+      batchBytes: 1_000_000,
+    });
+    const sizes: number[] = [];
+    producer.send = (_topic, messages) => {
+      sizes.push(messages.length);
+      return messages.length > 10 ? Promise.reject(tooLarge()) : Promise.resolve();
+    };
+
+    await Promise.all(Array.from({ length: 64 }, () => publish()));
+
+    expect(sizes.slice(0, 4)).toEqual([64, 32, 16, 8]);
+    expect(sizes.slice(4)).toContain(16);
+    expect(sizes.filter((size) => size <= 10).reduce((sum, size) => sum + size)).toBe(64);
+  });
+
+  it('makes a dead letter of a record that alone is too large; the others are sent', async () => {
+    const { publish, producer, deadLetters, queue } = setUp();
+    const [large, small] = [buildEvent(), buildEvent()];
+    producer.send = (_topic, messages) =>
+      messages.some(({ key }) => key === keyOf(large)) ? Promise.reject(tooLarge()) : Promise.resolve();
+
+    const [first, second] = await Promise.allSettled([publish(large), publish(small)]);
+
+    expect(first).toMatchObject({ status: 'rejected', reason: expect.any(UnavailableError) as Error });
+    expect(second.status).toBe('fulfilled');
+    const { eventId, registration } = large;
+    expect(deadLetters.published).toEqual([
+      {
+        reason: 'unstorable',
+        error: 'the record is larger than the topic allows',
+        record: {
+          ...{ topic: 'registrations', partition: -1, offset: '-1' },
+          key: Buffer.from(registration.email),
+          value: Buffer.from(JSON.stringify(registration)),
+          headers: expect.objectContaining({ 'event-id': eventId }) as object,
+        },
+      },
+    ]);
+    expect(queue.depth).toBe(0);
+  });
+
+  it('keeps a record that is too large until its dead letter is confirmed', async () => {
+    const { publish, producer, deadLetters, queue } = setUp();
+    producer.send = () => Promise.reject(tooLarge());
+    deadLetters.isUnavailable = true;
+    const published = publish().catch((error: unknown) => error);
+    await eventually(() => expect(queue.failure).toBeInstanceOf(UnavailableError));
+
+    deadLetters.isUnavailable = false;
+
+    expect(await published).toBeInstanceOf(UnavailableError);
+    expect(deadLetters.published).toHaveLength(1);
   });
 
   it('bounds a batch by records and by bytes', async () => {

@@ -8,6 +8,8 @@ const at = (partition: number, committed: number, logEnd: number): PartitionLag 
   partition,
   committed: BigInt(committed),
   logEnd: BigInt(logEnd),
+  logStart: 0n,
+  isCommitted: true,
 });
 
 const STALLED = 'partition 0 has lag and is not advancing';

@@ -1,3 +1,4 @@
+import { KafkaJSNonRetriableError, KafkaJSProtocolError } from 'kafkajs';
 import { hintFor } from '../../../src/observability/hint';
 
 const withCode = (code: string): Error => Object.assign(new Error('no'), { code });
@@ -19,6 +20,52 @@ describe('hintFor', () => {
   it('tells a port of Redis that has no TLS', () => {
     expect(hintFor('redis', withCode('ERR_SSL_WRONG_VERSION_NUMBER'))).toMatch(/redis:/);
     expect(hintFor('postgres', withCode('ERR_SSL_WRONG_VERSION_NUMBER'))).toBeUndefined();
+  });
+
+  /** As kafkajs throws what a broker responds. */
+  const protocolError = (type: string): Error =>
+    new KafkaJSProtocolError(Object.assign(new Error('a sentence'), { type, code: 1, retriable: false }));
+
+  it.each([
+    ['TOPIC_AUTHORIZATION_FAILED', /Describe, Read and Write/],
+    ['GROUP_AUTHORIZATION_FAILED', /KAFKA_GROUP_ID/],
+    ['CLUSTER_AUTHORIZATION_FAILED', /Create/],
+    ['INVALID_TIMESTAMP', /clock/],
+    ['INVALID_TOPIC_EXCEPTION', /KAFKA_TOPIC/],
+    ['INVALID_REPLICATION_FACTOR', /KAFKA_REPLICATION_FACTOR/],
+    ['INVALID_PARTITIONS', /KAFKA_PARTITIONS/],
+    ['POLICY_VIOLATION', /by hand/],
+    ['INVALID_CONFIG', /by hand/],
+    ['NOT_ENOUGH_REPLICAS', /min\.insync\.replicas/],
+    ['KAFKA_STORAGE_ERROR', /disk/],
+    ['INVALID_SESSION_TIMEOUT', /8000/],
+    ['GROUP_MAX_SIZE_REACHED', /group\.max\.size/],
+    ['INCONSISTENT_GROUP_PROTOCOL', /another program/],
+    ['UNSUPPORTED_SASL_MECHANISM', /KAFKA_SASL_MECHANISM/],
+    ['UNSUPPORTED_VERSION', /newer/],
+    ['UNSUPPORTED_COMPRESSION_TYPE', /damaged/],
+  ])('knows one for a Kafka that responds with %s', (type, hint) => {
+    const error = new Error('Kafka did not confirm', { cause: protocolError(type) });
+
+    expect(hintFor('kafka', error)).toMatch(hint);
+    expect(hintFor('redis', error)).toBeUndefined();
+  });
+
+  it('knows one for a topic that Kafka does not create', () => {
+    const errors = [protocolError('POLICY_VIOLATION')];
+    const error = Object.assign(new Error('Topic creation errors'), { errors });
+
+    expect(hintFor('kafka', error)).toMatch(/by hand/);
+  });
+
+  it('knows one for records that cannot be decoded', () => {
+    expect(hintFor('kafka', new KafkaJSNonRetriableError('a batch of records cannot be decoded'))).toMatch(
+      /damaged/,
+    );
+  });
+
+  it('knows none for a Kafka that elects a leader', () => {
+    expect(hintFor('kafka', protocolError('LEADER_NOT_AVAILABLE'))).toBeUndefined();
   });
 
   it.each([

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { Metrics, type Sources } from '../../../src/observability/metrics';
+import type { Sources } from '../../../src/observability/gauges';
+import { Metrics } from '../../../src/observability/metrics';
 
 const sources = {
   sendQueue: { depth: 7, oldestAgeMs: 1500 },
@@ -10,6 +11,7 @@ const sources = {
       { partition: 1, committed: 10n, logEnd: 42n },
     ],
   },
+  topics: { settings: { missing: new Map<string, object>() } },
   liveness: { silenceMs: 250 },
   health: { isReady: () => true },
   dependencies: [

@@ -1,0 +1,66 @@
+import type { Message } from 'kafkajs';
+import { isTooLarge } from './protocol-error';
+
+/** What one send may hold. */
+export interface PartLimits {
+  readonly batchRecords: number;
+  /** Of keys, values and headers; a larger record leaves alone. */
+  readonly batchBytes: number;
+}
+
+/** Half of what a topic takes by default. */
+export const PART_LIMITS: PartLimits = { batchRecords: 1000, batchBytes: 512 * 1024 };
+
+/** A record that waits to be sent. */
+export interface Outgoing {
+  readonly message: Message;
+  readonly bytes: number;
+}
+
+/** Measures a record once, so that it can be sent in parts. */
+export function outgoing(message: Message): Outgoing {
+  const { key, value, headers = {} } = message;
+  const texts = [key, value, ...Object.entries(headers).flat(2)];
+  return { message, bytes: texts.reduce<number>((sum, text) => sum + Buffer.byteLength(text ?? ''), 0) };
+}
+
+/**
+ * Sends waiting records in parts that Kafka takes: a failed send is followed by one of half the size, down to a single
+ * record, so that nothing is repeated unchanged; each confirmed one doubles it.
+ */
+export class PartSender {
+  private maxRecords: number;
+
+  constructor(
+    private readonly send: (messages: Message[]) => Promise<void>,
+    private readonly limits = PART_LIMITS,
+  ) {
+    this.maxRecords = limits.batchRecords;
+  }
+
+  /**
+   * Sends the first of `waiting`, at least one. Resolves to how many Kafka has confirmed. Rejects as the send did; with
+   * an error that isTooLarge() only when the first record alone is too large.
+   */
+  async sendFirst(waiting: readonly Outgoing[]): Promise<number> {
+    const part = this.firstOf(waiting);
+    try {
+      await this.send(part);
+    } catch (error) {
+      this.maxRecords = Math.max(1, Math.floor(part.length / 2));
+      if (part.length > 1 && isTooLarge(error)) return this.sendFirst(waiting);
+      throw error;
+    }
+    this.maxRecords = Math.min(this.limits.batchRecords, this.maxRecords * 2);
+    return part.length;
+  }
+
+  private firstOf(waiting: readonly Outgoing[]): Message[] {
+    let left = this.limits.batchBytes;
+    const end = waiting.findIndex((each, index) => {
+      left -= each.bytes;
+      return index >= this.maxRecords || (index > 0 && left < 0);
+    });
+    return waiting.slice(0, end === -1 ? undefined : end).map(({ message }) => message);
+  }
+}

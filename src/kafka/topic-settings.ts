@@ -1,0 +1,98 @@
+import { ConfigResourceTypes, type Admin, type ITopicConfig, type ITopicMetadata } from './kafkajs';
+import type { Config } from '../config/config';
+import type { Logger } from '../services/ports/telemetry';
+import { protocolErrorType } from './protocol-error';
+
+const DAY_MS = 86_400_000;
+const CHECK_INTERVAL_MS = 5000;
+const SAFE_REPLICAS = 3;
+/** More than wanted is fine, too. */
+const MINIMA = ['max.message.bytes', 'min.insync.replicas'];
+
+type Settings = Readonly<Record<string, string>>;
+
+/** The settings of both topics: all that the promise needs, whatever the brokers' defaults. */
+export class TopicSettings {
+  /** By topic: what it should have and does not have, as of the last check. */
+  missing: ReadonlyMap<string, Settings> = new Map();
+  private actual: ReadonlyMap<string, Settings> = new Map();
+  private checkedAt = -Infinity;
+  private lastHints = '';
+
+  constructor(private readonly deps: { readonly config: Config['kafka']; readonly log: Logger }) {}
+
+  /** For a new topic; -1 replicas are the brokers' default. */
+  newTopic(topic: string, replicas: number): ITopicConfig {
+    const { partitions: numPartitions } = this.deps.config;
+    const wanted = Object.entries(this.wanted(topic, replicas));
+    const configEntries = wanted.map(([name, value]) => ({ name, value }));
+    return { topic, numPartitions, replicationFactor: replicas, configEntries };
+  }
+
+  /** As of the last check; undefined when the user may not read it. */
+  get(topic: string, name: string): string | undefined {
+    return this.actual.get(topic)?.[name];
+  }
+
+  /** Reads the settings of existing topics, at most every five seconds. What is missing is reported when it changes. */
+  async check(admin: Admin, topics: readonly ITopicMetadata[]): Promise<void> {
+    if (performance.now() - this.checkedAt < CHECK_INTERVAL_MS) return;
+    this.actual = await describe(admin, topics).catch(unlessForbidden(new Map<string, Settings>()));
+    this.checkedAt = performance.now();
+    this.missing = new Map(topics.map((topic) => [topic.name, this.compare(topic)]));
+    const hints = [...this.missing].filter(([, settings]) => Object.keys(settings).length > 0).map(toCommand);
+    if (this.actual.size === 0)
+      hints.push('the Kafka user needs DescribeConfigs on both topics, to check their settings');
+    if (hints.join() === this.lastHints) return;
+    this.lastHints = hints.join();
+    for (const hint of hints)
+      this.deps.log.warn('topic settings endanger the promise', { dependency: 'kafka', hint });
+  }
+
+  private compare({ name, partitions }: ITopicMetadata): Settings {
+    const wanted = Object.entries(this.wanted(name, partitions[0]?.replicas.length ?? 0));
+    const missing = wanted.filter(([setting, value]) => {
+      const actual = this.get(name, setting) ?? value;
+      return actual !== value && !(MINIMA.includes(setting) && Number(actual) > Number(value));
+    });
+    return Object.fromEntries(missing);
+  }
+
+  private wanted(topic: string, replicas: number): Settings {
+    const { deadLetterTopic, retentionDays } = this.deps.config;
+    return {
+      'cleanup.policy': 'delete', // Compaction keeps the last record of an email: it is the first that counts.
+      'compression.type': 'producer',
+      'message.timestamp.type': 'LogAppendTime', // Else brokers reject records of a process with a wrong clock.
+      'retention.bytes': '-1',
+      'retention.ms': String(retentionDays * DAY_MS),
+      'unclean.leader.election.enable': 'false',
+      // Kafka's default; the largest such record still fits with the headers that a dead letter adds.
+      'max.message.bytes': topic === deadLetterTopic ? '4194304' : '1048588',
+      ...(replicas >= SAFE_REPLICAS && { 'min.insync.replicas': '2' }),
+    };
+  }
+}
+
+/** For catch(): `value` when Kafka responds that the user may not do that. */
+export function unlessForbidden<T>(value: T): (error: unknown) => T {
+  return (error) => {
+    if (protocolErrorType(error)?.endsWith('AUTHORIZATION_FAILED')) return value;
+    throw error;
+  };
+}
+
+async function describe(admin: Admin, topics: readonly ITopicMetadata[]): Promise<Map<string, Settings>> {
+  const resources = topics.map(({ name }) => ({ type: ConfigResourceTypes.TOPIC, name }));
+  const described = await admin.describeConfigs({ includeSynonyms: false, resources });
+  const settingsOf = described.resources.map(({ resourceName, configEntries }) => {
+    const settings = configEntries.map(({ configName, configValue }) => [configName, configValue] as const);
+    return [resourceName, Object.fromEntries(settings)] as const;
+  });
+  return new Map(settingsOf);
+}
+
+function toCommand([topic, settings]: readonly [string, Settings]): string {
+  const changes = Object.entries(settings).map((change) => change.join('='));
+  return `kafka-configs.sh --alter --entity-type topics --entity-name ${topic} --add-config ${changes.join()}`;
+}
