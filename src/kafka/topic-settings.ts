@@ -4,7 +4,7 @@ import type { Logger } from '../services/ports/telemetry';
 import { protocolErrorType } from './protocol-error';
 
 const DAY_MS = 86_400_000;
-const CHECK_INTERVAL_MS = 5000;
+const CHECK_INTERVAL_MS = 2000;
 const SAFE_REPLICAS = 3;
 /** More than wanted is fine, too. */
 const MINIMA = ['max.message.bytes', 'min.insync.replicas'];
@@ -34,7 +34,7 @@ export class TopicSettings {
     return this.actual.get(topic)?.[name];
   }
 
-  /** Reads the settings of existing topics, at most every five seconds. What is missing is reported when it changes. */
+  /** Reads the settings of existing topics, at most every two seconds. What is missing is reported when it changes. */
   async check(admin: Admin, topics: readonly ITopicMetadata[]): Promise<void> {
     if (performance.now() - this.checkedAt < CHECK_INTERVAL_MS) return;
     this.actual = await describe(admin, topics).catch(unlessForbidden(new Map<string, Settings>()));
