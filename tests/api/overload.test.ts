@@ -1,15 +1,14 @@
 import { MemoryStore } from 'express-rate-limit';
 import express from 'express';
-import { Client } from 'pg';
 import supertest from 'supertest';
 import { loadConfig } from '../../src/config/config';
 import { LoadShedder } from '../../src/http/load-shedder';
 import { HttpServer } from '../../src/http/server';
-import { connectionOptions } from '../../src/postgres/pool';
 import { createApp } from '../../src/routes/app';
 import { undescribed } from '../support/api-document';
 import { buildRegistration, uniqueEmail } from '../support/builders';
 import { eventually } from '../support/eventually';
+import { InMemoryUsers } from '../support/fakes';
 import { startService } from '../support/harness';
 import { RawConnection } from '../support/raw-connection';
 import { RecordingLogger } from '../support/recording-logger';
@@ -199,12 +198,13 @@ describe('responses that wait for their clients', () => {
 
 describe('the whole service', () => {
   it('sheds what comes on top while its event loop never rests, and is itself again afterwards', async () => {
-    const service = await startService({ TRUST_PROXY: '1' });
-    const blocker = new Client(connectionOptions(loadConfig(service.env).postgres));
-    await blocker.connect();
-    await blocker.query('BEGIN');
-    await blocker.query('LOCK TABLE users');
-    // More than a burst, none of which ends while the table is locked.
+    const users = new InMemoryUsers();
+    const list = users.list.bind(users);
+    let goOn = (): void => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    users.list = (page) => held.then(() => list(page));
+    const service = await startService({ TRUST_PROXY: '1' }, { users });
+    // More than a burst, none of which ends while the lists are held.
     const clients = await Promise.all(Array.from({ length: 230 }, () => RawConnection.open(service.url)));
     clients.forEach((client) => client.send(GET.repeat(10)));
     let isBusy = true;
@@ -220,7 +220,7 @@ describe('the whole service', () => {
     });
     isBusy = false;
     clients.forEach(({ socket }) => socket.destroy());
-    await blocker.end();
+    goOn();
 
     expect(shed).toBe(200);
     await eventually(() => service.http.get('/api/users').expect(200));
