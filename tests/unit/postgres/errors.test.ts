@@ -55,6 +55,12 @@ describe('translatePostgresError', () => {
     });
   });
 
+  it('takes an error without a code for a rejection', () => {
+    const error = new DatabaseError('message', 1, 'error');
+
+    expect(translatePostgresError(error)).toMatchObject({ constructor: RejectedError, sqlState: '' });
+  });
+
   it('knows a statement that took too long', () => {
     expect(translatePostgresError(databaseError('57014'))).toMatchObject({
       sqlState: '57014',
