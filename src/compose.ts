@@ -14,7 +14,6 @@ import { SEND_QUEUE_LIMITS, SendQueue } from './kafka/send-queue';
 import { StallDetector } from './kafka/stall-detector';
 import { KafkaTopics } from './kafka/topics';
 import { hintFor } from './observability/hint';
-import { loadTracing } from './observability/load-tracing';
 import { Metrics } from './observability/metrics';
 import { Migrations } from './postgres/migrations';
 import { PostgresPool } from './postgres/pool';
@@ -47,20 +46,12 @@ export interface Overrides {
   readonly httpLimits?: Partial<HttpLimits>;
 }
 
-/** The service, wired: start and stop it by its lifecycle. */
-export interface Service {
-  readonly lifecycle: Lifecycle;
-  readonly server: HttpServer;
-  readonly metricsServer: MetricsServer;
-  readonly metrics: Metrics;
-}
-
 type Foundation = Awaited<ReturnType<typeof buildFoundation>>;
 type Stores = ReturnType<typeof buildStores>;
 type Pipeline = ReturnType<typeof buildPipeline>;
 
-/** Builds everything from the settings; nothing is connected or started here. */
-export async function compose(config: Config, log: Logger, overrides: Overrides = {}): Promise<Service> {
+/** The service, wired from the settings. Nothing is connected or started here: start and stop it by its lifecycle. */
+export async function compose(config: Config, log: Logger, overrides: Overrides = {}) {
   const base = await buildFoundation(config, log, overrides);
   const stores = buildStores(base);
   const pipeline = buildPipeline(base, stores);
@@ -104,7 +95,9 @@ async function buildFoundation(config: Config, log: Logger, overrides: Overrides
     liveness: new Liveness(config.consumerEnabled),
     metrics: new Metrics(config.revision),
     shedder: new LoadShedder(log),
-    tracing: config.tracingEnabled ? await loadTracing(log) : undefined,
+    tracing: config.tracingEnabled
+      ? new (await import('./observability/tracing.js')).OtlpTracing(log)
+      : undefined,
   };
 }
 

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import type Joi from 'joi';
 import { envSchema, SECRETS, VARIABLE_NAMES, type EnvValues } from './env-schema';
 
 /** The service's settings, typed and nested. Made once, by an entry point. */
@@ -63,18 +62,17 @@ function trimmed(env: Env): Env {
 }
 
 function withSecretFiles(env: Env, problems: string[]): Env {
-  const others = VARIABLE_NAMES.filter((name) => !(SECRETS as readonly string[]).includes(name));
-  const unread = others.map((name) => `${name}_FILE`).filter((name) => env[name]);
-  problems.push(...unread.map((name) => `${name} is not read: only secrets may be in files`));
-  const fromFiles = SECRETS.map((name) => {
+  const values: Record<string, string | undefined> = { ...env };
+  for (const name of VARIABLE_NAMES) {
     const path = env[`${name}_FILE`];
+    if (!path) continue;
+    if (!(SECRETS as readonly string[]).includes(name))
+      problems.push(`${name}_FILE is not read: only secrets may be in files`);
     // Ambiguous: after a rotation either may be stale.
-    if (path && env[name]) problems.push(`${name} and ${name}_FILE are both set: keep one`);
-    return path && !env[name]
-      ? [name, readOptional(`${name}_FILE`, path, problems)?.trim() || undefined]
-      : undefined;
-  });
-  return { ...env, ...Object.fromEntries(fromFiles.filter((entry) => entry !== undefined)) } as Env;
+    else if (env[name]) problems.push(`${name} and ${name}_FILE are both set: keep one`);
+    else values[name] = readOptional(`${name}_FILE`, path, problems)?.trim() || undefined;
+  }
+  return values;
 }
 
 function readOptional(name: string, path: string | undefined, problems: string[]): string | undefined {
@@ -91,13 +89,10 @@ function readOptional(name: string, path: string | undefined, problems: string[]
 }
 
 function validate(env: Env, problems: string[]): EnvValues {
-  const result = envSchema.validate(env, {
-    abortEarly: false,
-    stripUnknown: true,
-    errors: { wrap: { label: false } },
-  }) as Joi.ValidationResult<EnvValues>;
-  const values = result.value as EnvValues;
+  const options = { abortEarly: false, stripUnknown: true, errors: { wrap: { label: false as const } } };
+  const result = envSchema.validate(env, options);
   problems.push(...(result.error?.details.map(({ message }) => message) ?? []));
+  const values = result.value as EnvValues;
   // Here, where both defaults are in place; 0 is any free port.
   if (values.PORT === values.METRICS_PORT && values.PORT !== 0)
     problems.push('METRICS_PORT must be another port than PORT');

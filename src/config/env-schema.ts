@@ -110,13 +110,10 @@ const VARIABLES = {
   KAFKA_BROKERS: list(broker, 'host:port').default('localhost:9092'),
   KAFKA_CLIENT_ID: Joi.string().default('user-registration-backend'),
   KAFKA_GROUP_ID: Joi.string().default('user-registration-consumer'),
-  KAFKA_TOPIC: Joi.string()
-    .pattern(/^(?!\.{1,2}$)[\w.-]{1,200}$/)
-    .default('user-registration')
-    .messages({
-      'string.pattern.base':
-        '{{#label}} must be 1 to 200 letters, digits, dots, dashes or underscores, other than . and ..',
-    }),
+  KAFKA_TOPIC: readAs(
+    (text) => /^(?!\.{1,2}$)[\w.-]{1,200}$/.exec(text)?.[0],
+    '1 to 200 letters, digits, dots, dashes or underscores, other than . and ..',
+  ).default('user-registration'),
   KAFKA_PARTITIONS: count(1, 1000, 3),
   KAFKA_REPLICATION_FACTOR: count(-1, 10, -1).invalid(0),
   KAFKA_RETENTION_DAYS: count(1, 3650, 30),

@@ -16,29 +16,20 @@ const IDNA = { checkBidi: true, checkJoiners: true, useSTD3ASCIIRules: true, ver
 const UNASSIGNED = /\p{Cn}/u;
 const LEADING_MARK = /^\p{M}/u;
 
-function canonicalDomain(domain: string): string | null {
-  return PLAIN_DOMAIN.test(domain) ? domain.toLowerCase() : toASCII(domain, IDNA);
-}
-
-// Which letters are one, and why: docs/decisions/0001-letter-case-of-emails.md. NFC composes what lower-casing may leave.
-function canonicalLocalPart(local: string): string {
-  return local
-    .toLowerCase()
-    .replaceAll('ς', 'σ')
-    .replace(/i\u0307+/g, 'i')
-    .normalize('NFC');
-}
-
 const canonicalise: Joi.CustomValidator<string> = (value, helpers) => {
   const address = toNfc(value, MAX_EMAIL_LENGTH) ?? '';
   const at = address.lastIndexOf('@');
   if (at < 1 || UNASSIGNED.test(address)) return helpers.error('string.email');
-  const local = canonicalLocalPart(address.slice(0, at));
-  const domain = canonicalDomain(address.slice(at + 1));
-  if (domain === null || INVISIBLE.test(local) || LEADING_MARK.test(local)) {
-    return helpers.error('string.email');
-  }
-  return `${local}@${domain}`;
+  const lower = address.slice(0, at).toLowerCase();
+  // Which letters are one, and why: docs/decisions/0001-letter-case-of-emails.md. NFC composes what lower-casing may leave.
+  const local = lower
+    .replaceAll('ς', 'σ')
+    .replace(/i\u0307+/g, 'i')
+    .normalize('NFC');
+  const given = address.slice(at + 1);
+  const domain = PLAIN_DOMAIN.test(given) ? given.toLowerCase() : toASCII(given, IDNA);
+  const isWrong = domain === null || INVISIBLE.test(local) || LEADING_MARK.test(local);
+  return isWrong ? helpers.error('string.email') : `${local}@${domain}`;
 };
 
 /**

@@ -30,16 +30,13 @@ const CURSOR = /^(0|-?[1-9]\d{0,18}|-?infinity)?,(-?\d{1,16})$/;
 function decimal({ min, max }: typeof PAGE_LIMIT): Joi.CustomValidator<string, number> {
   return (text, helpers) => {
     const value = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
-    return value >= min && value <= max ? value : helpers.error('page.range', { min, max });
+    return value >= min && value <= max ? value : helpers.error('any.invalid');
   };
 }
 
 function parameter(limits: typeof PAGE_LIMIT): Joi.Schema {
   const message = `{{#label}} must be a whole number from ${limits.min} to ${limits.max}`;
-  return Joi.string()
-    .custom(decimal(limits))
-    .default(limits.default)
-    .messages({ 'page.range': message, 'string.base': message, 'string.empty': message });
+  return Joi.string().custom(decimal(limits)).default(limits.default).messages({ '*': message });
 }
 
 const position: Joi.CustomValidator<string, PageCursor> = (text, helpers) => {
@@ -47,7 +44,7 @@ const position: Joi.CustomValidator<string, PageCursor> = (text, helpers) => {
   const after = { createdAtMicros: micros, id: Number(id) };
   // Compared as a whole: the decoder skips what is no base64url, and -0 or 007 are numbers, too.
   const isOurs = isTime(micros) && Number.isSafeInteger(after.id) && encodeCursor(after) === text;
-  return isOurs ? after : helpers.error('page.cursor');
+  return isOurs ? after : helpers.error('any.invalid');
 };
 
 function isTime(micros: string | null): boolean {
@@ -55,14 +52,12 @@ function isTime(micros: string | null): boolean {
   return BigInt(micros) >= MIN_MICROS && BigInt(micros) <= MAX_MICROS;
 }
 
-const cursorMessage = '{{#label}} must be one that a Link header of this list gave';
-
 const pageSchema = Joi.object<{ limit: number; offset: number; cursor?: PageCursor }>({
   limit: parameter(PAGE_LIMIT),
   offset: parameter(PAGE_OFFSET),
   cursor: Joi.string()
     .custom(position)
-    .messages({ 'page.cursor': cursorMessage, 'string.base': cursorMessage, 'string.empty': cursorMessage }),
+    .messages({ '*': '{{#label}} must be one that a Link header of this list gave' }),
 });
 const validate = validator(pageSchema);
 

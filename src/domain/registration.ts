@@ -3,15 +3,10 @@ import { emailSchema, isCanonicalEmail } from './email';
 import { nfcText, printableText } from './text';
 import { validator } from './validation';
 
+const FIELDS = ['firstName', 'lastName', 'email', 'gender', 'sex', 'occupation'] as const;
+
 /** What a person submits, validated, trimmed, in NFC and with a canonical email. */
-export interface Registration {
-  readonly firstName: string;
-  readonly lastName: string;
-  readonly email: string;
-  readonly gender: string;
-  readonly sex: string;
-  readonly occupation: string;
-}
+export type Registration = Readonly<Record<(typeof FIELDS)[number], string>>;
 
 export const GENDERS: readonly string[] = ['male', 'female', 'non-binary', 'prefer-not-to-say'];
 export const SEXES: readonly string[] = ['male', 'female', 'intersex'];
@@ -20,9 +15,9 @@ export const MIN_LENGTH = 2;
 export const MAX_NAME_LENGTH = 100;
 export const MAX_OCCUPATION_LENGTH = 255;
 
-function sizedText(maxCodePoints: number): Joi.StringSchema {
-  return printableText().custom(nfcText(MIN_LENGTH, maxCodePoints));
-}
+const sizedText = (maxCodePoints: number): Joi.StringSchema =>
+  printableText().custom(nfcText(MIN_LENGTH, maxCodePoints));
+const trimmedText = Joi.string().trim().required();
 
 // The keys are in the order of the README's rules: the first failing one is reported.
 const registrationSchema = Joi.object<Registration>({
@@ -30,14 +25,8 @@ const registrationSchema = Joi.object<Registration>({
   lastName: sizedText(MAX_NAME_LENGTH),
   // The message for empty text below is about a length, which emails have no rule for.
   email: emailSchema.messages({ 'string.empty': '{{#label}} is not allowed to be empty' }),
-  gender: Joi.string()
-    .trim()
-    .required()
-    .valid(...GENDERS),
-  sex: Joi.string()
-    .trim()
-    .required()
-    .valid(...SEXES),
+  gender: trimmedText.valid(...GENDERS),
+  sex: trimmedText.valid(...SEXES),
   occupation: sizedText(MAX_OCCUPATION_LENGTH),
 })
   .required()
@@ -56,8 +45,7 @@ export function parseRegistration(input: unknown): Registration {
 /** parseRegistration() without its fast path. */
 export function validateWithJoi(input: unknown): Registration {
   // Joi would parse a string that looks like JSON; a JSON string is not a registration.
-  const candidate = typeof input === 'string' ? 0 : input;
-  return applyRules(candidate);
+  return applyRules(typeof input === 'string' ? 0 : input);
 }
 
 // Printable ASCII without blanks at the ends, at least two characters.
@@ -84,18 +72,9 @@ function isPlainText(value: unknown, maxLength: number): value is string {
   return typeof value === 'string' && value.length <= maxLength && PLAIN_TEXT.test(value);
 }
 
-function isOneOf(value: unknown, words: readonly unknown[]): boolean {
-  return words.includes(value);
-}
+const isOneOf = (value: unknown, words: readonly unknown[]): boolean => words.includes(value);
 
 /** Whether two submissions say the same in all six fields. */
 export function isSameRegistration(a: Registration, b: Registration): boolean {
-  return (
-    a.email === b.email &&
-    a.firstName === b.firstName &&
-    a.lastName === b.lastName &&
-    a.gender === b.gender &&
-    a.sex === b.sex &&
-    a.occupation === b.occupation
-  );
+  return FIELDS.every((field) => a[field] === b[field]);
 }

@@ -30,11 +30,6 @@ export class Connection {
     return this.responses.reduce((bytes, { res }) => bytes + res.writableLength, 0);
   }
 
-  /** No byte was ever received on it: a browser's spare one. */
-  get isUnused(): boolean {
-    return this.socket.bytesRead === 0;
-  }
-
   /** Follows a response until it is sent or cut off. */
   track(res: ServerResponse): void {
     this.latest = res;
@@ -71,14 +66,14 @@ export class Connection {
     for (const { res } of this.responses) res.shouldKeepAlive = false;
   }
 
-  destroy(): void {
-    this.socket.destroy();
+  /** Closes it if nothing was ever received on it (a browser's spare one), which Node counts as busy. */
+  closeIfUnused(): void {
+    if (this.socket.bytesRead === 0) this.socket.destroy();
   }
 
   /** Resets it when a response has been in flight since before `time` (of performance.now()). */
   resetIfOlderThan(time: number): void {
-    const [oldest] = this.responses;
-    if (oldest !== undefined && oldest.since < time) this.reset();
+    if (this.responses[0] !== undefined && this.responses[0].since < time) this.reset();
   }
 
   /** Destroys it, and the kernel drops what it still holds for the client: up to some MB, for minutes otherwise. */
@@ -98,11 +93,6 @@ export function resetSocket(socket: Socket): void {
   else socket.resetAndDestroy();
 }
 
-export interface ConnectionsDeps {
-  readonly limits: HttpLimits;
-  readonly log: Logger;
-}
-
 /** The open connections of all clients, and the limits of what one client may take. */
 export class Connections implements Iterable<Connection> {
   private readonly bySocket = new Map<Duplex, Connection>();
@@ -110,7 +100,7 @@ export class Connections implements Iterable<Connection> {
   private rejected = 0;
   private checkTimer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly deps: ConnectionsDeps) {}
+  constructor(private readonly deps: { readonly limits: HttpLimits; readonly log: Logger }) {}
 
   [Symbol.iterator](): Iterator<Connection> {
     return this.bySocket.values();
@@ -166,11 +156,11 @@ export class Connections implements Iterable<Connection> {
 
   private resetSlowestReaders(): void {
     const limit = this.deps.limits.maxBufferedResponseBytes;
-    const buffered = [...this].map((each) => [each, each.bufferedBytes] as const);
-    const bytes = buffered.reduce((sum, [, each]) => sum + each, 0);
+    const buffered = [...this].map((each) => ({ connection: each, size: each.bufferedBytes }));
+    const bytes = buffered.reduce((sum, { size }) => sum + size, 0);
     let left = bytes;
     let closed = 0;
-    for (const [connection, size] of buffered.toSorted(([, one], [, other]) => other - one)) {
+    for (const { connection, size } of buffered.toSorted((one, other) => other.size - one.size)) {
       if (left <= limit) break;
       connection.reset();
       left -= size;

@@ -1,4 +1,4 @@
-import { performance, type EventLoopUtilization } from 'node:perf_hooks';
+import { performance } from 'node:perf_hooks';
 import type { Logger } from '../services/ports/telemetry';
 
 const WINDOW_MS = 50;
@@ -52,7 +52,7 @@ export class LoadShedder {
   }
 
   start(): void {
-    let before: EventLoopUtilization = performance.eventLoopUtilization();
+    let before = performance.eventLoopUtilization();
     let startedAt = performance.now();
     this.timer = setInterval(() => {
       const now = performance.eventLoopUtilization();
@@ -60,8 +60,7 @@ export class LoadShedder {
       this.observe(performance.eventLoopUtilization(now, before).utilization, at - startedAt);
       before = now;
       startedAt = at;
-    }, WINDOW_MS);
-    this.timer.unref();
+    }, WINDOW_MS).unref();
   }
 
   stop(): void {

@@ -1,11 +1,6 @@
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { listen } from './listen';
-
-export interface MetricsText {
-  readonly contentType: string;
-  metrics(): Promise<string>;
-}
 
 /** GET /metrics for Prometheus, on a port of its own that no load balancer leads to. */
 export class MetricsServer {
@@ -15,7 +10,7 @@ export class MetricsServer {
 
   constructor(
     private readonly port: number,
-    text: MetricsText,
+    text: { readonly contentType: string; metrics(): Promise<string> },
   ) {
     this.server = createServer((req, res) => {
       if (req.url?.split('?')[0] !== '/metrics') {
@@ -30,8 +25,8 @@ export class MetricsServer {
   }
 
   /** Rejects when the port cannot be listened on. */
-  start(): Promise<void> {
-    return listen(this.server, this.port);
+  async start(): Promise<void> {
+    await once(this.server.listen(this.port), 'listening');
   }
 
   /** The port in use (the one asked for, or a free one when that was 0). */

@@ -1,51 +1,51 @@
+import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Express } from 'express';
 import type { Logger, RecordRequest } from '../services/ports/telemetry';
-import { respondToClientError } from './unparsable-request';
 import { Connections } from './connections';
 import { createExpressPrototypes } from './express-prototypes';
-import { HTTP_LIMITS, type HttpLimits } from './limits';
-import { listen } from './listen';
+import type { HttpLimits } from './limits';
 import { MAX_HEADERS } from './middleware/reject-ambiguous';
+import { respondToClientError } from './unparsable-request';
 
+// Node's 511 are too few for the moment in which all clients come at once: the kernel drops the others, and they wait
+// seconds for their next try. The kernel caps it (net.core.somaxconn).
+const BACKLOG = 4096;
 const IDLE_GRACE_MS = 300;
 const DRAIN_TIMEOUT_MS = 7000;
 
-export interface HttpServerDeps {
+interface HttpServerDeps {
   readonly port: number;
   readonly app: Express;
   readonly recordRequest: RecordRequest;
   readonly log: Logger;
-  /** Those of production unless a test needs others. */
-  readonly limits?: Partial<HttpLimits> | undefined;
+  readonly limits: HttpLimits;
 }
 
 /** The listener. Stops by finishing the requests in flight and telling every client to close its connection. */
 export class HttpServer {
   readonly name = 'http server';
   readonly stopTimeoutMs = DRAIN_TIMEOUT_MS + 1000;
-  private readonly limits: HttpLimits;
   private readonly server: Server;
   private readonly connections: Connections;
 
   constructor(private readonly deps: HttpServerDeps) {
-    const { app, limits, log } = deps;
-    this.limits = { ...HTTP_LIMITS, ...limits };
-    this.connections = new Connections({ limits: this.limits, log });
+    const { app, limits } = deps;
+    this.connections = new Connections(deps);
     const options = {
       ...createExpressPrototypes(app),
-      keepAliveTimeout: this.limits.keepAliveTimeoutMs,
-      headersTimeout: this.limits.headersTimeoutMs,
-      requestTimeout: this.limits.requestTimeoutMs,
-      connectionsCheckingInterval: this.limits.checkIntervalMs,
-      maxHeaderSize: this.limits.maxHeaderBytes,
+      keepAliveTimeout: limits.keepAliveTimeoutMs,
+      headersTimeout: limits.headersTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      connectionsCheckingInterval: limits.checkIntervalMs,
+      maxHeaderSize: limits.maxHeaderBytes,
       // Node's own 400 for it has no body; rejectAmbiguousRequests responds.
       requireHostHeader: false,
     };
     this.server = createServer(options, this.onRequest);
-    this.server.maxConnections = this.limits.maxConnections;
+    this.server.maxConnections = limits.maxConnections;
     // Node silently drops the headers above the limit; one more is kept so that rejectAmbiguousRequests can count it.
     this.server.maxHeadersCount = MAX_HEADERS + 1;
     // An Expect header that Node does not know is no reason for a bare 417.
@@ -68,7 +68,7 @@ export class HttpServer {
 
   /** Rejects when the port cannot be listened on. */
   async start(): Promise<void> {
-    await listen(this.server, this.deps.port);
+    await once(this.server.listen({ port: this.deps.port, backlog: BACKLOG }), 'listening');
     this.connections.startChecks();
   }
 
@@ -95,17 +95,16 @@ export class HttpServer {
     // The server is closed to new connections already; the request came on an old one.
     if (!this.server.listening) res.shouldKeepAlive = false;
     const connection = this.connections.of(req.socket);
-    if (connection && connection.inFlight >= this.limits.maxPipelined) connection.reset();
+    if (connection && connection.inFlight >= this.deps.limits.maxPipelined) connection.reset();
     // Node reads what follows in the same packet all the same.
     if (req.socket.destroyed) return;
     connection?.track(res);
     this.deps.app(req, res);
   };
 
-  // Node counts a connection on which nothing was ever received (a browser's spare one) as busy.
   private closeIdleConnections(): void {
     this.server.closeIdleConnections();
-    for (const connection of this.connections) if (connection.isUnused) connection.destroy();
+    for (const connection of this.connections) connection.closeIfUnused();
   }
 
   private onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {

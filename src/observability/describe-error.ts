@@ -34,11 +34,10 @@ export function describeError(error: unknown, depth = 0): ErrorDescription {
 
 /** An error and its causes in one line for people, without what may quote submitted data. */
 export function errorLine(error: unknown): string {
-  const texts = textsOf(describeError(error));
-  return [...new Set(texts)].join(': ').replace(/\s+/g, ' ');
+  return [...new Set(textsOf(describeError(error)))].join(': ').replace(/\s+/g, ' ');
 }
 
-function textsOf({ message, code, name, cause }: ErrorDescription): string[] {
-  const text = message !== undefined && message !== '' ? message : (code ?? name);
-  return [text, ...(cause === undefined ? [] : textsOf(cause))];
+/** The same, one text each. */
+export function textsOf({ message, code, name, cause }: ErrorDescription): string[] {
+  return [message || (code ?? name), ...(cause === undefined ? [] : textsOf(cause))];
 }

@@ -1,17 +1,24 @@
 import { UnsuitableServerError } from '../domain/errors';
 import type { DependencyName } from '../services/dependency-monitor';
 
-type FailureKind = 'authority' | 'host name' | 'password';
-
 // The drivers tell it by code, by name or only by text; kafkajs wraps its errors in others.
-const ERROR_PATTERNS: readonly (readonly [FailureKind, RegExp])[] = [
-  ['host name', /ALTNAME_INVALID|does not match certificate's altnames/i],
-  ['authority', /self[- ]signed|UNABLE_TO_|unable to (get|verify)|CERT_/i],
-  ['password', /\b(28P01|28000|WRONGPASS|NOAUTH)\b|SASLAuthentication|password authentication failed/i],
+const HOST_NAME = /ALTNAME_INVALID|does not match certificate's altnames/i;
+const AUTHORITY = /self[- ]signed|UNABLE_TO_|unable to (get|verify)|CERT_/i;
+const PASSWORD = /\b(28P01|28000|WRONGPASS|NOAUTH)\b|SASLAuthentication|password authentication failed/i;
+
+type Hints = readonly (readonly [RegExp, string])[];
+
+const POSTGRES: Hints = [
+  [HOST_NAME, 'DB_HOST must be a name that the server’s certificate holds'],
+  [AUTHORITY, 'DB_SSL_CA_FILE must name the certificate of the authority that signed the server’s'],
+  [PASSWORD, 'the server rejects DB_USER with DB_PASSWORD'],
 ];
 
 // What Redis says when it responds but cannot do the work, or what responds in its place.
-const REDIS_HINTS: readonly (readonly [RegExp, string])[] = [
+const REDIS: Hints = [
+  [HOST_NAME, 'REDIS_URL must hold a host name that the server’s certificate holds'],
+  [AUTHORITY, 'NODE_EXTRA_CA_CERTS must name the certificate of the authority that signed the server’s'],
+  [PASSWORD, 'the server rejects the user and password in REDIS_URL'],
   [
     /\bNOPERM\b|script can't/,
     'the user in REDIS_URL must be allowed user:*, idempotency:* and rate-limit:*, to read, write, run scripts and select the database',
@@ -36,26 +43,8 @@ const REDIS_HINTS: readonly (readonly [RegExp, string])[] = [
   [/wrong.version.number|packet.length.too.long/i, 'REDIS_URL must begin with redis://: its port has no TLS'],
 ];
 
-const HINTS: Readonly<Record<DependencyName, Readonly<Partial<Record<FailureKind, string>>>>> = {
-  postgres: {
-    authority: 'DB_SSL_CA_FILE must name the certificate of the authority that signed the server’s',
-    'host name': 'DB_HOST must be a name that the server’s certificate holds',
-    password: 'the server rejects DB_USER with DB_PASSWORD',
-  },
-  redis: {
-    authority: 'NODE_EXTRA_CA_CERTS must name the certificate of the authority that signed the server’s',
-    'host name': 'REDIS_URL must hold a host name that the server’s certificate holds',
-    password: 'the server rejects the user and password in REDIS_URL',
-  },
-  kafka: {
-    authority: 'KAFKA_SSL_CA_FILE must name the certificate of the authority that signed the brokers’',
-    'host name': 'KAFKA_BROKERS must hold names that the brokers’ certificates hold',
-    password: 'the brokers reject KAFKA_SASL_USERNAME with KAFKA_SASL_PASSWORD by KAFKA_SASL_MECHANISM',
-  },
-};
-
 // By the type of Kafka's error (https://kafka.apache.org/protocol#protocol_error_codes) or the name of kafkajs'.
-const KAFKA_HINTS: readonly (readonly [RegExp, string])[] = [
+const KAFKA: Hints = [
   [
     /TOPIC_AUTHORIZATION/,
     'the Kafka user needs Describe, Read and Write on KAFKA_TOPIC and its .dlq, or Create',
@@ -87,26 +76,23 @@ const KAFKA_HINTS: readonly (readonly [RegExp, string])[] = [
     /cannot be decoded|COMPRESSION_TYPE|CORRUPT_MESSAGE|ERR_OUT_OF_RANGE/,
     'records on KAFKA_TOPIC are damaged, from registration_consumer_offset of the partition that has lag',
   ],
+  [HOST_NAME, 'KAFKA_BROKERS must hold names that the brokers’ certificates hold'],
+  [AUTHORITY, 'KAFKA_SSL_CA_FILE must name the certificate of the authority that signed the brokers’'],
+  [PASSWORD, 'the brokers reject KAFKA_SASL_USERNAME with KAFKA_SASL_PASSWORD by KAFKA_SASL_MECHANISM'],
 ];
+
+// The first one that fits.
+const HINTS: Readonly<Record<DependencyName, Hints>> = { postgres: POSTGRES, redis: REDIS, kafka: KAFKA };
 
 /** What to do about a server that cannot be reached or used, when waiting will not help: one sentence, without a value. */
 export function hintFor(dependency: DependencyName, error: unknown): string | undefined {
   if (error instanceof UnsuitableServerError) return error.message;
   const text = describe(error);
-  const [, kafkaHint] = KAFKA_HINTS.find(([pattern]) => dependency === 'kafka' && pattern.test(text)) ?? [];
-  if (kafkaHint !== undefined) return kafkaHint;
-  const [kind] = ERROR_PATTERNS.find(([, pattern]) => pattern.test(text)) ?? [];
-  if (kind !== undefined) return HINTS[dependency][kind];
-  return dependency === 'redis' ? REDIS_HINTS.find(([pattern]) => pattern.test(text))?.[1] : undefined;
+  return HINTS[dependency].find(([pattern]) => pattern.test(text))?.[1];
 }
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return '';
-  const {
-    code = '',
-    type = '',
-    errors = [],
-  } = error as { code?: unknown; type?: unknown; errors?: unknown[] };
-  const causes = [error.cause, ...errors].map(describe).join(' ');
-  return `${error.name} ${String(code)} ${String(type)} ${error.message} ${causes}`;
+  const { code, type, errors = [] } = error as { code?: unknown; type?: unknown; errors?: unknown[] };
+  return [error.name, code, type, error.message, ...[error.cause, ...errors].map(describe)].join(' ');
 }

@@ -1,6 +1,6 @@
 import winston from 'winston';
 import type { Logger } from '../services/ports/telemetry';
-import { describeError, type ErrorDescription } from './describe-error';
+import { describeError, textsOf, type ErrorDescription } from './describe-error';
 import type { LogOutput } from './log-output';
 
 const withPlainErrors = winston.format((info) => {
@@ -10,10 +10,14 @@ const withPlainErrors = winston.format((info) => {
 
 // Human-readable: an error is one line, with its stack only at level error.
 const readable = winston.format.printf(({ timestamp, level, message, error, ...fields }) => {
-  const problem = error === undefined ? '' : formatError(error as ErrorDescription, level === 'error');
   const rest = Object.keys(fields).length > 0 ? ` ${JSON.stringify(fields)}` : '';
+  const problem = error === undefined ? '' : formatError(error as ErrorDescription, level === 'error');
   return `${String(timestamp).slice(11, 23)} ${level.padEnd(5)} ${String(message)}${rest}${problem}`;
 });
+
+function formatError(error: ErrorDescription, withStack: boolean): string {
+  return withStack && error.stack !== undefined ? `\n${error.stack}` : ['', ...textsOf(error)].join(' — ');
+}
 
 // Without winston's own json(), which sorts keys and looks for circles, and its Console, which makes an immediate for an
 // event without listeners: half the cost of a line.
@@ -28,10 +32,4 @@ export function createLogger(options: Readonly<{ level: string; json: boolean; o
   const log = winston.createLogger({ level, format, transports: [output] });
   output.on('caught-up', (lines: number) => log.warn('log lines dropped: stdout was not read', { lines }));
   return log;
-}
-
-function formatError({ name, code, message, stack, cause }: ErrorDescription, withStack: boolean): string {
-  if (withStack && stack !== undefined) return `\n${stack}`;
-  const text = message !== undefined && message !== '' ? message : (code ?? name);
-  return ` — ${text}${cause === undefined ? '' : formatError(cause, false)}`;
 }

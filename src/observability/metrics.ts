@@ -1,21 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { DEAD_LETTER_REASONS, type DeadLetterReason } from '../services/ports/messaging';
 import type { PipelineMetrics, RecordRequest, UniquenessSource } from '../services/ports/telemetry';
-import { Gauges, PREFIX, type Sources } from './gauges';
+import { PREFIX, registerGauges, type Sources } from './gauges';
 
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS']);
 
 /** Every metric of the service, each declared here and in the README. Labels take values from short, fixed lists. */
 export class Metrics implements PipelineMetrics {
   readonly registry = new Registry();
-  private readonly gauges = new Gauges(this.registry);
-  readonly logLinesDropped = new Counter({
-    name: `${PREFIX}log_lines_dropped_total`,
-    help: 'Log lines that were lost because stdout was not read, or not fast enough',
-    registers: [this.registry],
-  });
+  readonly logLinesDropped = this.counter(
+    'log_lines_dropped_total',
+    'Log lines that were lost because stdout was not read, or not fast enough',
+  );
 
   private readonly requests = new Histogram({
     name: 'http_request_duration_seconds',
@@ -28,12 +26,6 @@ export class Metrics implements PipelineMetrics {
     name: `${PREFIX}persist_delay_seconds`,
     help: 'Time from accepting a registration to its row; a record that is delivered again counts again',
     buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600],
-    registers: [this.registry],
-  });
-  private readonly decidedAlone = new Counter({
-    name: `${PREFIX}degraded_decisions_total`,
-    help: 'Registrations decided while this dependency was unavailable or too slow: one of them may end as a conflict',
-    labelNames: ['dependency'],
     registers: [this.registry],
   });
   private readonly sends = new Histogram({
@@ -49,45 +41,49 @@ export class Metrics implements PipelineMetrics {
     buckets: [1, 5, 10, 25, 50, 100, 250, 500],
     registers: [this.registry],
   });
-  private readonly rejectedWrites = new Counter({
-    name: `${PREFIX}rejected_writes_total`,
-    help: 'Attempts at writing a batch that PostgreSQL rejected, whereupon it waits, by SQLSTATE and constraint or column',
-    labelNames: ['sqlstate', 'constraint'],
-    registers: [this.registry],
-  });
-  private readonly deadLetters = new Counter({
-    name: `${PREFIX}dead_letters_total`,
-    help: 'Records that became no row, by reason',
-    labelNames: ['reason'],
-    registers: [this.registry],
-  });
-
-  private readonly lost = new Counter({
-    name: `${PREFIX}records_lost_total`,
-    help: 'Records that Kafka deleted before the consumer group had read them',
-    registers: [this.registry],
-  });
+  private readonly decidedAlone = this.counter(
+    'degraded_decisions_total',
+    'Registrations decided while this dependency was unavailable or too slow: one of them may end as a conflict',
+    'dependency',
+  );
+  private readonly rejectedWrites = this.counter(
+    'rejected_writes_total',
+    'Attempts at writing a batch that PostgreSQL rejected, whereupon it waits, by SQLSTATE and constraint or column',
+    'sqlstate',
+    'constraint',
+  );
+  private readonly deadLetters = this.counter(
+    'dead_letters_total',
+    'Records that became no row, by reason',
+    'reason',
+  );
+  private readonly lost = this.counter(
+    'records_lost_total',
+    'Records that Kafka deleted before the consumer group had read them',
+  );
 
   constructor(revision: string) {
     collectDefaultMetrics({ register: this.registry });
     for (const reason of DEAD_LETTER_REASONS) this.deadLetters.inc({ reason }, 0);
     for (const dependency of ['redis', 'postgres']) this.decidedAlone.inc({ dependency }, 0);
-    const { version } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as {
-      version: string;
-    };
-    this.gauges.buildInfo(version, revision);
+    const manifest = readFileSync(join(__dirname, '../../package.json'), 'utf8');
+    const { version } = JSON.parse(manifest) as { version: string };
+    new Gauge({
+      name: `${PREFIX}build_info`,
+      help: 'Always 1; the labels say what runs: the package’s version and the commit',
+      labelNames: ['version', 'revision'],
+      registers: [this.registry],
+    }).set({ version, revision }, 1);
   }
 
   registerGauges(sources: Sources): void {
-    this.gauges.register(sources);
+    registerGauges(this.registry, sources);
   }
 
   // An arrow function: it is handed over by itself.
   readonly recordRequest: RecordRequest = (method, route, status, seconds) => {
-    this.requests.observe(
-      { method: METHODS.has(method) ? method : 'other', route, status: String(status) },
-      seconds,
-    );
+    const known = METHODS.has(method) ? method : 'other';
+    this.requests.observe({ method: known, route, status: String(status) }, seconds);
   };
 
   decidedDegraded(dependency: UniquenessSource): void {
@@ -116,5 +112,9 @@ export class Metrics implements PipelineMetrics {
 
   recordsLost(records: number): void {
     this.lost.inc(records);
+  }
+
+  private counter<Label extends string>(name: string, help: string, ...labelNames: Label[]): Counter<Label> {
+    return new Counter({ name: `${PREFIX}${name}`, help, labelNames, registers: [this.registry] });
   }
 }

@@ -10,8 +10,6 @@ import {
 } from '@opentelemetry/sdk-trace-base';
 import type { Logger } from '../services/ports/telemetry';
 
-const DEFAULT_NAME = 'user-registration-backend';
-
 /**
  * Sends spans to the collector by OTLP/HTTP (JSON), in the background, from a bounded queue: what does not fit in is
  * dropped. The packages read the standard OTEL_ variables themselves, from this process's environment.
@@ -20,18 +18,13 @@ export function createTracerProvider(log: Logger): BasicTracerProvider {
   // While it is set up a message is about a variable; afterwards it repeats what ReportingExporter logs once.
   let level: 'warn' | 'debug' = 'warn';
   const report = (message: string): unknown => log[level](`OpenTelemetry: ${message}`);
-  const ignore = (): void => undefined;
-  diag.setLogger(
-    { error: report, warn: report, info: ignore, debug: ignore, verbose: ignore },
-    { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
-  );
-  const exporter = new ReportingExporter(new OTLPTraceExporter(), log);
+  const logger = { error: report, warn: report, info: report, debug: report, verbose: report };
+  diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
+  const defaults = resourceFromAttributes({ 'service.name': 'user-registration-backend' });
   const provider = new BasicTracerProvider({
-    // The environment (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES) goes before the default.
-    resource: resourceFromAttributes({ 'service.name': DEFAULT_NAME }).merge(
-      detectResources({ detectors: [envDetector] }),
-    ),
-    spanProcessors: [new BatchSpanProcessor(exporter)],
+    // The environment (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES) goes before them.
+    resource: defaults.merge(detectResources({ detectors: [envDetector] })),
+    spanProcessors: [new BatchSpanProcessor(new ReportingExporter(new OTLPTraceExporter(), log))],
   });
   level = 'debug';
   return provider;

@@ -14,30 +14,30 @@ import { closeWithin } from '../runtime/timeout';
 import type { ReceivedRecord } from '../services/ports/messaging';
 import type { Logger, RequestSpan, Span, Tracing, WrittenBatch } from '../services/ports/telemetry';
 import { headerText, REQUEST_ID_HEADER, TRACEPARENT_HEADER } from '../services/registration-record';
+import { createTracerProvider } from './tracer-provider';
 
 const FLUSH_TIMEOUT_MS = 1500;
 
-export interface OtlpTracingDeps {
-  readonly provider: BasicTracerProvider;
-  readonly log: Logger;
-}
-
-/** Traces as OpenTelemetry's semantic conventions name them. compose() loads this file only when tracing is on. */
+/**
+ * Traces as OpenTelemetry's semantic conventions name them. compose() imports this file on demand: without tracing the
+ * packages cost nothing.
+ */
 export class OtlpTracing implements Tracing {
   readonly name = 'tracing';
   readonly stopTimeoutMs = FLUSH_TIMEOUT_MS + 500;
   private readonly requestContext = new AsyncLocalStorage<Context>();
+  private readonly provider: BasicTracerProvider;
   private readonly tracer: Tracer;
 
-  constructor(private readonly deps: OtlpTracingDeps) {
-    this.tracer = deps.provider.getTracer('user-registration-backend');
+  constructor(private readonly log: Logger) {
+    this.provider = createTracerProvider(log);
+    this.tracer = this.provider.getTracer('user-registration-backend');
   }
 
   /** Delivers the last spans. An unavailable collector is no reason to fail, or to wait for long. */
   async stop(): Promise<void> {
-    const { provider, log } = this.deps;
-    await closeWithin(FLUSH_TIMEOUT_MS, provider.shutdown(), (error) =>
-      log.debug('the last spans were dropped', { error }),
+    await closeWithin(FLUSH_TIMEOUT_MS, this.provider.shutdown(), (error) =>
+      this.log.debug('the last spans were dropped', { error }),
     );
   }
 
@@ -56,18 +56,11 @@ export class OtlpTracing implements Tracing {
   }
 
   send(topic: string): Span {
-    const attributes = messaging('send', topic);
-    const options = { kind: SpanKind.PRODUCER, attributes };
-    const span = this.tracer.startSpan(
-      `send ${topic}`,
-      options,
-      this.requestContext.getStore() ?? ROOT_CONTEXT,
-    );
+    const options = { kind: SpanKind.PRODUCER, attributes: messaging('send', topic) };
+    const context = this.requestContext.getStore() ?? ROOT_CONTEXT;
+    const span = this.tracer.startSpan(`send ${topic}`, options, context);
     const { traceId, spanId, traceFlags } = span.spanContext();
-    return {
-      traceparent: `00-${traceId}-${spanId}-0${traceFlags}`,
-      end: (failure) => end(span, failure),
-    };
+    return { traceparent: `00-${traceId}-${spanId}-0${traceFlags}`, end: (failure) => end(span, failure) };
   }
 
   // Only now, since a batch may have had to be written again many times: nothing has to be remembered meanwhile.
@@ -93,12 +86,9 @@ export class OtlpTracing implements Tracing {
       'messaging.kafka.offset': Number(offset),
       ...(requestId !== undefined && { 'request.id': requestId }),
     };
+    const options = { kind: SpanKind.CONSUMER, attributes, startTime };
     const parent = contextOf(headerText(record, TRACEPARENT_HEADER));
-    return this.tracer.startSpan(
-      `process ${topic}`,
-      { kind: SpanKind.CONSUMER, attributes, startTime },
-      parent,
-    );
+    return this.tracer.startSpan(`process ${topic}`, options, parent);
   }
 
   // One statement inserts the whole batch; it is shown in the trace of each record.

@@ -8,21 +8,13 @@ import { RejectedError, UnavailableError, UnsuitableServerError } from '../domai
  */
 const OF_THE_SERVER = /^(08|25P|28|3D|40|53|55P03|57(?!014)|58|F0|XX00[12])/;
 
+const OURS = [TypeError, RangeError, UnavailableError, RejectedError, UnsuitableServerError];
+
 /** Says in the domain's words what a failed statement means; what is neither (a bug) is returned as it is. */
 export function translatePostgresError(error: unknown): unknown {
-  if (!(error instanceof DatabaseError)) return isOurs(error) ? error : unavailable(error);
-  const { code = '', constraint, column } = error;
-  if (OF_THE_SERVER.test(code)) return unavailable(error);
-  return new RejectedError(code, constraint ?? column, { cause: error });
-}
-
-// What pg throws without an SQLSTATE is about the connection: refused, reset, terminated, timed out.
-function isOurs(error: unknown): boolean {
-  return [TypeError, RangeError, UnavailableError, RejectedError, UnsuitableServerError].some(
-    (known) => error instanceof known,
-  );
-}
-
-function unavailable(cause: unknown): UnavailableError {
-  return new UnavailableError('PostgreSQL is unavailable', { cause });
+  if (OURS.some((known) => error instanceof known)) return error;
+  // What pg throws without an SQLSTATE is about the connection: refused, reset, terminated, timed out.
+  if (!(error instanceof DatabaseError) || OF_THE_SERVER.test(error.code ?? ''))
+    return new UnavailableError('PostgreSQL is unavailable', { cause: error });
+  return new RejectedError(error.code ?? '', error.constraint ?? error.column, { cause: error });
 }

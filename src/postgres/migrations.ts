@@ -74,11 +74,6 @@ async function migrateWith(client: Client, log: (message: string) => void): Prom
   return applied.map(({ name }) => name);
 }
 
-export interface MigrationsDeps {
-  readonly config: Config['postgres'];
-  readonly log: Logger;
-}
-
 /** Brings the schema up to date as soon as PostgreSQL can be reached; without a users table the process is not ready. */
 export class Migrations {
   readonly name = 'migrations';
@@ -87,7 +82,7 @@ export class Migrations {
   /** Whether a missing table is no longer to be expected: the first attempt has ended, or none is made. */
   wasAttempted = false;
 
-  constructor(private readonly deps: MigrationsDeps) {}
+  constructor(private readonly deps: Readonly<{ config: Config['postgres']; log: Logger }>) {}
 
   start(): void {
     if (this.deps.config.migrateOnStart) void this.run();

@@ -17,11 +17,7 @@ const READ_CHECK_TIMEOUT_MS = 400;
 const QUERY_TIMEOUT_MS = 11_000;
 const DRAIN_MS = 1000;
 
-export interface PostgresPoolDeps {
-  readonly config: Config['postgres'];
-  readonly state: DependencyState;
-  readonly log: Logger;
-}
+type PostgresPoolDeps = Readonly<{ config: Config['postgres']; state: DependencyState; log: Logger }>;
 
 /** Runs a statement and resolves to its rows. */
 export type Run = <R extends QueryResultRow>(sql: string, values?: unknown[]) => Promise<R[]>;
@@ -37,11 +33,8 @@ export class PostgresPool {
 
   constructor(private readonly deps: PostgresPoolDeps) {
     this.pool = this.createPool({ max: deps.config.poolMax, query_timeout: QUERY_TIMEOUT_MS });
-    this.checkPool = this.createPool({
-      max: 1,
-      query_timeout: CHECK_TIMEOUT_MS,
-      maxLifetimeSeconds: CHECK_SESSION_SECONDS,
-    });
+    const lifetime = { maxLifetimeSeconds: CHECK_SESSION_SECONDS };
+    this.checkPool = this.createPool({ max: 1, query_timeout: CHECK_TIMEOUT_MS, ...lifetime });
   }
 
   /** Waits a moment for queries in flight, then cuts them off: a frozen server never responds. */
@@ -75,9 +68,9 @@ export class PostgresPool {
 
   /** Rejects unless users can be read and, for a process that writes, stored; where the set-up is at fault, with a hint. */
   async check(writes = true): Promise<void> {
-    const checking = this.checkPool.query(suitabilityCheck(writes)).catch(translated);
+    const checking = this.checkPool.query(suitabilityCheck(writes));
     const results: unknown = await checking.catch((error: unknown) => {
-      throw hinted(error);
+      throw hinted(translatePostgresError(error));
     });
     // Several statements have several results, whatever the type says.
     const problem = (results as QueryResult<{ problem: string | null }>[]).at(-2)?.rows[0]?.problem;
@@ -145,15 +138,5 @@ function translated(error: unknown): never {
 
 /** How to reach the database: the same for the pool and for migrations. */
 export function connectionOptions(config: Config['postgres']) {
-  const { host, port, database, user, password, ssl } = config;
-  return {
-    host,
-    port,
-    database,
-    user,
-    password,
-    ssl,
-    keepAlive: true,
-    application_name: 'user-registration-backend',
-  };
+  return { ...config, keepAlive: true, application_name: 'user-registration-backend' };
 }

@@ -26,12 +26,6 @@ const CONNECT_TIMEOUT_MS = 2000;
 const QUIT_TIMEOUT_MS = 500;
 const MAX_RECONNECT_DELAY_MS = 2000;
 
-export interface RedisConnectionDeps {
-  readonly url: string;
-  readonly state: DependencyState;
-  readonly log: Logger;
-}
-
 /**
  * The one connection to Redis. Commands issued in one turn of the event loop leave as one pipeline, in order.
  * Nothing is queued while disconnected, and every wait has a limit.
@@ -47,7 +41,7 @@ export class RedisConnection {
   /** Whether Redis may delete keys before their time, by its maxmemory-policy. */
   mayEvict = false;
 
-  constructor(private readonly deps: RedisConnectionDeps) {
+  constructor(private readonly deps: Readonly<{ url: string; state: DependencyState; log: Logger }>) {
     this.redis = new Redis(deps.url, {
       lazyConnect: true,
       enableOfflineQueue: false,
@@ -86,9 +80,8 @@ export class RedisConnection {
       return await withTimeout(commands(this.redis), timeoutMs, timeout);
     } catch (error) {
       // Whatever Redis rejects (loading, out of memory, read-only, no right), the service can do without it.
-      throw error instanceof UnavailableError
-        ? error
-        : new UnavailableError('Redis failed', { cause: error });
+      if (error instanceof UnavailableError) throw error;
+      throw new UnavailableError('Redis failed', { cause: error });
     }
   }
 
@@ -127,10 +120,10 @@ export class RedisConnection {
   private async inspect(): Promise<string> {
     const info = await this.redis.info().catch(() => '');
     const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction';
-    const mayEvict = policy !== 'noeviction';
-    if (mayEvict && !this.mayEvict)
+    const couldEvict = this.mayEvict;
+    this.mayEvict = policy !== 'noeviction';
+    if (this.mayEvict && !couldEvict)
       this.deps.log.warn('Redis may evict keys: set its maxmemory-policy to noeviction', { policy });
-    this.mayEvict = mayEvict;
     return info;
   }
 

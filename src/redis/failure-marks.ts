@@ -1,7 +1,7 @@
 import { FAILURE_REASONS, type FailureReason } from '../services/ports/messaging';
 import type { FailureMarks } from '../services/ports/stores';
 import { REQUEST_TIMEOUT_MS, type RedisConnection } from './connection';
-import { FAILED_TTL_SECONDS, failedKey } from './keys-and-lifetimes';
+import { FAILED_TTL_SECONDS, failedKey, parseEntry } from './keys-and-lifetimes';
 
 /** `user:failed:{email}`: why the last registration of this email was not stored. */
 export class RedisFailureMarks implements FailureMarks {
@@ -16,7 +16,8 @@ export class RedisFailureMarks implements FailureMarks {
 
   async find(email: string): Promise<FailureReason | undefined> {
     const entry = await this.connection.run(REQUEST_TIMEOUT_MS, (redis) => redis.get(failedKey(email)));
-    return entry === null ? undefined : parseReason(entry);
+    const mark = parseEntry<{ reason: unknown }>(entry);
+    return FAILURE_REASONS.find((reason) => reason === mark?.reason);
   }
 
   async isMarked(email: string): Promise<boolean> {
@@ -26,15 +27,5 @@ export class RedisFailureMarks implements FailureMarks {
 
   async clear(email: string): Promise<void> {
     await this.connection.run(REQUEST_TIMEOUT_MS, (redis) => redis.del(failedKey(email)));
-  }
-}
-
-// An entry that cannot be read counts as absent.
-function parseReason(entry: string): FailureReason | undefined {
-  try {
-    const mark = JSON.parse(entry) as { reason?: unknown } | null;
-    return FAILURE_REASONS.find((reason) => reason === mark?.reason);
-  } catch {
-    return undefined;
   }
 }

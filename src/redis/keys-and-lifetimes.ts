@@ -19,3 +19,12 @@ export const failedKey = (email: string): string => `user:failed:${email}`;
 /** A client may put anything into its key, so that only a digest of it is stored. */
 export const idempotencyKey = (key: string): string =>
   `idempotency:${createHash('sha256').update(key).digest('hex')}`;
+
+/** What a key holds as JSON; undefined when it is none: what cannot be read counts as absent. */
+export function parseEntry<T>(entry: string | null): Partial<T> | null | undefined {
+  try {
+    return JSON.parse(entry ?? '') as Partial<T> | null;
+  } catch {
+    return undefined;
+  }
+}

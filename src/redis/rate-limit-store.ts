@@ -10,38 +10,27 @@ import { RATE_LIMIT_PREFIX } from './keys-and-lifetimes';
 export function createRedisRateLimitStore(connection: RedisConnection): RedisStore {
   const scripts = new Map<string, string>();
 
-  // The store would load its scripts before there is a connection, and never again after that has failed.
-  const load = (script: string): string => {
-    const digest = createHash('sha1').update(script).digest('hex');
-    scripts.set(digest, script);
-    return digest;
-  };
-  const run = async (digest: string, args: string[]): Promise<RedisReply> =>
+  const run = async ([digest = '', ...args]: string[]): Promise<RedisReply> =>
     connection.run(COUNT_TIMEOUT_MS, async (redis) => {
       try {
-        return (await redis.evalsha(digest, ...numbered(args))) as RedisReply;
+        return (await redis.call('EVALSHA', digest, ...args)) as RedisReply;
       } catch (error) {
-        if (!isUnknownScript(error)) throw error;
-        return (await redis.eval(scripts.get(digest) ?? '', ...numbered(args))) as RedisReply;
+        // Redis was restarted, or SCRIPT FLUSH was called.
+        if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+        return (await redis.call('EVAL', scripts.get(digest) ?? '', ...args)) as RedisReply;
       }
     });
 
   return new RedisStore({
     prefix: RATE_LIMIT_PREFIX,
-    sendCommand: async (name: string, ...[first = '', ...rest]: string[]) => {
-      if (name === 'SCRIPT') return load(rest[0] ?? '');
-      if (name === 'EVALSHA') return run(first, rest);
-      throw new Error(`the limiter has no use for ${name}`);
+    sendCommand: async (name: string, ...args: string[]) => {
+      if (name === 'EVALSHA') return run(args);
+      if (name !== 'SCRIPT') throw new Error(`the limiter has no use for ${name}`);
+      // The store would load its scripts before there is a connection, and never again after that has failed.
+      const [, script = ''] = args;
+      const digest = createHash('sha1').update(script).digest('hex');
+      scripts.set(digest, script);
+      return digest;
     },
   });
-}
-
-/** Of a script's arguments, the number of keys comes first. */
-function numbered([keys, ...others]: string[]): [number, ...string[]] {
-  return [Number(keys), ...others];
-}
-
-// Redis was restarted, or SCRIPT FLUSH was called.
-function isUnknownScript(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith('NOSCRIPT');
 }

@@ -1,7 +1,7 @@
 import type { RegistrationEvent } from '../services/ports/messaging';
 import type { ReservationReader, Reservations, StoredReservation } from '../services/ports/stores';
 import { BATCH_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type RedisConnection } from './connection';
-import { PENDING_TTL_SECONDS, pendingKey } from './keys-and-lifetimes';
+import { parseEntry, PENDING_TTL_SECONDS, pendingKey } from './keys-and-lifetimes';
 
 const SCAN_COUNT = 500;
 const EVERY_KEY = pendingKey('*');
@@ -75,10 +75,6 @@ export class RedisReservationReader implements ReservationReader {
 
 // Undefined when it cannot be read.
 function parseEvent(entry: string): RegistrationEvent | undefined {
-  try {
-    const event = JSON.parse(entry) as Partial<RegistrationEvent> | null;
-    return event?.eventId && event.registration ? (event as RegistrationEvent) : undefined;
-  } catch {
-    return undefined;
-  }
+  const event = parseEntry<RegistrationEvent>(entry);
+  return event?.eventId && event.registration ? (event as RegistrationEvent) : undefined;
 }

@@ -1,7 +1,7 @@
 import type { User } from '../domain/stored-user';
 import type { UserCache } from '../services/ports/stores';
 import { BATCH_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type RedisConnection } from './connection';
-import { COMPLETED_TTL_SECONDS, completedKey } from './keys-and-lifetimes';
+import { COMPLETED_TTL_SECONDS, completedKey, parseEntry } from './keys-and-lifetimes';
 
 /** `user:completed:{email}`: the stored row as JSON, as the API returns it. */
 export class RedisUserCache implements UserCache {
@@ -9,7 +9,9 @@ export class RedisUserCache implements UserCache {
 
   async find(email: string): Promise<User | undefined> {
     const entry = await this.connection.run(REQUEST_TIMEOUT_MS, (redis) => redis.get(completedKey(email)));
-    return entry === null ? undefined : parseUser(entry, email);
+    const user = parseEntry<User>(entry);
+    // An entry that is no row of this email counts as absent: PostgreSQL knows better.
+    return user?.email === email && Number.isInteger(user.id) ? (user as User) : undefined;
   }
 
   async put(users: readonly User[]): Promise<void> {
@@ -20,15 +22,5 @@ export class RedisUserCache implements UserCache {
         ),
       ),
     );
-  }
-}
-
-// An entry that is no row of this email counts as absent: PostgreSQL knows better.
-function parseUser(entry: string, email: string): User | undefined {
-  try {
-    const user = JSON.parse(entry) as User | null;
-    return user?.email === email && Number.isInteger(user.id) ? user : undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -7,8 +7,7 @@ import { createErrorHandler, notFound } from '../http/middleware/error-handler';
 import { createRateLimit } from '../http/middleware/rate-limit';
 import { rejectAmbiguousRequests } from '../http/middleware/reject-ambiguous';
 import { assignRequestId } from '../http/middleware/request-id';
-import { createRequestLog } from '../http/middleware/request-log';
-import { createRequestTrace } from '../http/middleware/request-trace';
+import { createRequestLog, createRequestTrace } from '../http/middleware/request-log';
 import { createSecurityHeaders } from '../http/middleware/security-headers';
 import { createShedLoad } from '../http/middleware/shed-load';
 import type { HealthService } from '../services/health-service';
@@ -54,7 +53,7 @@ export function createApp({
   // Routers name whole paths, so that the request log shows them, also for errors.
   app.use(unlessForUsers(createHealthRouter(health), createDocsRouter()));
   if (tracing) app.use(createRequestTrace(tracing)); // After the probes, which would only be noise.
-  app.use('/api', createRateLimit({ ...config.rateLimit, sharedStore: rateLimitStore }));
+  app.use('/api', createRateLimit(config.rateLimit, rateLimitStore));
   app.use(createUsersRouter({ ...users, apiKeys: config.apiKeys }));
   app.use(notFound);
   app.use(createErrorHandler(log));

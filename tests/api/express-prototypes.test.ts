@@ -1,5 +1,6 @@
 import express from 'express';
 import supertest from 'supertest';
+import { HTTP_LIMITS } from '../../src/http/limits';
 import { HttpServer } from '../../src/http/server';
 import { RecordingLogger } from '../support/recording-logger';
 
@@ -32,6 +33,7 @@ async function startApp() {
     app,
     recordRequest: () => undefined,
     log: new RecordingLogger(),
+    limits: HTTP_LIMITS,
   });
   await server.start();
   return { http: supertest(`http://127.0.0.1:${server.address.port}`), prototypes, server };

@@ -2,6 +2,7 @@ import { MemoryStore } from 'express-rate-limit';
 import express from 'express';
 import supertest from 'supertest';
 import { loadConfig } from '../../src/config/config';
+import { HTTP_LIMITS } from '../../src/http/limits';
 import { LoadShedder } from '../../src/http/load-shedder';
 import { HttpServer } from '../../src/http/server';
 import { createApp } from '../../src/routes/app';
@@ -47,7 +48,7 @@ async function startApp() {
       findByEmail: () => Promise.reject(new Error('not used')),
     },
   });
-  const server = new HttpServer({ port: 0, app, recordRequest, log });
+  const server = new HttpServer({ port: 0, app, recordRequest, log, limits: HTTP_LIMITS });
   started.push(server);
   await server.start();
   const url = `http://127.0.0.1:${server.address.port}`;
@@ -167,7 +168,7 @@ describe('responses that wait for their clients', () => {
     const app = express().get('/:megabytes', (req, res) => {
       res.send(Buffer.alloc(Number(req.params.megabytes) * MB));
     });
-    const limits = { maxBufferedResponseBytes: 40 * MB, checkIntervalMs: 50 };
+    const limits = { ...HTTP_LIMITS, maxBufferedResponseBytes: 40 * MB, checkIntervalMs: 50 };
     const server = new HttpServer({ port: 0, app, recordRequest: () => undefined, log, limits });
     started.push(server);
     await server.start();

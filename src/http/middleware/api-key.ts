@@ -11,7 +11,11 @@ export function requireApiKey(apiKeys: readonly ApiKey[]): RequestHandler {
   if (apiKeys.length === 0) return (_req, _res, next) => next();
   return (req, res, next) => {
     const given = /^Bearer +(\S+)$/i.exec(req.get('authorization') ?? '')?.[1];
-    const key = given === undefined ? undefined : findKey(apiKeys, given);
+    const digest = createHash('sha256')
+      .update(given ?? '')
+      .digest();
+    // All of them, even after a match.
+    const [key] = apiKeys.filter((each) => given !== undefined && timingSafeEqual(each.digest, digest));
     if (key === undefined) {
       // RFC 6750: the error only when a key was given.
       res.setHeader('WWW-Authenticate', `Bearer realm="users"${given ? ', error="invalid_token"' : ''}`);
@@ -26,10 +30,4 @@ export function requireApiKey(apiKeys: readonly ApiKey[]): RequestHandler {
 /** The name of the key that the request came with, for its log line. */
 export function apiKeyNameOf(res: Response): string | undefined {
   return res.locals['apiKeyName'] as string | undefined;
-}
-
-function findKey(apiKeys: readonly ApiKey[], given: string): ApiKey | undefined {
-  const digest = createHash('sha256').update(given).digest();
-  // All of them, even after a match.
-  return apiKeys.filter((key) => timingSafeEqual(key.digest, digest))[0];
 }

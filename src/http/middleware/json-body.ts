@@ -34,12 +34,8 @@ export const parseJson: RequestHandler = (req, res, next) => {
 // What nearly all clients send needs none of Express's decoding, limits and negotiation: a tenth of its cost.
 function isFastPath(headers: IncomingHttpHeaders): boolean {
   const { 'content-type': type, 'content-length': length, 'content-encoding': encoding } = headers;
-  const isShort = Number(length) > 0 && Number(length) <= MAX_BYTES;
-  return (
-    isShort &&
-    encoding === undefined &&
-    (type === 'application/json' || type === 'application/json; charset=utf-8')
-  );
+  const isPlainJson = type === 'application/json' || type === 'application/json; charset=utf-8';
+  return isPlainJson && encoding === undefined && Number(length) > 0 && Number(length) <= MAX_BYTES;
 }
 
 function readFastPath(req: Request, next: NextFunction): void {
@@ -52,22 +48,15 @@ function readFastPath(req: Request, next: NextFunction): void {
 
 function finishBody(req: Request, chunks: readonly Buffer[], next: NextFunction): void {
   try {
-    req.body = parse(Buffer.concat(chunks));
-  } catch (error) {
-    next(error);
+    const body = Buffer.concat(chunks);
+    checkUtf8(body);
+    const text = body.toString();
+    req.body = JSON.parse(text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text) as unknown;
+  } catch {
+    next(httpError('malformedBody'));
     return;
   }
   next();
-}
-
-function parse(body: Buffer): unknown {
-  checkUtf8(body);
-  const text = body.toString();
-  try {
-    return JSON.parse(text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text);
-  } catch {
-    throw httpError('malformedBody');
-  }
 }
 
 // A decoder would store U+FFFD in place of broken bytes.

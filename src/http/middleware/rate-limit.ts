@@ -1,5 +1,4 @@
 import { isIP, isIPv4 } from 'node:net';
-import type { RequestHandler } from 'express';
 import {
   ipKeyGenerator,
   MemoryStore,
@@ -22,18 +21,14 @@ const MAX_LOCAL_CLIENTS = 100_000;
 const OVERFLOW_KEY = 'overflow';
 
 /**
- * `max` requests per `windowMs` and client address (IPv6: per /56), counted in `sharedStore` for all replicas, or in
- * this process while that is unavailable. More are 429.
+ * `max` requests per `windowMs` and client address (IPv6: per /56), counted in `shared` for all replicas, or in this
+ * process while that is unavailable. More are 429.
  */
-export function createRateLimit(options: {
-  readonly max: number;
-  readonly windowMs: number;
-  readonly sharedStore: Store;
-}): RequestHandler {
+export function createRateLimit(limit: { readonly max: number; readonly windowMs: number }, shared: Store) {
   return rateLimit({
-    limit: options.max,
-    windowMs: options.windowMs,
-    store: new FallbackRateLimitStore(options.sharedStore),
+    limit: limit.max,
+    windowMs: limit.windowMs,
+    store: new FallbackRateLimitStore(shared),
     standardHeaders: 'draft-7',
     legacyHeaders: false,
     keyGenerator: ({ ip = '' }) => clientKey(ip),
@@ -57,10 +52,7 @@ export function clientKey(ip: string): string {
   return isIP(bare) === 0 ? UNKNOWN_KEY : ipKeyGenerator(bare, IPV6_SUBNET);
 }
 
-/**
- * Counts in the store that replicas share, and in this process while that is unavailable. There the clients beyond
- * `maxClients` share one count: memory stays bounded, and no client goes uncounted.
- */
+/** While it counts in this process, clients beyond `maxClients` share one count: memory stays bounded, none goes uncounted. */
 export class FallbackRateLimitStore implements Store {
   private readonly local = new MemoryStore();
 

@@ -12,13 +12,9 @@ export const MAX_HEADERS = 100;
  */
 export const rejectAmbiguousRequests: RequestHandler = (req, res, next) => {
   const error = framingError(req);
-  if (error === undefined) {
-    next();
-    return;
-  }
   // What follows on the connection may be part of what was meant as one request.
-  res.setHeader('Connection', 'close');
-  next(httpError(error));
+  if (error !== undefined) res.setHeader('Connection', 'close');
+  next(error && httpError(error));
 };
 
 function framingError(req: IncomingMessage): ErrorName | undefined {

@@ -1,5 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express';
-import type { Logger, RecordRequest } from '../../services/ports/telemetry';
+import type { Logger, RecordRequest, Tracing } from '../../services/ports/telemetry';
 import { apiKeyNameOf } from './api-key';
 import { requestIdOf } from './request-id';
 
@@ -16,13 +16,14 @@ export function createRequestLog(log: Logger, record: RecordRequest): RequestHan
     // A connection that is cut off finishes what was to be written on it, too.
     res.on('finish', () => (isSent = !req.socket.destroyed));
     res.on('close', () => {
+      const { method } = req;
       const route = routeOf(req, res);
       const apiKey = apiKeyNameOf(res);
       const durationMs = performance.now() - startedAt;
-      record(req.method, route, isSent ? res.statusCode : 'aborted', durationMs / 1000);
+      record(method, route, isSent ? res.statusCode : 'aborted', durationMs / 1000);
       if (route === SHED) return;
       log[route.startsWith('/api/health') ? 'debug' : 'info']('request', {
-        method: req.method,
+        method,
         route,
         status: res.statusCode,
         durationMs: Math.round(durationMs * 10) / 10,
@@ -35,13 +36,25 @@ export function createRequestLog(log: Logger, record: RecordRequest): RequestHan
   };
 }
 
+/** One span per request, a part of the caller's trace when it sent a `traceparent`. */
+export function createRequestTrace(tracing: Pick<Tracing, 'request'>): RequestHandler {
+  return (req, res, next) => {
+    const span = tracing.request(req.get('traceparent'));
+    res.once('close', () => {
+      const status = res.writableFinished ? res.statusCode : 'aborted';
+      span.end({ method: req.method, route: routeOf(req, res), status, requestId: requestIdOf(res) });
+    });
+    span.run(next);
+  };
+}
+
 /** Marks a request that is shed before it reaches a route. */
 export function markAsShed(res: Response): void {
   res.locals['route'] = SHED;
 }
 
-/** The route's pattern, "shed", or "unmatched". */
-export function routeOf(req: Request, res: Response): string {
+// The route's pattern, "shed", or "unmatched".
+function routeOf(req: Request, res: Response): string {
   const route = req.route as { path: string } | undefined;
   return (res.locals['route'] as string | undefined) ?? route?.path ?? 'unmatched';
 }

@@ -1,4 +1,4 @@
-import type { RequestHandler, Response } from 'express';
+import type { RequestHandler } from 'express';
 import { UnavailableError } from '../../domain/errors';
 import type { LoadShedder } from '../load-shedder';
 import { markAsShed } from './request-log';
@@ -12,24 +12,16 @@ const OVERLOADED = new UnavailableError('the process is overloaded');
 /** Sheds requests that this process cannot finish in time: 503, after two seconds. Probes always pass. */
 export function createShedLoad(shedder: Pick<LoadShedder, 'tryAdmit' | 'complete' | 'park'>): RequestHandler {
   return (req, res, next) => {
-    if (PROBES.has(req.url)) {
-      next();
-      return;
-    }
     const admit = (): void => {
       res.on('close', shedder.complete);
       next();
     };
-    if (shedder.tryAdmit()) admit();
-    else
-      res.once(
-        'close',
-        shedder.park(admit, () => reject(res, next)),
-      );
+    const reject = (): void => {
+      markAsShed(res);
+      next(OVERLOADED);
+    };
+    if (PROBES.has(req.url)) next();
+    else if (shedder.tryAdmit()) admit();
+    else res.once('close', shedder.park(admit, reject));
   };
-}
-
-function reject(res: Response, next: (error: unknown) => void): void {
-  markAsShed(res);
-  next(OVERLOADED);
 }
