@@ -8,9 +8,8 @@ import { createKafka } from './kafka/client';
 import { RegistrationConsumer } from './kafka/consumer';
 import { ConsumerLag, readConsumerLag } from './kafka/consumer-lag';
 import { KafkaDeadLetterTopic } from './kafka/dead-letter-topic';
-import { LostRecords } from './kafka/lost-records';
 import { KafkaProducer } from './kafka/producer';
-import { SEND_QUEUE_LIMITS, SendQueue } from './kafka/send-queue';
+import { SEND_QUEUE_LIMITS as limits, SendQueue } from './kafka/send-queue';
 import { StallDetector } from './kafka/stall-detector';
 import { KafkaTopics } from './kafka/topics';
 import { hintFor } from './observability/hint';
@@ -124,20 +123,18 @@ function buildPipeline(base: Foundation, { users, pending, completed, failed, mi
   const { topic, deadLetterTopic } = config.kafka;
   // One each: what is wrong with one topic is not the other's affair.
   const [producer, deadLetterProducer] = [new KafkaProducer(kafka, log), new KafkaProducer(kafka, log)];
-  const published = new KafkaDeadLetterTopic({ topic: deadLetterTopic, producer: deadLetterProducer });
+  const published = new KafkaDeadLetterTopic(deadLetterProducer, deadLetterTopic);
   const deadLetters = new DeadLetterPublisher({ deadLetters: published, failed, pending, metrics, log });
-  const limits = SEND_QUEUE_LIMITS;
   const sendQueue = new SendQueue({ topic, producer, deadLetters, limits, metrics, tracing, log });
   const sinks = { users, completed, pending, deadLetterPublisher: deadLetters };
   const writer = new RegistrationWriter({ ...sinks, metrics, tracing });
-  const readLag = () => readConsumerLag(kafka, config.kafka);
-  const consumerLag = new ConsumerLag({ read: readLag, log });
+  const read = () => readConsumerLag(kafka, config.kafka);
+  const consumerLag = new ConsumerLag({ read, metrics, log });
   const consumer = new RegistrationConsumer({
-    ...{ ...shared, writer, liveness, metrics },
-    lostRecords: new LostRecords({ readLag, metrics, log }),
+    ...{ ...shared, writer, liveness, metrics, lag: consumerLag },
     throttle: new BacklogThrottle(shedder),
     ...{ kafkaStatus: status.kafka, migrations },
-    stallDetector: new StallDetector({ liveness, lag: consumerLag }),
+    stallDetector: new StallDetector(liveness, consumerLag),
   });
   const topics = new KafkaTopics({
     ...{ ...shared, users: [sendQueue, consumer] },

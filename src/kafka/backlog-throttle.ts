@@ -18,17 +18,9 @@ const MAX_PAUSE_MS = 50;
 const MAX_TURN_MS = 500;
 const MAX_WAIT_MS = 2000;
 
-/** When requests came last, health checks apart (performance.now()). */
-export interface RequestActivity {
-  readonly lastRequestAt: number;
-  readonly lastShedAt: number;
-}
-
-/** What one fetch found in a partition. */
+/** What one fetch found in a partition: offsets of its first record, and after the partition's last one. */
 interface Fetched {
-  /** The offset of the first record that it brought. */
   readonly first: number;
-  /** The offset after the partition's last record. */
   readonly end: number;
   /** Whether it left records for later fetches. */
   readonly isBacklog: boolean;
@@ -52,14 +44,13 @@ export class BacklogThrottle {
   private arrived = 0;
   private lastTurn: Promise<void> = Promise.resolve();
 
-  constructor(private readonly requests: RequestActivity) {}
+  /** When requests came last, health checks apart (performance.now()). */
+  constructor(private readonly requests: { readonly lastRequestAt: number; readonly lastShedAt: number }) {}
 
   /** Takes in what a fetch brought of one partition. Returns whether its writes have to be throttled. */
-  shouldThrottle({
-    partition,
-    messages,
-    highWatermark,
-  }: Pick<Batch, 'partition' | 'messages' | 'highWatermark'>): boolean {
+  shouldThrottle(batch: Pick<Batch, 'partition' | 'messages' | 'highWatermark'>): boolean {
+    const { partition, messages, highWatermark } = batch;
+    const { lastRequestAt, lastShedAt } = this.requests;
     const at = performance.now();
     const end = Number(highWatermark);
     const first = Number(messages[0]?.offset);
@@ -67,14 +58,11 @@ export class BacklogThrottle {
     if (before !== undefined) this.updateDutyCycle(before, first, end);
 
     const isBacklog = Number(messages.at(-1)?.offset) + 1 < end;
-    const isThrottled =
-      isBacklog && !this.isBypassed(at) && at - this.requests.lastRequestAt < RECENT_REQUEST_MS;
-    this.fetched.set(partition, {
-      first,
-      end,
-      isBacklog,
-      dutyCycle: isThrottled ? this.dutyCycle : undefined,
-    });
+    // While requests are shed, accepted records go first: if they waited, more would be accepted than is written.
+    const isBypassed = at < this.bypassUntil || at - lastShedAt < BYPASS_MS;
+    const isThrottled = isBacklog && !isBypassed && at - lastRequestAt < RECENT_REQUEST_MS;
+    const dutyCycle = isThrottled ? this.dutyCycle : undefined;
+    this.fetched.set(partition, { first, end, isBacklog, dutyCycle });
     if (![...this.fetched.values()].some((each) => each.isBacklog)) this.setDutyCycle(MIN_DUTY_CYCLE);
     return isThrottled;
   }
@@ -93,22 +81,13 @@ export class BacklogThrottle {
     this.arrived += end - before.end;
     if (this.written + this.arrived < SAMPLE_RECORDS) return;
     const wanted = (this.dutyCycle * TARGET_DRAIN_RATIO * this.arrived) / this.written;
-    if (this.dutyCycle === 1 && wanted > 1) this.bypass();
+    if (this.dutyCycle === 1 && wanted > 1) this.bypassUntil = performance.now() + BYPASS_MS;
     this.setDutyCycle(Math.min(1, Math.max(MIN_DUTY_CYCLE, wanted)));
   }
 
   private setDutyCycle(dutyCycle: number): void {
     this.dutyCycle = dutyCycle;
     this.written = this.arrived = 0;
-  }
-
-  private bypass(): void {
-    this.bypassUntil = performance.now() + BYPASS_MS;
-  }
-
-  // While requests are shed, accepted records go first: if they waited, more would be accepted than is written.
-  private isBypassed(at: number): boolean {
-    return at < this.bypassUntil || at - this.requests.lastShedAt < BYPASS_MS;
   }
 
   /** Starts `write` when the previous turn is over. Settles as `write` does; the pause belongs to the turn. */

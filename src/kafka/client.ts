@@ -1,32 +1,39 @@
 import './codecs';
-import { Kafka, logLevel, type KafkaConfig, type LogEntry, type SASLOptions } from './kafkajs';
+import { Kafka, logLevel, type Admin, type SASLOptions } from './kafkajs';
 import type { Config } from '../config/config';
+import { closeWithin } from '../runtime/timeout';
 import type { Logger } from '../services/ports/telemetry';
 
-const CONNECT_TIMEOUT_MS = 3000;
-const REQUEST_TIMEOUT_MS = 4000;
+const DISCONNECT_TIMEOUT_MS = 1000;
 
 /** Settings shared by producer, consumer and admin. Each of them retries in its own loop, hence few retries here. */
 export function createKafka(config: Config['kafka'], log: Logger): Kafka {
-  const options: KafkaConfig = {
+  return new Kafka({
     clientId: config.clientId,
     brokers: [...config.brokers],
     ssl: config.ssl,
     ...(config.sasl && { sasl: config.sasl as SASLOptions }),
-    connectionTimeout: CONNECT_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: 3000,
+    requestTimeout: 4000,
     retry: { retries: 1, initialRetryTime: 100, restartOnFailure: () => Promise.resolve(false) },
     logLevel: logLevel.INFO,
-    logCreator: () => (entry) => logEntry(entry, log),
-  };
-  return new Kafka(options);
+    // kafkajs reports every attempt at ERROR. The loops around it report what lasts: its own lines are for debugging.
+    logCreator: () => (entry) => {
+      const { namespace, label } = entry;
+      const { message, error } = entry.log;
+      const reason = error !== undefined && { reason: String(error) };
+      log.debug(`kafkajs: ${message}`, { namespace, label, ...reason });
+    },
+  });
 }
 
-// kafkajs reports every attempt at ERROR. The loops around it report what lasts, so its own lines are for debugging.
-function logEntry({ namespace, label, log: { message, error } }: LogEntry, log: Logger): void {
-  log.debug(`kafkajs: ${message}`, {
-    namespace,
-    label,
-    ...(error !== undefined && { reason: String(error) }),
-  });
+/** Connects an admin client for one piece of work and disconnects it afterwards. */
+export async function withAdmin<T>(kafka: Kafka, work: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    return await work(admin);
+  } finally {
+    await closeWithin(DISCONNECT_TIMEOUT_MS, admin.disconnect());
+  }
 }

@@ -27,6 +27,8 @@ export interface ConsumerBatchesDeps {
 
 /** Hands fetched records to the writer, some hundreds at a time, and commits the offset after each part. */
 export class ConsumerBatches {
+  /** Those that the consumer was assigned when it last joined the group: a new array with each join. */
+  partitions: readonly number[] = [];
   /** By partition: when the oldest unwritten record of its batch was sent, epoch milliseconds. */
   private readonly inFlight = new Map<number, number>();
   /** The partitions whose last write failed. */
@@ -54,32 +56,31 @@ export class ConsumerBatches {
 
   /** Returns early, with the rest uncommitted, when the consumer ends or the partition is no longer ours. */
   async write(payload: EachBatchPayload): Promise<void> {
-    const { partition } = payload.batch;
-    try {
-      await this.writeParts(payload);
-    } finally {
-      this.inFlight.delete(partition);
-      this.retrying.delete(partition);
-    }
-  }
-
-  private async writeParts(payload: EachBatchPayload): Promise<void> {
     const { topic, partition, messages } = payload.batch;
     const isThrottled = this.deps.throttle.shouldThrottle(payload.batch);
     const throttleUntil = isThrottled ? performance.now() + MAX_THROTTLE_MS : 0;
-    let start = 0;
-    while (start < messages.length) {
-      const throttled = performance.now() < throttleUntil;
-      const part = messages.slice(start, start + (throttled ? THROTTLED_BATCH_RECORDS : BATCH_RECORDS));
-      this.inFlight.set(partition, Number(part[0]?.timestamp));
-      const records = part.map((message) => toRecord(topic, partition, message));
-      const written = await this.writeUntilDone(records, payload, throttled);
-      if (written === 0) return;
-      start += written;
-      // A consumer that was replaced may be at an offset of a deleted topic. After a stop the offset is right.
-      if (!payload.isRunning() && !this.stopping.aborted) return;
-      const last = messages[start - 1] as KafkaMessage; // A part holds at least one message.
-      await this.commit(last.offset, payload);
+    try {
+      for (let start = 0; start < messages.length;) {
+        const throttled = performance.now() < throttleUntil;
+        const part = messages.slice(start, start + (throttled ? THROTTLED_BATCH_RECORDS : BATCH_RECORDS));
+        this.inFlight.set(partition, Number(part[0]?.timestamp));
+        const records = part.map(({ key, value, headers = {}, offset }) => {
+          return { topic, partition, offset, key, value, headers };
+        });
+        const written = await this.writeUntilDone(records, payload, throttled);
+        if (written === 0) return;
+        start += written;
+        // A consumer that was replaced may be at an offset of a deleted topic. After a stop the offset is right.
+        if (!payload.isRunning() && !this.stopping.aborted) return;
+        const last = messages[start - 1] as KafkaMessage; // A part holds at least one message.
+        payload.resolveOffset(last.offset);
+        const offset = String(BigInt(last.offset) + 1n);
+        await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset }] }] });
+        await payload.heartbeat();
+      }
+    } finally {
+      this.inFlight.delete(partition);
+      this.retrying.delete(partition);
     }
   }
 
@@ -92,8 +93,8 @@ export class ConsumerBatches {
     payload: EachBatchPayload,
     throttled: boolean,
   ): Promise<number> {
-    const { writer, throttle, liveness, metrics, log } = this.deps;
-    const { topic, partition } = payload.batch;
+    const { writer, throttle, metrics } = this.deps;
+    const { partition } = payload.batch;
     const backoff = new Backoff({ minMs: 100, maxMs: 3000 });
     while (!this.stopping.aborted && payload.isRunning() && !payload.isStale()) {
       const max = this.maxRecords.get(partition) ?? BATCH_RECORDS;
@@ -104,38 +105,36 @@ export class ConsumerBatches {
         () => undefined,
         (error: unknown) => ({ error }),
       );
-      await keepSession(writing, payload);
-      const failure = await writing;
+      const failure = await keepSession(writing, payload);
       if (failure === undefined) {
         this.retrying.delete(partition);
         metrics.batchWritten(records.length);
-        const isFast = performance.now() - startedAt < FAST_WRITE_MS;
-        if (isFast) this.maxRecords.set(partition, Math.min(max * 2, BATCH_RECORDS));
+        if (performance.now() - startedAt < FAST_WRITE_MS)
+          this.maxRecords.set(partition, Math.min(max * 2, BATCH_RECORDS));
         return records.length;
       }
-      this.retrying.add(partition);
-      const { error } = failure;
-      if (error instanceof RejectedError) {
-        metrics.writeRejected(error.sqlState, error.constraint);
-        if (error.isTimeout) this.maxRecords.set(partition, Math.ceil(records.length / 2));
-      }
-      // An outage is a warning; anything else holds the partition until someone acts. The first record is the one to look at
-      // then: its request's log lines say more.
-      const level = error instanceof UnavailableError ? 'warn' : 'error';
-      log[level]('batch write failed, retrying', { topic, partition, ...idsOf(records[0]), error });
-      liveness.tick();
+      this.onFailure(failure.error, records);
       await backoff.wait(this.stopping);
       await payload.heartbeat();
     }
     return 0;
   }
 
-  private async commit(last: string, { batch, ...payload }: EachBatchPayload): Promise<void> {
-    const { topic, partition } = batch;
-    payload.resolveOffset(last);
-    const offset = String(BigInt(last) + 1n);
-    await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions: [{ partition, offset }] }] });
-    await payload.heartbeat();
+  private onFailure(error: unknown, records: readonly ReceivedRecord[]): void {
+    const { liveness, metrics, log } = this.deps;
+    const first = records[0] as ReceivedRecord; // A write has at least one.
+    const { topic, partition, offset } = first;
+    this.retrying.add(partition);
+    if (error instanceof RejectedError) {
+      metrics.writeRejected(error.sqlState, error.constraint);
+      if (error.isTimeout) this.maxRecords.set(partition, Math.ceil(records.length / 2));
+    }
+    // An outage is a warning; anything else holds the partition until someone acts. The first record is the one to look at
+    // then: its request's log lines say more.
+    const level = error instanceof UnavailableError ? 'warn' : 'error';
+    const requestId = headerText(first, REQUEST_ID_HEADER);
+    log[level]('batch write failed, retrying', { topic, partition, offset, requestId, error });
+    liveness.tick();
   }
 }
 
@@ -143,26 +142,18 @@ export class ConsumerBatches {
  * Sends heartbeats until `work`, which never rejects, is done, for MAX_WRITE_MS at most: work that hangs must not seem
  * alive. Throws, once the work is done, when the group has removed this consumer.
  */
-async function keepSession(work: Promise<unknown>, payload: EachBatchPayload): Promise<void> {
+async function keepSession<T>(work: Promise<T>, payload: EachBatchPayload): Promise<T> {
   const over = new AbortController();
   const end = work.then(() => over.abort());
   const giveUpAt = performance.now() + MAX_WRITE_MS;
   try {
     while (performance.now() < giveUpAt) {
       await pause(HEARTBEAT_MS, over.signal);
-      if (over.signal.aborted) return;
+      if (over.signal.aborted) break;
       await payload.heartbeat();
     }
   } finally {
     await end;
   }
-}
-
-function idsOf(record: ReceivedRecord | undefined): object {
-  return record ? { offset: record.offset, requestId: headerText(record, REQUEST_ID_HEADER) } : {};
-}
-
-function toRecord(topic: string, partition: number, message: KafkaMessage): ReceivedRecord {
-  const { key, value, headers, offset } = message;
-  return { topic, partition, offset, key, value, headers: headers ?? {} };
+  return work;
 }

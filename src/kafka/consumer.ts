@@ -4,24 +4,27 @@ import { Backoff, pause } from '../runtime/backoff';
 import { closeWithin } from '../runtime/timeout';
 import type { BacklogThrottle } from './backlog-throttle';
 import { ConsumerBatches, type ConsumerBatchesDeps } from './consumer-batches';
+import type { ConsumerLag } from './consumer-lag';
 import type { OffsetReset } from './kafkajs-patches';
-import type { LostRecords } from './lost-records';
-import type { StallDetector, WatchedConsumer } from './stall-detector';
+import type { StallDetector } from './stall-detector';
 
-// How long the group waits for a member that died with its broker before it reassigns its partitions.
-const SESSION_TIMEOUT_MS = 8000;
-const HEARTBEAT_MS = 2000;
-const REBALANCE_TIMEOUT_MS = 20_000;
-// A fetch waits for this much, or this long: fuller batches under load, hence fewer INSERTs and commits.
-const FETCH_BYTES = 64 * 1024;
-const FETCH_WAIT_MS = 100;
-// Per partition: kafkajs decodes a fetch in one go, which blocks requests. A larger record batch still comes, whole, when
-// its partition is first in a fetch: kafkajs shuffles them each time.
-const MAX_FETCH_BYTES = 128 * 1024;
-// New partitions are consumed this much later at most.
-const METADATA_MAX_AGE_MS = 5000;
+/** For kafkajs; times in milliseconds. */
+const SETTINGS = {
+  // How long the group waits for a member that died with its broker before it reassigns its partitions.
+  sessionTimeout: 8000,
+  heartbeatInterval: 2000,
+  rebalanceTimeout: 20_000,
+  // A fetch waits for this much, or this long: fuller batches under load, hence fewer INSERTs and commits.
+  minBytes: 64 * 1024,
+  maxWaitTimeInMs: 100,
+  // kafkajs decodes a fetch in one go, which blocks requests. A larger record batch still comes, whole, when its
+  // partition is first in a fetch: kafkajs shuffles them each time.
+  maxBytesPerPartition: 128 * 1024,
+  // New partitions are consumed this much later at most.
+  metadataMaxAge: 5000,
+  allowAutoTopicCreation: false,
+};
 const START_POLL_MS = 50;
-const MAX_BACKOFF_MS = 3000;
 // So long that a consumer which fails each time counts as failing in between, too.
 const FAILING_MS = 6000;
 const DISCONNECT_TIMEOUT_MS = 4000;
@@ -36,7 +39,7 @@ export interface RegistrationConsumerDeps extends ConsumerBatchesDeps {
   /** Nor before the first attempt at the migrations has ended. */
   readonly migrations: { readonly wasAttempted: boolean };
   readonly stallDetector: Pick<StallDetector, 'watch'>;
-  readonly lostRecords: Pick<LostRecords, 'report' | 'reportReset'>;
+  readonly lag: Pick<ConsumerLag, 'reportLost' | 'reportReset'>;
   readonly throttle: Pick<BacklogThrottle, 'shouldThrottle' | 'runThrottled' | 'reset'>;
 }
 
@@ -80,13 +83,13 @@ export class RegistrationConsumer {
   // kafkajs stops for good on some errors while the process goes on: each consumer that ends is followed by a new one.
   private async supervise(): Promise<void> {
     const { liveness, log, kafkaStatus: kafka, migrations } = this.deps;
-    const backoff = new Backoff({ minMs: 200, maxMs: MAX_BACKOFF_MS });
-    while (!this.stopping.signal.aborted) {
-      if (!kafka.wasReached || !migrations.wasAttempted) {
-        liveness.tick();
-        await pause(START_POLL_MS, this.stopping.signal);
-        continue;
-      }
+    const { signal } = this.stopping;
+    const backoff = new Backoff({ minMs: 200, maxMs: 3000 });
+    while (!signal.aborted && !(kafka.wasReached && migrations.wasAttempted)) {
+      liveness.tick();
+      await pause(START_POLL_MS, signal);
+    }
+    while (!signal.aborted) {
       try {
         await this.runUntilEnd(() => {
           backoff.reset();
@@ -99,40 +102,28 @@ export class RegistrationConsumer {
         // Waiting for Kafka is a sign of life; a consumer that fails for another reason is not waiting.
         if (kafka.isUnavailable || isTransient) liveness.tick();
       }
-      await backoff.wait(this.stopping.signal);
+      await backoff.wait(signal);
     }
   }
 
   // A fetch alone is no work done: a consumer that has lost its offset fetches, too.
   private async runUntilEnd(onBatchDone: () => void): Promise<void> {
-    const { kafka, config, liveness, stallDetector, throttle, lostRecords } = this.deps;
-    const consumer = kafka.consumer({
-      groupId: config.groupId,
-      sessionTimeout: SESSION_TIMEOUT_MS,
-      heartbeatInterval: HEARTBEAT_MS,
-      rebalanceTimeout: REBALANCE_TIMEOUT_MS,
-      minBytes: FETCH_BYTES,
-      maxWaitTimeInMs: FETCH_WAIT_MS,
-      maxBytesPerPartition: MAX_FETCH_BYTES,
-      metadataMaxAge: METADATA_MAX_AGE_MS,
-      allowAutoTopicCreation: false,
-    });
-    const batches = new ConsumerBatches(this.deps, this.stopping.signal);
-    this.batches = batches;
+    const { kafka, config, liveness, stallDetector, throttle, lag, log } = this.deps;
+    const consumer = kafka.consumer({ groupId: config.groupId, ...SETTINGS });
+    const batches = (this.batches = new ConsumerBatches(this.deps, this.stopping.signal));
     const consumerAbort = new AbortController();
     const ended = this.endOf(consumer, consumerAbort.signal);
     for (const event of LIVENESS_EVENTS) consumer.on(consumer.events[event], () => liveness.tick());
     consumer.on(consumer.events.END_BATCH_PROCESS, onBatchDone);
-    consumer.on(consumer.events.GROUP_JOIN, () => throttle.reset());
-    consumer.on(consumer.events.COMMIT_OFFSETS, ({ payload }) => {
-      const { reset } = payload as OffsetReset;
-      if (reset) lostRecords.reportReset(reset);
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      throttle.reset();
+      batches.partitions = payload.memberAssignment[config.topic] ?? [];
     });
-    const watching = stallDetector.watch(
-      watched(consumer, batches, config.topic),
-      (reason) => this.rebuild(reason),
-      consumerAbort.signal,
-    );
+    consumer.on(consumer.events.COMMIT_OFFSETS, ({ payload }) => {
+      const { reset } = payload as { reset?: OffsetReset };
+      if (reset) lag.reportReset(reset);
+    });
+    const watching = stallDetector.watch(batches, (reason) => this.rebuild(reason), consumerAbort.signal);
     try {
       // A stop must not wait for a join, which the broker may hold back until the group has settled.
       await Promise.race([this.connectAndRun(consumer, batches).then(() => ended), ended]);
@@ -140,7 +131,7 @@ export class RegistrationConsumer {
       consumerAbort.abort();
       const leaving = Promise.all([consumer.disconnect(), watching]);
       await closeWithin(DISCONNECT_TIMEOUT_MS, leaving, (error) =>
-        this.deps.log.debug('consumer did not disconnect in time', { error }),
+        log.debug('consumer did not disconnect in time', { error }),
       );
     }
   }
@@ -149,7 +140,7 @@ export class RegistrationConsumer {
     const { topic, partitions } = this.deps.config;
     await consumer.connect();
     await consumer.subscribe({ topic, fromBeginning: true });
-    await this.deps.lostRecords.report();
+    await this.deps.lag.reportLost();
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
@@ -166,19 +157,6 @@ export class RegistrationConsumer {
       this.failConsumer = reject;
     });
   }
-}
-
-function watched(consumer: Consumer, batches: ConsumerBatches, topic: string): WatchedConsumer {
-  let partitions: readonly number[] = [];
-  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-    partitions = payload.memberAssignment[topic] ?? [];
-  });
-  return {
-    get partitions() {
-      return partitions;
-    },
-    isWaiting: (partition) => batches.isWaiting(partition),
-  };
 }
 
 /** Whether kafkajs says of the error at the bottom that trying again may help: a lost connection, a moving coordinator. */

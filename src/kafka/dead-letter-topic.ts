@@ -9,16 +9,11 @@ import {
   VALUE_BYTES_HEADER,
 } from '../services/registration-record';
 import type { DeadLetter, DeadLetters, ReceivedRecord } from '../services/ports/messaging';
+import { isTooLarge } from './kafkajs';
 import { outgoing, PartSender } from './part-sender';
 import type { KafkaProducer } from './producer';
-import { isTooLarge } from './protocol-error';
 
 const MAX_KEY_BYTES = 1000;
-
-export interface KafkaDeadLetterTopicDeps {
-  readonly topic: string;
-  readonly producer: Pick<KafkaProducer, 'send'>;
-}
 
 /**
  * Dead letters keep the record's key, value and headers, and add where it was and what was wrong. One that is larger than
@@ -29,7 +24,7 @@ export class KafkaDeadLetterTopic implements DeadLetters {
   /** Left out when a publish() is repeated because others were not confirmed. */
   private readonly confirmed = new WeakSet<ReceivedRecord>();
 
-  constructor({ topic, producer }: KafkaDeadLetterTopicDeps) {
+  constructor(producer: Pick<KafkaProducer, 'send'>, topic: string) {
     this.parts = new PartSender((messages) => producer.send(topic, messages));
   }
 

@@ -7,11 +7,6 @@ declare module 'kafkajs/src/network/requestQueue' {
   export = RequestQueue;
 }
 
-declare module 'kafkajs/src/protocol/recordBatch/record/v0' {
-  function encode(record: object): { readonly buf: Buffer; readonly buffer: Buffer };
-  export = encode;
-}
-
 declare module 'kafkajs/src/protocol/requests/metadata' {
   type Metadata = { readonly topicMetadata: readonly { readonly partitionMetadata: readonly object[] }[] };
   type Exchange = { request: object; response: { parse(metadata: Metadata): Promise<object> } };
@@ -21,11 +16,7 @@ declare module 'kafkajs/src/protocol/requests/metadata' {
 
 declare module 'kafkajs/src/cluster' {
   import type { PartitionMetadata } from 'kafkajs';
-  type Topic = {
-    topic: string;
-    partitions: { partition: number; offset?: string }[];
-    fromBeginning?: boolean;
-  };
+  type Topic = { topic: string; partitions: { partition: number; offset?: string }[] };
   class Cluster {
     findTopicPartitionMetadata(topic: string): PartitionMetadata[];
     fetchTopicsOffset: (topics: Topic[]) => Promise<Topic[]>;

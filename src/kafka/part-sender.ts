@@ -1,15 +1,11 @@
 import type { Message } from 'kafkajs';
-import { isTooLarge } from './protocol-error';
+import { isTooLarge } from './kafkajs';
 
-/** What one send may hold. */
-export interface PartLimits {
-  readonly batchRecords: number;
-  /** Of keys, values and headers; a larger record leaves alone. */
-  readonly batchBytes: number;
-}
-
-/** Half of what a topic takes by default. */
-export const PART_LIMITS: PartLimits = { batchRecords: 1000, batchBytes: 512 * 1024 };
+/**
+ * What one send may hold: half of what a topic takes by default. The bytes are those of keys, values and headers; a larger
+ * record leaves alone.
+ */
+export const PART_LIMITS = { batchRecords: 1000, batchBytes: 512 * 1024 };
 
 /** A record that waits to be sent. */
 export interface Outgoing {
@@ -33,7 +29,7 @@ export class PartSender {
 
   constructor(
     private readonly send: (messages: Message[]) => Promise<void>,
-    private readonly limits = PART_LIMITS,
+    private readonly limits: Readonly<typeof PART_LIMITS> = PART_LIMITS,
   ) {
     this.maxRecords = limits.batchRecords;
   }

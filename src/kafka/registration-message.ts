@@ -13,17 +13,13 @@ export function toMessage(
   requestId: string,
   traceparent?: string,
 ): Message & { key: string; value: string } {
-  const headers: Record<string, string> = {
+  const headers = {
     [EVENT_ID_HEADER]: event.eventId,
     [ACCEPTED_AT_HEADER]: event.acceptedAt,
     [REQUEST_ID_HEADER]: requestId,
+    ...(traceparent !== undefined && { [TRACEPARENT_HEADER]: traceparent }),
   };
-  if (traceparent !== undefined) headers[TRACEPARENT_HEADER] = traceparent;
-  return {
-    key: event.registration.email,
-    value: JSON.stringify(event.registration),
-    headers,
-  };
+  return { key: event.registration.email, value: JSON.stringify(event.registration), headers };
 }
 
 /** For a record that alone is larger than the topic allows: it has no partition and no offset, which are given as -1. */

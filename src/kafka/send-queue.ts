@@ -9,21 +9,13 @@ import type {
   SendPermit,
 } from '../services/ports/messaging';
 import type { Logger, PipelineMetrics, Span, Tracing } from '../services/ports/telemetry';
-import { PART_LIMITS, PartSender, type Outgoing, type PartLimits } from './part-sender';
+import { isTooLarge } from './kafkajs';
+import { PART_LIMITS, PartSender, type Outgoing } from './part-sender';
 import type { KafkaProducer } from './producer';
-import { isTooLarge } from './protocol-error';
 import { toMessage, toUnsentDeadLetter } from './registration-message';
 
-export interface SendQueueLimits extends PartLimits {
-  readonly maxRecords: number;
-  readonly maxBytes: number;
-}
-
-export const SEND_QUEUE_LIMITS: SendQueueLimits = {
-  maxRecords: 10_000,
-  maxBytes: 16 * 1024 * 1024,
-  ...PART_LIMITS,
-};
+export const SEND_QUEUE_LIMITS = { maxRecords: 10_000, maxBytes: 16 * 1024 * 1024, ...PART_LIMITS };
+export type SendQueueLimits = Readonly<typeof SEND_QUEUE_LIMITS>;
 
 // A partition's next leader is there sooner.
 const FAILING_MS = 1000;
@@ -95,11 +87,13 @@ export class SendQueue implements RegistrationQueue {
       if (isHeld) this.reserved -= 1;
       isHeld = false;
     };
-    const publish = (event: RegistrationEvent, requestId: string): Promise<void> => {
-      release();
-      return this.push(event, requestId);
+    return {
+      release,
+      publish: (event, requestId) => {
+        release();
+        return this.push(event, requestId);
+      },
     };
-    return { publish, release };
   }
 
   /** Flushes what is queued; gives up with an error when the time is over, as after a lost connection. */

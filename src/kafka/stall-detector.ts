@@ -1,5 +1,6 @@
 import { pause } from '../runtime/backoff';
 import type { Liveness } from '../runtime/liveness';
+import type { ConsumerBatches } from './consumer-batches';
 import type { PartitionLag } from './consumer-lag';
 
 // Longer than any expected silence (a join waits for the rebalance timeout), and half of what /live allows: the next
@@ -8,22 +9,15 @@ const MAX_SILENCE_MS = 30_000;
 const CHECK_INTERVAL_MS = 1000;
 const STALLED_READINGS = 3;
 
-export interface StallDetectorDeps {
-  readonly liveness: Pick<Liveness, 'silenceMs'>;
-  readonly lag: { readonly latest: readonly PartitionLag[] };
-}
-
 /** What is watched of one consumer. */
-export interface WatchedConsumer {
-  /** The partitions it was assigned when it last joined the group: a new array with each join. */
-  readonly partitions: readonly number[];
-  /** Whether there is a reason for this partition not to advance now. */
-  isWaiting(partition: number): boolean;
-}
+export type WatchedConsumer = Pick<ConsumerBatches, 'partitions' | 'isWaiting'>;
 
 /** Detects a consumer that stalls without an error: it is silent, or it fetches and a partition does not advance. */
 export class StallDetector {
-  constructor(private readonly deps: StallDetectorDeps) {}
+  constructor(
+    private readonly liveness: Pick<Liveness, 'silenceMs'>,
+    private readonly lag: { readonly latest: readonly PartitionLag[] },
+  ) {}
 
   /** Calls `onStall` once at most. Resolves after that, or soon after `signal` aborts. */
   async watch(
@@ -31,21 +25,16 @@ export class StallDetector {
     onStall: (reason: string) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const { liveness, lag } = this.deps;
     const builtAt = performance.now();
-    const stalledPartitions = new StalledPartitions(consumer);
-    for (;;) {
+    const partitions = new StalledPartitions(consumer);
+    let reason: string | undefined;
+    while (reason === undefined) {
       await pause(CHECK_INTERVAL_MS, signal);
       if (signal.aborted) return;
-      const isSilent = Math.min(liveness.silenceMs, performance.now() - builtAt) >= MAX_SILENCE_MS;
-      const reason = isSilent
-        ? `no sign of life for ${MAX_SILENCE_MS} ms`
-        : stalledPartitions.observe(lag.latest);
-      if (reason !== undefined) {
-        onStall(reason);
-        return;
-      }
+      const isSilent = Math.min(this.liveness.silenceMs, performance.now() - builtAt) >= MAX_SILENCE_MS;
+      reason = isSilent ? `no sign of life for ${MAX_SILENCE_MS} ms` : partitions.observe(this.lag.latest);
     }
+    onStall(reason);
   }
 }
 
@@ -74,9 +63,7 @@ class StalledPartitions {
     const stalledTimes = before?.committed === committed ? before.stalledTimes + 1 : 1;
     this.seen.set(partition, { committed, stalledTimes: committed < logEnd ? stalledTimes : 0 });
     // Kafka forgets the group's offsets when the topic is deleted: the consumer's own offset is of the old topic.
-    if (before !== undefined && committed < before.committed) {
-      return `offset of partition ${partition} is lost`;
-    }
+    if (before && committed < before.committed) return `offset of partition ${partition} is lost`;
     return committed < logEnd && stalledTimes >= STALLED_READINGS
       ? `partition ${partition} has lag and is not advancing`
       : undefined;

@@ -1,7 +1,7 @@
-import { ConfigResourceTypes, type Admin, type ITopicConfig, type ITopicMetadata } from './kafkajs';
+import { ConfigResourceTypes, protocolErrorType } from './kafkajs';
+import type { Admin, ITopicConfig, ITopicMetadata, ResourceConfigQuery } from './kafkajs';
 import type { Config } from '../config/config';
 import type { Logger } from '../services/ports/telemetry';
-import { protocolErrorType } from './protocol-error';
 
 const DAY_MS = 86_400_000;
 const CHECK_INTERVAL_MS = 2000;
@@ -37,7 +37,8 @@ export class TopicSettings {
   /** Reads the settings of existing topics, at most every two seconds. What is missing is reported when it changes. */
   async check(admin: Admin, topics: readonly ITopicMetadata[]): Promise<void> {
     if (performance.now() - this.checkedAt < CHECK_INTERVAL_MS) return;
-    this.actual = await describe(admin, topics).catch(unlessForbidden(new Map<string, Settings>()));
+    const resources = topics.map(({ name }) => ({ type: ConfigResourceTypes.TOPIC, name }));
+    this.actual = await readSettings(admin, resources);
     this.checkedAt = performance.now();
     this.missing = new Map(topics.map((topic) => [topic.name, this.compare(topic)]));
     const hints = [...this.missing].filter(([, settings]) => Object.keys(settings).length > 0).map(toCommand);
@@ -74,22 +75,22 @@ export class TopicSettings {
   }
 }
 
-/** For catch(): `value` when Kafka responds that the user may not do that. */
-export function unlessForbidden<T>(value: T): (error: unknown) => T {
-  return (error) => {
-    if (protocolErrorType(error)?.endsWith('AUTHORIZATION_FAILED')) return value;
+/** By topic or broker; none when the user may not read them. */
+export async function readSettings(
+  admin: Admin,
+  resources: ResourceConfigQuery[],
+): Promise<ReadonlyMap<string, Settings>> {
+  try {
+    const described = await admin.describeConfigs({ includeSynonyms: false, resources });
+    const settingsOf = described.resources.map(({ resourceName, configEntries }) => {
+      const settings = configEntries.map(({ configName, configValue }) => [configName, configValue] as const);
+      return [resourceName, Object.fromEntries(settings)] as const;
+    });
+    return new Map(settingsOf);
+  } catch (error) {
+    if (protocolErrorType(error)?.endsWith('AUTHORIZATION_FAILED')) return new Map();
     throw error;
-  };
-}
-
-async function describe(admin: Admin, topics: readonly ITopicMetadata[]): Promise<Map<string, Settings>> {
-  const resources = topics.map(({ name }) => ({ type: ConfigResourceTypes.TOPIC, name }));
-  const described = await admin.describeConfigs({ includeSynonyms: false, resources });
-  const settingsOf = described.resources.map(({ resourceName, configEntries }) => {
-    const settings = configEntries.map(({ configName, configValue }) => [configName, configValue] as const);
-    return [resourceName, Object.fromEntries(settings)] as const;
-  });
-  return new Map(settingsOf);
+  }
 }
 
 function toCommand([topic, settings]: readonly [string, Settings]): string {

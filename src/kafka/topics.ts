@@ -1,16 +1,10 @@
-import {
-  ConfigResourceTypes,
-  type Admin,
-  type ITopicMetadata,
-  type Kafka,
-  type PartitionMetadata,
-} from './kafkajs';
+import { ConfigResourceTypes, protocolErrorType } from './kafkajs';
+import type { Admin, ITopicMetadata, Kafka, PartitionMetadata } from './kafkajs';
 import type { Config } from '../config/config';
 import { UnavailableError, UnsuitableServerError } from '../domain/errors';
 import { pause } from '../runtime/backoff';
 import type { Logger } from '../services/ports/telemetry';
-import { protocolErrorType } from './protocol-error';
-import { TopicSettings, unlessForbidden } from './topic-settings';
+import { readSettings, TopicSettings } from './topic-settings';
 
 const MISSING_MS = 3000;
 const LEADER_TIMEOUT_MS = 2000;
@@ -19,6 +13,7 @@ const LEADER_POLL_MS = 100;
 const MIN_MESSAGE_BYTES = 4096;
 const MISSING = 'UNKNOWN_TOPIC_OR_PARTITION';
 const NO_LEADER_YET = 'LEADER_NOT_AVAILABLE';
+const DEFAULT_REPLICAS = 'default.replication.factor';
 
 export interface KafkaTopicsDeps {
   readonly kafka: Kafka;
@@ -89,7 +84,11 @@ export class KafkaTopics {
       await this.settings.check(admin, topics);
       return topics;
     } catch (error) {
-      this.discard(connecting);
+      if (this.admin === connecting) this.admin = undefined;
+      const { log } = this.deps;
+      connecting
+        .then((admin) => admin.disconnect())
+        .catch((cause: unknown) => log.debug('could not close discarded Kafka admin', { error: cause }));
       throw error;
     }
   }
@@ -100,18 +99,8 @@ export class KafkaTopics {
     return admin;
   }
 
-  private discard(connecting: Promise<Admin>): void {
-    if (this.admin === connecting) this.admin = undefined;
-    connecting
-      .then((admin) => admin.disconnect())
-      .catch((error: unknown) => this.deps.log.debug('could not close discarded Kafka admin', { error }));
-  }
-
   /** Undefined when Kafka responds with one of the errors `unless`. */
-  private async find(
-    admin: Admin,
-    unless: readonly string[] = [MISSING],
-  ): Promise<ITopicMetadata[] | undefined> {
+  private async find(admin: Admin, unless = [MISSING]): Promise<ITopicMetadata[] | undefined> {
     const { topic, deadLetterTopic } = this.deps.config;
     try {
       const { topics } = await admin.fetchTopicMetadata({ topics: [topic, deadLetterTopic] });
@@ -123,18 +112,16 @@ export class KafkaTopics {
     }
   }
 
-  // Wait so that every consumer, in all processes, notices the deletion, by a failed fetch or by its own process's check;
-  // one that does not would continue at its old offset in the new topic and skip its first records.
-  private waitBeforeRecreating(): void {
-    if (!this.existed) return;
-    if (this.missingSince === undefined) this.deps.onMissing();
-    this.missingSince ??= performance.now();
-    if (performance.now() - this.missingSince < MISSING_MS) throw new UnavailableError('a topic is missing');
-  }
-
   private async create(admin: Admin): Promise<ITopicMetadata[]> {
-    this.waitBeforeRecreating();
-    const { config, log } = this.deps;
+    const { config, log, onMissing } = this.deps;
+    if (this.existed) {
+      // Wait so that every consumer, in all processes, notices the deletion, by a failed fetch or by its own process's
+      // check; one that does not would continue at its old offset in the new topic and skip its first records.
+      if (this.missingSince === undefined) onMissing();
+      this.missingSince ??= performance.now();
+      if (performance.now() - this.missingSince < MISSING_MS)
+        throw new UnavailableError('a topic is missing');
+    }
     const replicas = await this.replicas(admin);
     // One by one: kafkajs reports several at once as failed when only one of them exists already.
     for (const topic of [config.topic, config.deadLetterTopic]) {
@@ -162,15 +149,11 @@ export class KafkaTopics {
     const wanted = this.deps.config.replicationFactor;
     if (wanted !== -1) return wanted;
     const { controller } = await admin.describeCluster();
-    const configNames = ['default.replication.factor'];
-    const resources = [{ type: ConfigResourceTypes.BROKER, name: String(controller), configNames }];
-    const described = admin.describeConfigs({ includeSynonyms: false, resources });
+    const configNames = [DEFAULT_REPLICAS];
+    const broker = { type: ConfigResourceTypes.BROKER, name: String(controller), configNames };
+    const settings = await readSettings(admin, [broker]);
     // Without the right to ask, or an answer, both are the brokers' choice.
-    const setting = await described.then(
-      ({ resources: [broker] }) => broker?.configEntries[0],
-      unlessForbidden(undefined),
-    );
-    return Number(setting?.configValue) || wanted;
+    return Number(settings.get(broker.name)?.[DEFAULT_REPLICAS]) || wanted;
   }
 }
 

@@ -1,9 +1,7 @@
-export interface BulkheadOptions {
-  /** Maximum number of calls that run at the same time. */
+interface BulkheadOptions {
+  /** How many calls may run at the same time. */
   readonly max: number;
-  /** Maximum queueing time. */
   readonly waitMs: number;
-  /** Error for callers that time out in the queue. */
   readonly onTimeout: () => Error;
 }
 

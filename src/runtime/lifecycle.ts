@@ -11,18 +11,13 @@ export interface Component {
   readonly stopTimeoutMs: number;
 }
 
-interface LifecycleLog {
-  info(message: string, fields?: object): void;
-  error(message: string, fields?: object): void;
-}
-
 /** Starts components in order and stops them in reverse; readiness reads its state. */
 export class Lifecycle {
   private phase: 'new' | 'started' | 'stopping' = 'new';
   private stopped: Promise<boolean> | undefined;
   private components: readonly Component[] = [];
 
-  constructor(private readonly log: LifecycleLog) {}
+  constructor(private readonly log: Record<'info' | 'error', (message: string, fields: object) => unknown>) {}
 
   /** The components, in start order. */
   register(components: readonly Component[]): void {
@@ -45,13 +40,11 @@ export class Lifecycle {
   /** Stops everything once, within `timeoutMs` in all. Resolves to whether every component stopped cleanly. */
   stop(timeoutMs: number): Promise<boolean> {
     this.phase = 'stopping';
-    this.stopped ??= withTimeout(this.stopAll(), timeoutMs, () => new Error('deadline passed')).catch(
-      (error: unknown) => {
-        this.log.error('shutdown timed out', { timeoutMs, error });
-        return false;
-      },
-    );
-    return this.stopped;
+    const timeout = (): Error => new Error('deadline passed');
+    return (this.stopped ??= withTimeout(this.stopAll(), timeoutMs, timeout).catch((error: unknown) => {
+      this.log.error('shutdown timed out', { timeoutMs, error });
+      return false;
+    }));
   }
 
   private async stopAll(): Promise<boolean> {

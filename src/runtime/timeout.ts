@@ -24,17 +24,7 @@ export function withTimeout<T>(
       }, timeoutMs / SLICES);
     };
     pass(1);
-    work.then(
-      (value) => {
-        clearTimeout(timer);
-        resolve(value);
-      },
-      (error: unknown) => {
-        clearTimeout(timer);
-        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever the work failed with
-        reject(error);
-      },
-    );
+    void work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
 
@@ -57,11 +47,8 @@ export class TimeBudget {
     const startedAt = performance.now();
     const sliceMs = this.leftMs / SLICES;
     let mostUsedMs = sliceMs;
-    const onSlice = (): void => {
-      mostUsedMs += sliceMs;
-    };
     try {
-      return await withTimeout(work, this.leftMs, this.onTimeout, onSlice);
+      return await withTimeout(work, this.leftMs, this.onTimeout, () => (mostUsedMs += sliceMs));
     } finally {
       this.leftMs -= Math.min(performance.now() - startedAt, mostUsedMs);
     }

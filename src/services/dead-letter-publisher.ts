@@ -1,7 +1,7 @@
 import { parseEmail } from '../domain/email';
 import { UnavailableError } from '../domain/errors';
 import { forEachChunk } from '../runtime/yielding';
-import type { DeadLetter, DeadLetterReason, DeadLetters, ReceivedRecord } from './ports/messaging';
+import type { DeadLetter, DeadLetters, ReceivedRecord } from './ports/messaging';
 import type { FailureMarks, Reservations } from './ports/stores';
 import type { Logger, PipelineMetrics } from './ports/telemetry';
 import { EVENT_ID_HEADER, headerText, REQUEST_ID_HEADER } from './registration-record';
@@ -37,19 +37,18 @@ export class DeadLetterPublisher {
 
   // All in one turn of the event loop, so in one pipeline: the writer's offset waits for them.
   private async markFailed(deadLetters: readonly DeadLetter[]): Promise<void> {
-    const marks = deadLetters.map(({ record, reason }) => this.markOne(record, reason));
     try {
-      await Promise.all(marks);
+      await Promise.all(deadLetters.map((deadLetter) => this.markOne(deadLetter)));
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
       this.deps.log.warn('could not mark failed registrations in Redis; their reservations will expire', {
-        registrations: marks.length,
+        registrations: deadLetters.length,
         error,
       });
     }
   }
 
-  private async markOne(record: ReceivedRecord, reason: DeadLetterReason): Promise<void> {
+  private async markOne({ record, reason }: DeadLetter): Promise<void> {
     const email = emailOf(record);
     // The email of a conflict has a row: it did not fail.
     if (email === undefined || reason === 'conflict') return;

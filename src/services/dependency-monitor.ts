@@ -9,7 +9,8 @@ export type DependencyName = 'redis' | 'postgres' | 'kafka';
 /** What the background check last saw of one dependency. Written by DependencyMonitor only. */
 export class DependencyStatus implements DependencyState {
   private last: 'unknown' | 'healthy' | 'limited' | 'unavailable' = 'unknown';
-  private reached = false;
+  /** Whether it was able to do all its work at least once since the process started. */
+  wasReached = false;
 
   constructor(readonly name: DependencyName) {}
 
@@ -21,23 +22,17 @@ export class DependencyStatus implements DependencyState {
     return this.last === 'unavailable';
   }
 
-  /** Whether it was able to do all its work at least once since the process started. */
-  get wasReached(): boolean {
-    return this.reached;
-  }
-
   /** Takes a check's result and returns whether it changed anything. `isUsable`: for a part of its work, as reads. */
   update(isHealthy: boolean, isUsable = isHealthy): boolean {
     const before = this.last;
     this.last = isHealthy ? 'healthy' : isUsable ? 'limited' : 'unavailable';
-    this.reached ||= isHealthy;
+    this.wasReached ||= isHealthy;
     return before !== this.last;
   }
 }
 
 /** How often each dependency is checked. */
 export const CHECK_INTERVAL_MS = 1000;
-
 const START_POLL_MS = 50;
 
 /** How one dependency is checked. `check` rejects when the dependency cannot do its work. */

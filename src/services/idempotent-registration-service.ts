@@ -9,7 +9,7 @@ import {
 import { isSameRegistration, type Registration } from '../domain/registration';
 import { registrationOf } from '../domain/stored-user';
 import { TimeBudget } from '../runtime/timeout';
-import { ifAvailable, UNAVAILABLE } from './if-available';
+import { ifAvailable } from './if-available';
 import type { IdempotencyStore, UserCache, Users } from './ports/stores';
 import type { RegistrationService } from './registration-service';
 
@@ -43,10 +43,11 @@ export class IdempotentRegistrationService {
    * another attempt is in flight.
    */
   async register(keyed: KeyedRegistration): Promise<'accepted' | 'replayed'> {
-    const { records } = this.deps;
+    const { records, redisTimeoutMs } = this.deps;
     const { key, registration } = keyed;
     const attempt = { key, fingerprint: fingerprintOf(key, registration), attemptId: randomUUID() };
-    const redisBudget = this.redisBudget();
+    const noResponse = () => new UnavailableError(`Redis did not respond within ${redisTimeoutMs} ms`);
+    const redisBudget = new TimeBudget(redisTimeoutMs, noResponse);
 
     const claim = await ifAvailable(redisBudget.run(records.claim(attempt)));
     if (claim === 'registrationMismatch') throw new IdempotencyKeyReusedError('with another registration');
@@ -58,9 +59,8 @@ export class IdempotentRegistrationService {
       await ifAvailable(redisBudget.run(records.finish(attempt, 'accepted')));
       return result;
     } catch (error) {
-      await ifAvailable(
-        redisBudget.run(records.finish(attempt, isRejection(error) ? 'rejected' : 'unknown')),
-      );
+      const outcome = isRejection(error) ? 'rejected' : 'unknown';
+      await ifAvailable(redisBudget.run(records.finish(attempt, outcome)));
       throw error;
     }
   }
@@ -75,11 +75,8 @@ export class IdempotentRegistrationService {
       return 'accepted';
     } catch (error) {
       // An earlier attempt may have been accepted without its client, or this service, getting to know.
-      const isOwn =
-        isRetry &&
-        error instanceof AlreadyRegisteredError &&
-        (await this.isStored(registration, redisBudget));
-      if (isOwn) return 'replayed';
+      const mayBeOwn = isRetry && error instanceof AlreadyRegisteredError;
+      if (mayBeOwn && (await this.isStored(registration, redisBudget))) return 'replayed';
       throw error;
     }
   }
@@ -88,16 +85,8 @@ export class IdempotentRegistrationService {
     const { completed, users } = this.deps;
     const { email } = registration;
     const cached = await ifAvailable(redisBudget.run(completed.find(email)));
-    const user = (cached !== UNAVAILABLE && cached) || (await users.findByEmail(email));
+    const user = cached ?? (await users.findByEmail(email));
     return user !== undefined && isSameRegistration(registrationOf(user), registration);
-  }
-
-  private redisBudget(): TimeBudget {
-    const { redisTimeoutMs } = this.deps;
-    return new TimeBudget(
-      redisTimeoutMs,
-      () => new UnavailableError(`Redis did not respond within ${redisTimeoutMs} ms`),
-    );
   }
 }
 

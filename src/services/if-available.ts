@@ -1,17 +1,13 @@
 import { UnavailableError } from '../domain/errors';
 import type { Logger } from './ports/telemetry';
 
-/** In place of a result: the dependency could not be asked. */
-export const UNAVAILABLE = Symbol('unavailable');
-export type Unavailable = typeof UNAVAILABLE;
-
-/** What `work` resolves to, or UNAVAILABLE when it rejects with UnavailableError; other errors are passed on. */
-export async function ifAvailable<T>(work: Promise<T>): Promise<T | Unavailable> {
+/** What `work` resolves to, or null when it rejects with UnavailableError; other errors are passed on. */
+export async function ifAvailable<T>(work: Promise<T>): Promise<T | null> {
   try {
     return await work;
   } catch (error) {
     if (!(error instanceof UnavailableError)) throw error;
-    return UNAVAILABLE;
+    return null;
   }
 }
 

@@ -3,11 +3,11 @@ import { AlreadyRegisteredError, RegistrationInProgressError, UnavailableError }
 import { isSameRegistration, type Registration } from '../domain/registration';
 import type { User } from '../domain/stored-user';
 import { withTimeout, type TimeBudget } from '../runtime/timeout';
-import { ifAvailable, runInBackground, UNAVAILABLE } from './if-available';
-import type { RegistrationEvent, RegistrationQueue, SendPermit } from './ports/messaging';
+import { ifAvailable, runInBackground } from './if-available';
+import type { RegistrationEvent, RegistrationQueue } from './ports/messaging';
 import type { FailureMarks, Reservations, UserCache, Users } from './ports/stores';
 import type { Logger, PipelineMetrics } from './ports/telemetry';
-import { promoteToCompleted } from './promote-users';
+import { promoteToCompleted } from './registration-writer';
 
 export interface RegistrationServiceDeps {
   readonly pending: Reservations;
@@ -20,14 +20,6 @@ export interface RegistrationServiceDeps {
   readonly log: Pick<Logger, 'error'>;
 }
 
-/** What Redis knows of an email once it has been asked to reserve it. */
-interface Reservation {
-  /** Undefined when its entry cannot be read. */
-  readonly holder: RegistrationEvent | undefined;
-  readonly user: User | undefined;
-  readonly hasFailed: boolean;
-}
-
 /** Accepts registrations: when register() resolves, Kafka holds the event and the email will have this row. */
 export class RegistrationService {
   constructor(private readonly deps: RegistrationServiceDeps) {}
@@ -38,12 +30,14 @@ export class RegistrationService {
    * what the request may still wait for Redis when it has asked it before.
    */
   async register(registration: Registration, requestId: string, redisBudget?: TimeBudget): Promise<void> {
+    const { queue, deliveryTimeoutMs } = this.deps;
     // First, so that a full queue leaves no reservation. One that was made is never released later, since a retry with
     // the same fields may have sent its event by then.
-    const permit = this.deps.queue.acquire();
+    const permit = queue.acquire();
+    const timeout = (): Error => new UnavailableError(`Kafka did not confirm within ${deliveryTimeoutMs} ms`);
     try {
       const event = await this.reserve(registration, redisBudget);
-      await this.deliver(permit, event, requestId);
+      await withTimeout(permit.publish(event, requestId), deliveryTimeoutMs, timeout);
     } finally {
       permit.release();
     }
@@ -51,7 +45,7 @@ export class RegistrationService {
 
   /** Resolves to the event to send: a new one, or the pending one that this is a retry of. */
   private async reserve(registration: Registration, redisBudget?: TimeBudget): Promise<RegistrationEvent> {
-    const { users, metrics } = this.deps;
+    const { users, pending, failed, metrics, log } = this.deps;
     const { email } = registration;
     const candidate = { eventId: randomUUID(), acceptedAt: new Date().toISOString(), registration };
 
@@ -60,27 +54,23 @@ export class RegistrationService {
       ifAvailable(users.isRegistered(email)),
     ]);
 
-    if (reservation === UNAVAILABLE && isStored === UNAVAILABLE) {
+    if (reservation === null && isStored === null) {
       throw new UnavailableError('neither Redis nor PostgreSQL could tell whether the email is registered');
     }
-    if (reservation === UNAVAILABLE) metrics.decidedDegraded('redis');
-    if (isStored === UNAVAILABLE) metrics.decidedDegraded('postgres');
-    if (isStored === true || (reservation !== UNAVAILABLE && reservation.user !== undefined)) {
-      if (reservation !== UNAVAILABLE) this.endReservation(candidate, reservation);
+    if (reservation === null) metrics.decidedDegraded('redis');
+    if (isStored === null) metrics.decidedDegraded('postgres');
+    if (isStored === true || reservation?.user) {
+      // Where its end fails it is harmless: the row decides, and it expires in an hour.
+      if (reservation?.holder === candidate) runInBackground(pending.release(email, candidate.eventId), log);
+      else if (reservation) runInBackground(this.promote(email, reservation.user), log);
       throw new AlreadyRegisteredError('the email has a row');
     }
-    if (reservation === UNAVAILABLE) return candidate;
+    if (reservation === null) return candidate;
     const { holder, hasFailed } = reservation;
     // Where this fails the mark expires by itself, and the status looks at it last.
-    if (holder === candidate && hasFailed) runInBackground(this.deps.failed.clear(email), this.deps.log);
+    if (holder === candidate && hasFailed) runInBackground(failed.clear(email), log);
     if (holder && isSameRegistration(holder.registration, registration)) return holder;
     throw new RegistrationInProgressError('the email is reserved for other fields');
-  }
-
-  private async deliver(permit: SendPermit, event: RegistrationEvent, requestId: string): Promise<void> {
-    const { deliveryTimeoutMs } = this.deps;
-    const timeout = (): Error => new UnavailableError(`Kafka did not confirm within ${deliveryTimeoutMs} ms`);
-    await withTimeout(permit.publish(event, requestId), deliveryTimeoutMs, timeout);
   }
 
   /**
@@ -88,20 +78,12 @@ export class RegistrationService {
    * reservation, so a client that could reserve a stored email sees it there. Of a failure only the existence is read:
    * deleting it unseen would be one more write to the socket for each registration.
    */
-  private async askRedis(candidate: RegistrationEvent, redisBudget?: TimeBudget): Promise<Reservation> {
+  private async askRedis(candidate: RegistrationEvent, redisBudget?: TimeBudget) {
     const { email } = candidate.registration;
     const { pending, completed, failed } = this.deps;
     const asked = Promise.all([pending.reserve(candidate), completed.find(email), failed.isMarked(email)]);
     const [holder, user, hasFailed] = await (redisBudget?.run(asked) ?? asked);
     return { holder, user, hasFailed };
-  }
-
-  /** Ends the reservation of a stored email. Where this fails it is harmless: the row decides, and it expires in an hour. */
-  private endReservation(candidate: RegistrationEvent, { holder, user }: Reservation): void {
-    const { email } = candidate.registration;
-    const isOwn = holder === candidate;
-    const end = isOwn ? this.deps.pending.release(email, candidate.eventId) : this.promote(email, user);
-    runInBackground(end, this.deps.log);
   }
 
   /**

@@ -1,5 +1,5 @@
 import { UnavailableError, UserNotFoundError } from '../domain/errors';
-import { ifAvailable, UNAVAILABLE } from './if-available';
+import { ifAvailable } from './if-available';
 import type { FailureReason } from './ports/messaging';
 import type { FailureMarks, Reservations, UserCache, Users } from './ports/stores';
 
@@ -32,13 +32,13 @@ export class RegistrationStatusService {
       ifAvailable(completed.find(email)),
       ifAvailable(users.isRegistered(email)),
     ]);
-    if (isStored === true || (cached !== UNAVAILABLE && cached !== undefined)) return { status: 'completed' };
+    if (isStored === true || cached) return { status: 'completed' };
     if (isReserved === true) return { status: 'pending' };
     // The mark of a loser says nothing about who won.
-    if ([isStored, isReserved, reason, cached].includes(UNAVAILABLE)) {
+    if ([isStored, isReserved, reason, cached].includes(null)) {
       throw new UnavailableError('a source that may know the email is unavailable');
     }
-    if (reason !== UNAVAILABLE && reason !== undefined) return { status: 'failed', reason };
+    if (reason) return { status: 'failed', reason };
     throw new UserNotFoundError('no source knows the email');
   }
 }

@@ -1,14 +1,19 @@
 import { RejectedError, ValidationError } from '../domain/errors';
 import { isSameRegistration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/stored-user';
-import { yieldingChunks } from '../runtime/yielding';
+import { forEachChunk, yieldingChunks } from '../runtime/yielding';
 import type { DeadLetterPublisher } from './dead-letter-publisher';
 import { ifAvailable } from './if-available';
 import type { DeadLetter, ReceivedRecord } from './ports/messaging';
-import type { Users } from './ports/stores';
+import type { Reservations, UserCache, Users } from './ports/stores';
 import type { PipelineMetrics, Tracing } from './ports/telemetry';
 import { ACCEPTED_AT_HEADER, headerText, readRecord, type ReadableRecord } from './registration-record';
-import { promoteToCompleted, type PromotionStores } from './promote-users';
+
+/** The stores that promoteToCompleted() writes to. */
+export interface PromotionStores {
+  readonly completed: Pick<UserCache, 'put'>;
+  readonly pending: Pick<Reservations, 'clear'>;
+}
 
 export interface RegistrationWriterDeps extends PromotionStores {
   readonly users: Pick<Users, 'insertMissing' | 'confirmRejection'>;
@@ -36,14 +41,14 @@ export class RegistrationWriter {
   async write(records: readonly ReceivedRecord[]): Promise<void> {
     const startedAt = performance.now();
     const { readable, invalid } = await this.read(records);
-    const { stored, unstorable } = await this.store(readable);
+    const outcome = await this.store(readable);
     const insertedAt = performance.now();
     // An unavailable Redis never holds an offset: the reservations that are left end within their hour.
-    await ifAvailable(promoteToCompleted(this.deps, [...stored.values()]));
-    const deadLetters = [...invalid, ...unstorable, ...this.conflicts(readable, stored, unstorable)];
+    await ifAvailable(promoteToCompleted(this.deps, [...outcome.stored.values()]));
+    const deadLetters = [...invalid, ...outcome.unstorable, ...this.conflicts(readable, outcome)];
     await this.deps.deadLetterPublisher.publish(deadLetters);
     this.measure(readable, deadLetters);
-    this.deps.tracing?.batchWritten({ records, deadLetters: deadLetters, startedAt, insertedAt });
+    this.deps.tracing?.batchWritten({ records, deadLetters, startedAt, insertedAt });
   }
 
   private measure(readable: readonly ReadableRecord[], deadLetters: readonly DeadLetter[]): void {
@@ -56,9 +61,7 @@ export class RegistrationWriter {
     }
   }
 
-  private async read(
-    records: readonly ReceivedRecord[],
-  ): Promise<{ readable: ReadableRecord[]; invalid: DeadLetter[] }> {
+  private async read(records: readonly ReceivedRecord[]) {
     const readable: ReadableRecord[] = [];
     const invalid: DeadLetter[] = [];
     for await (const part of yieldingChunks(records)) {
@@ -85,10 +88,10 @@ export class RegistrationWriter {
       }
       await this.storeOrBisect([...firsts.values()], outcome);
       if (outcome.unconfirmed) throw outcome.unconfirmed;
-      waiting = waiting.filter(
-        (each) =>
-          !outcome.stored.has(each.registration.email) && firsts.get(each.registration.email) !== each,
-      );
+      waiting = waiting.filter((each) => {
+        const { email } = each.registration;
+        return !outcome.stored.has(email) && firsts.get(email) !== each;
+      });
     }
     return outcome;
   }
@@ -119,11 +122,7 @@ export class RegistrationWriter {
     }
   }
 
-  private conflicts(
-    readable: readonly ReadableRecord[],
-    stored: ReadonlyMap<string, User>,
-    unstorable: readonly DeadLetter[],
-  ): DeadLetter[] {
+  private conflicts(readable: readonly ReadableRecord[], { stored, unstorable }: Outcome): DeadLetter[] {
     const rejected = new Set(unstorable.map(({ record }) => record));
     return readable.flatMap(({ record, registration }): DeadLetter[] => {
       if (rejected.has(record)) return [];
@@ -132,4 +131,16 @@ export class RegistrationWriter {
       return [{ record, reason: 'conflict', error: 'another registration of this email came first' }];
     });
   }
+}
+
+/**
+ * Caches stored users, then deletes their reservations. RegistrationService relies on this order: a client that can
+ * reserve a stored email finds it in the cache. May reject with UnavailableError.
+ */
+export async function promoteToCompleted(
+  { completed, pending }: PromotionStores,
+  users: readonly User[],
+): Promise<void> {
+  await forEachChunk(users, (part) => completed.put(part));
+  await forEachChunk(users, (part) => pending.clear(part.map(({ email }) => email)));
 }

@@ -1,6 +1,6 @@
 import { UserNotFoundError } from '../domain/errors';
 import type { User } from '../domain/stored-user';
-import { ifAvailable, runInBackground, UNAVAILABLE } from './if-available';
+import { ifAvailable, runInBackground } from './if-available';
 import type { PageRequest } from '../domain/pagination';
 import type { UserCache, Users, UsersPage } from './ports/stores';
 import type { Logger } from './ports/telemetry';
@@ -23,7 +23,7 @@ export class UserQueryService {
   async findByEmail(email: string): Promise<User> {
     const { completed, users, log } = this.deps;
     const cached = await ifAvailable(completed.find(email));
-    if (cached !== UNAVAILABLE && cached !== undefined) return cached;
+    if (cached) return cached;
 
     const user = await users.findByEmail(email);
     if (user === undefined) throw new UserNotFoundError('no row has this email');

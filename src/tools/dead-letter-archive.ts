@@ -1,6 +1,6 @@
 import { UnavailableError } from '../domain/errors';
 import { KafkaJSProtocolError, type Admin, type Kafka, type KafkaMessage } from '../kafka/kafkajs';
-import { withAdmin } from '../kafka/with-admin';
+import { withAdmin } from '../kafka/client';
 import type { DeadLetterId, StoredDeadLetter } from './dead-letter';
 import type { OffsetRange, ReadProgress, TopicReader } from './topic-reader';
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ValidationError } from '../domain/errors';
 import { isSameRegistration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/stored-user';
-import { promoteToCompleted, type PromotionStores } from '../services/promote-users';
+import { promoteToCompleted, type PromotionStores } from '../services/registration-writer';
 import type { RegistrationEvent } from '../services/ports/messaging';
 import type { ReservationReader, Reservations, Users } from '../services/ports/stores';
 import {

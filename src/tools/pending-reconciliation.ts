@@ -2,7 +2,7 @@ import { ValidationError } from '../domain/errors';
 import { isSameRegistration, parseRegistration } from '../domain/registration';
 import type { RegistrationEvent } from '../services/ports/messaging';
 import type { StoredReservation, Users } from '../services/ports/stores';
-import { promoteToCompleted, type PromotionStores } from '../services/promote-users';
+import { promoteToCompleted, type PromotionStores } from '../services/registration-writer';
 import type { RegistrationPublisher } from './registration-publisher';
 
 /**

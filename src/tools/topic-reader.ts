@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import { UnavailableError } from '../domain/errors';
-import { withAdmin } from '../kafka/with-admin';
+import { withAdmin } from '../kafka/client';
 import { closeWithin } from '../runtime/timeout';
 
 const FETCH_WAIT_MS = 100;

@@ -212,7 +212,7 @@ describe('KafkaDeadLetterTopic', () => {
   it('keep key, value and headers as they were, even none, and add where and why', async () => {
     const { env, config, topics, producer } = await setUp();
     await topics.check();
-    const deadLetters = new KafkaDeadLetterTopic({ topic: config.deadLetterTopic, producer });
+    const deadLetters = new KafkaDeadLetterTopic(producer, config.deadLetterTopic);
     const record = buildRecord({
       value: null,
       key: null,

@@ -1,4 +1,6 @@
 import { ConsumerLag, type PartitionLag } from '../../../src/kafka/consumer-lag';
+import { eventually } from '../../support/eventually';
+import { RecordingMetrics } from '../../support/fakes';
 import { RecordingLogger } from '../../support/recording-logger';
 
 const LAG: PartitionLag = { partition: 0, committed: 5n, logEnd: 7n, logStart: 0n, isCommitted: true };
@@ -11,6 +13,7 @@ function setUp() {
       kafka.requests += 1;
       return kafka.isAvailable ? Promise.resolve([LAG]) : Promise.reject(new Error('ECONNREFUSED'));
     },
+    metrics: new RecordingMetrics(),
     log,
   });
   return { kafka, lag, log };
@@ -18,10 +21,10 @@ function setUp() {
 
 const pass = (seconds: number): Promise<void> => jest.advanceTimersByTimeAsync(seconds * 1000);
 
-beforeEach(() => jest.useFakeTimers());
-afterEach(() => jest.useRealTimers());
-
 describe('ConsumerLag', () => {
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
+
   it('is read soon after the start, then every 10 s, and stays the same array in between', async () => {
     const { kafka, lag } = setUp();
     expect(lag.latest).toEqual([]);
@@ -64,5 +67,68 @@ describe('ConsumerLag', () => {
     await pass(300);
 
     expect(kafka.requests).toBe(0);
+  });
+});
+
+const lagOf = (partition: number, logStart: bigint, isCommitted: boolean): PartitionLag => ({
+  ...{ partition, committed: logStart, logEnd: 100n },
+  ...{ logStart, isCommitted },
+});
+
+function setUpLost(reading: PartitionLag[]) {
+  const metrics = new RecordingMetrics();
+  const log = new RecordingLogger();
+  const kafka = { isAvailable: true };
+  const read = () =>
+    kafka.isAvailable ? Promise.resolve(reading) : Promise.reject(new Error('ECONNREFUSED'));
+  return { lag: new ConsumerLag({ read, metrics, log }), metrics, log, kafka };
+}
+
+const MESSAGE = 'records lost: Kafka deleted them before they were read';
+
+describe('lost records', () => {
+  it('says nothing of a log that begins at its beginning, nor of what the group has read', async () => {
+    const { lag, log, metrics } = setUpLost([lagOf(0, 0n, false), lagOf(1, 50n, true)]);
+
+    await lag.reportLost();
+
+    expect([log.lines, metrics.lost]).toEqual([[], []]);
+  });
+
+  it('reports what was deleted before a group’s first read, once', async () => {
+    const { lag, log, metrics } = setUpLost([lagOf(0, 20n, false)]);
+
+    await lag.reportLost();
+    await lag.reportLost();
+
+    expect(log.lines).toEqual([{ level: 'error', message: MESSAGE, partition: 0, from: 0, to: 19 }]);
+    expect(metrics.lost).toEqual([20]);
+  });
+
+  it('reports what a reset of the offset skips, of its partition alone', async () => {
+    const { lag, log, metrics } = setUpLost([lagOf(0, 20n, true), lagOf(1, 30n, true)]);
+
+    lag.reportReset({ partition: 1, wanted: 25n });
+
+    await eventually(() => expect(metrics.lost).toEqual([5]));
+    expect(log.lines).toEqual([{ level: 'error', message: MESSAGE, partition: 1, from: 25, to: 29 }]);
+  });
+
+  it('takes a reset to an earlier offset, as after the topic was deleted, for no loss', async () => {
+    const { lag, log } = setUpLost([lagOf(0, 0n, true)]);
+
+    await lag.reportLost({ partition: 0, wanted: 25n });
+
+    expect(log.lines).toEqual([]);
+  });
+
+  it('is loud as well when it cannot find out how many there are', async () => {
+    const { lag, log, kafka } = setUpLost([]);
+    kafka.isAvailable = false;
+
+    lag.reportReset({ partition: 1, wanted: 25n });
+
+    await eventually(() => expect(log.lines).toMatchObject([{ level: 'error', message: MESSAGE, from: 25 }]));
+    await expect(lag.reportLost()).rejects.toThrow('ECONNREFUSED');
   });
 });

@@ -53,7 +53,7 @@ function setUp() {
     migrations,
     liveness,
     metrics: new RecordingMetrics(),
-    lostRecords: { report: () => Promise.resolve(), reportReset: (reset) => resets.push(reset) },
+    lag: { reportLost: () => Promise.resolve(), reportReset: (reset) => resets.push(reset) },
     log,
     stallDetector: {
       watch: (each, onStall, life) => {

@@ -24,7 +24,7 @@ function setUp(maxBytes: number, isAvailable: (send: number) => boolean = () => 
     sends.push(messages);
     return Promise.resolve();
   };
-  return { sends, deadLetters: new KafkaDeadLetterTopic({ topic: 'users.dlq', producer: { send } }) };
+  return { sends, deadLetters: new KafkaDeadLetterTopic({ send }, 'users.dlq') };
 }
 
 const buildDeadLetters = (count: number, value: unknown): DeadLetter[] =>

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { Partitioners, type PartitionMetadata } from '../../../src/kafka/kafkajs';
-import { partitionOf } from '../../../src/kafka/partitioner';
+import { partitionOf } from '../../../src/kafka/producer';
 
 const byKafkajs = Partitioners.DefaultPartitioner();
 const partitions = (count: number): PartitionMetadata[] =>

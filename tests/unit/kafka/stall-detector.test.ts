@@ -17,7 +17,7 @@ const STALLED = 'partition 0 has lag and is not advancing';
 function setUp() {
   const liveness = new Liveness(true);
   const lag = { latest: [] as readonly PartitionLag[] };
-  const detector = new StallDetector({ liveness, lag });
+  const detector = new StallDetector(liveness, lag);
   const waiting = new Set<number>();
   const consumer = {
     partitions: [0],

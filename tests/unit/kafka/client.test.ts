@@ -1,5 +1,5 @@
 import type { Admin, Kafka } from 'kafkajs';
-import { withAdmin } from '../../../src/kafka/with-admin';
+import { withAdmin } from '../../../src/kafka/client';
 
 const kafkaWith = (disconnect: () => Promise<void>): Kafka =>
   ({ admin: () => ({ connect: () => Promise.resolve(), disconnect }) as Admin }) as unknown as Kafka;
