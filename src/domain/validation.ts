@@ -21,3 +21,13 @@ export function validator<T>(schema: Joi.Schema<T>): (input: unknown) => T {
     return result.value;
   };
 }
+
+/** What `parse` returns; undefined when it finds the input invalid, be it as JSON or by a schema's rules. */
+export function ifValid<T>(parse: () => T): T | undefined {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof ValidationError || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

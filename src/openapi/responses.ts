@@ -1,4 +1,5 @@
-import { ERRORS, type ErrorName } from '../http/error-responses';
+import { errorBody, ERRORS, type ErrorName } from '../http/error-responses';
+import { closedObject } from './schemas';
 
 function header(description: string, pattern: string, example: string, required = true) {
   return { description, required, schema: { type: 'string', pattern }, example };
@@ -50,15 +51,16 @@ type HeaderName = keyof typeof headers;
 
 const ref = (name: HeaderName) => ({ $ref: `#/components/headers/${name}` });
 
-/** References to these headers. */
-export function withHeaders(...names: readonly HeaderName[]) {
-  return Object.fromEntries(names.map((name) => [name, ref(name)]));
-}
+const withHeaders = (...names: readonly HeaderName[]) =>
+  Object.fromEntries(names.map((name) => [name, ref(name)]));
 
 /** The headers of every response. */
 export const COMMON_HEADERS = withHeaders('X-Request-Id');
-/** The headers of every response under /api, except health, the documentation, and what is rejected before the limit. */
-export const RATE_LIMITED_HEADERS = withHeaders('X-Request-Id', 'RateLimit', 'RateLimit-Policy');
+
+/** These, and those of every response under /api, except health, the documentation, and what is rejected before the limit. */
+export function limitedHeaders(...names: readonly HeaderName[]) {
+  return withHeaders('X-Request-Id', 'RateLimit', 'RateLimit-Policy', ...names);
+}
 
 type Examples = Readonly<Record<string, { readonly summary?: string; readonly value: unknown }>>;
 
@@ -73,61 +75,49 @@ export function json(description: string, responseHeaders: object, schema: objec
 
 /** A response with one of these errors. */
 function failure(responseHeaders: object, ...names: readonly ErrorName[]) {
-  const messages = names.map((name) => ERRORS[name].message);
+  const errors = names.map((name) => ERRORS[name]);
+  const messages = errors.map(({ message }) => message);
   // The text names the rule and the field.
-  const text = names.includes('validationFailed')
+  const error = names.includes('validationFailed')
     ? { type: 'string', pattern: `^(Validation error: .+|${messages.slice(1).join('|')})$` }
     : { type: 'string', enum: messages };
-  const schema = {
-    type: 'object',
-    required: ['success', 'error'],
-    properties: { success: { const: false }, error: text },
-    additionalProperties: false,
-  };
-  const examples = Object.fromEntries(
-    names.map((name) => [
-      name,
-      { summary: ERRORS[name].when, value: { success: false, error: ERRORS[name].message } },
-    ]),
-  );
-  return json(names.map((name) => ERRORS[name].when).join('; or '), responseHeaders, schema, examples);
+  const schema = closedObject({ success: { const: false }, error });
+  const examples = names.map((name) => [
+    name,
+    { summary: ERRORS[name].when, value: errorBody(ERRORS[name]) },
+  ]);
+  const description = errors.map(({ when }) => when).join('; or ');
+  return json(description, responseHeaders, schema, Object.fromEntries(examples) as Examples);
 }
 
-const limited = (...names: readonly HeaderName[]) => ({
-  ...RATE_LIMITED_HEADERS,
-  ...withHeaders(...names),
-});
+const LIMITED = limitedHeaders();
+const PENDING = { ...LIMITED, 'Retry-After': ref('Retry-After-If-Pending') };
 
 /** The responses that are errors. */
 export const responses = {
   InvalidRegistration: failure(
-    limited(),
+    LIMITED,
     'validationFailed',
     'malformedBody',
     'unreadableBody',
     'malformedRequest',
   ),
-  InvalidPage: failure(limited(), 'validationFailed', 'malformedRequest'),
-  InvalidEmail: failure(limited(), 'validationFailed', 'malformedPath', 'malformedRequest'),
+  InvalidPage: failure(LIMITED, 'validationFailed', 'malformedRequest'),
+  InvalidEmail: failure(LIMITED, 'validationFailed', 'malformedPath', 'malformedRequest'),
   MalformedRequest: failure(COMMON_HEADERS, 'malformedRequest'),
-  Unauthorized: failure(limited('WWW-Authenticate'), 'apiKeyRequired'),
-  UserNotFound: failure(limited(), 'userNotFound'),
-  NotFound: failure(limited(), 'notFound'),
-  MethodNotAllowed: failure(limited('Allow'), 'methodNotAllowed'),
+  Unauthorized: failure(limitedHeaders('WWW-Authenticate'), 'apiKeyRequired'),
+  UserNotFound: failure(LIMITED, 'userNotFound'),
+  NotFound: failure(LIMITED, 'notFound'),
+  MethodNotAllowed: failure(limitedHeaders('Allow'), 'methodNotAllowed'),
   RequestTimeout: failure(COMMON_HEADERS, 'requestTimeout'),
-  Conflict: failure(
-    { ...limited(), 'Retry-After': ref('Retry-After-If-Pending') },
-    'alreadyRegistered',
-    'registrationInProgress',
-    'requestInProgress',
-  ),
-  BodyTooLarge: failure(limited(), 'bodyTooLarge'),
-  UnsupportedMediaType: failure(limited(), 'unsupportedMediaType', 'unsupportedEncoding'),
-  IdempotencyKeyReused: failure(limited(), 'idempotencyKeyReused'),
-  TooManyRequests: failure(limited('Retry-After'), 'rateLimited'),
+  Conflict: failure(PENDING, 'alreadyRegistered', 'registrationInProgress', 'requestInProgress'),
+  BodyTooLarge: failure(LIMITED, 'bodyTooLarge'),
+  UnsupportedMediaType: failure(LIMITED, 'unsupportedMediaType', 'unsupportedEncoding'),
+  IdempotencyKeyReused: failure(LIMITED, 'idempotencyKeyReused'),
+  TooManyRequests: failure(limitedHeaders('Retry-After'), 'rateLimited'),
   HeadersTooLarge: failure(COMMON_HEADERS, 'headersTooLarge'),
-  InternalError: failure(limited(), 'internal'),
-  Unavailable: failure(limited('Retry-After'), 'unavailable'),
+  InternalError: failure(LIMITED, 'internal'),
+  Unavailable: failure(limitedHeaders('Retry-After'), 'unavailable'),
 };
 
 export type ResponseName = keyof typeof responses;

@@ -1,6 +1,6 @@
 import type { RegistrationStatus } from '../services/registration-status-service';
 import { PAGE_LIMIT, PAGE_OFFSET } from '../domain/pagination';
-import { errorResponses, json, RATE_LIMITED_HEADERS, RATE_LIMITED_RESPONSES, withHeaders } from './responses';
+import { errorResponses, json, limitedHeaders, RATE_LIMITED_RESPONSES } from './responses';
 import { EXAMPLES, schema } from './schemas';
 
 const tags = ['Users'];
@@ -20,6 +20,13 @@ const integer = ({ min, max, default: value }: typeof PAGE_LIMIT) => ({
   minimum: min,
   maximum: max,
   default: value,
+});
+
+const inQuery = (name: string, description: string, type: object) => ({
+  name,
+  in: 'query',
+  description,
+  schema: type,
 });
 
 const submit = {
@@ -43,18 +50,14 @@ const submit = {
   requestBody: {
     required: true,
     description: 'At most 16 kB',
-    content: {
-      'application/json': { schema: schema('Registration'), example: EXAMPLES.registration },
-    },
+    content: { 'application/json': { schema: schema('Registration'), example: EXAMPLES.registration } },
   },
   responses: {
     201: json(
       'The registration is accepted',
-      { ...RATE_LIMITED_HEADERS, ...withHeaders('Location', 'Idempotency-Replayed') },
+      limitedHeaders('Location', 'Idempotency-Replayed'),
       schema('Accepted'),
-      {
-        accepted: { value: EXAMPLES.accepted },
-      },
+      { accepted: { value: EXAMPLES.accepted } },
     ),
     ...errorResponses({
       400: 'InvalidRegistration',
@@ -73,30 +76,21 @@ const list = {
   summary: 'All users, newest first',
   security,
   parameters: [
-    {
-      name: 'limit',
-      in: 'query',
-      description: 'Users in one response at most',
-      schema: integer(PAGE_LIMIT),
-    },
-    {
-      name: 'offset',
-      in: 'query',
-      description:
-        'Users to skip, from the newest or from the cursor. Inserts in the meantime shift such pages.',
-      schema: integer(PAGE_OFFSET),
-    },
-    {
-      name: 'cursor',
-      in: 'query',
-      description:
-        'Where the page begins, from the `Link` header of the previous page; opaque: do not parse or construct it. ' +
+    inQuery('limit', 'Users in one response at most', integer(PAGE_LIMIT)),
+    inQuery(
+      'offset',
+      'Users to skip, from the newest or from the cursor. Inserts in the meantime shift such pages.',
+      integer(PAGE_OFFSET),
+    ),
+    inQuery(
+      'cursor',
+      'Where the page begins, from the `Link` header of the previous page; opaque: do not parse or construct it. ' +
         'Going from `Link` to `Link` neither skips nor repeats a user, whatever is inserted in the meantime.',
-      schema: { type: 'string' },
-    },
+      { type: 'string' },
+    ),
   ],
   responses: {
-    200: json('The users', { ...RATE_LIMITED_HEADERS, ...withHeaders('Link') }, schema('UsersAnswer'), {
+    200: json('The users', limitedHeaders('Link'), schema('UsersAnswer'), {
       one: { value: { success: true, count: 1, data: [EXAMPLES.user] } },
       none: { value: { success: true, count: 0, data: [] } },
     }),
@@ -111,7 +105,7 @@ const find = {
   summary: 'One user',
   security,
   responses: {
-    200: json('The user', RATE_LIMITED_HEADERS, schema('UserAnswer'), {
+    200: json('The user', limitedHeaders(), schema('UserAnswer'), {
       john: { value: { success: true, data: EXAMPLES.user } },
     }),
     ...errorResponses({ 400: 'InvalidEmail', 401: 'Unauthorized', 404: 'UserNotFound' }),
@@ -131,7 +125,7 @@ const status = {
   responses: {
     200: json(
       'pending: not stored yet; completed: stored; failed: it could not be stored',
-      RATE_LIMITED_HEADERS,
+      limitedHeaders(),
       schema('StatusAnswer'),
       {
         pending: statusExample({ status: 'pending' }),

@@ -28,16 +28,8 @@ export interface AppDeps extends Omit<UsersRouterDeps, 'apiKeys'> {
 }
 
 /** The whole HTTP side: what happens to a request, in this order. */
-export function createApp({
-  config,
-  health,
-  rateLimitStore,
-  recordRequest,
-  shedder,
-  tracing,
-  log,
-  ...users
-}: AppDeps): Express {
+export function createApp(deps: AppDeps): Express {
+  const { config, tracing, log } = deps;
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -45,16 +37,16 @@ export function createApp({
   app.set('trust proxy', config.trustedProxyHops);
 
   app.use(assignRequestId);
-  app.use(createRequestLog(log, recordRequest));
+  app.use(createRequestLog(log, deps.recordRequest));
   app.use(createSecurityHeaders());
   app.use(createCors(config.allowedOrigins));
   app.use(rejectAmbiguousRequests);
-  app.use(createShedLoad(shedder));
+  app.use(createShedLoad(deps.shedder));
   // Routers name whole paths, so that the request log shows them, also for errors.
-  app.use(unlessForUsers(createHealthRouter(health), createDocsRouter()));
+  app.use(unlessForUsers(createHealthRouter(deps.health), createDocsRouter()));
   if (tracing) app.use(createRequestTrace(tracing)); // After the probes, which would only be noise.
-  app.use('/api', createRateLimit(config.rateLimit, rateLimitStore));
-  app.use(createUsersRouter({ ...users, apiKeys: config.apiKeys }));
+  app.use('/api', createRateLimit(config.rateLimit, deps.rateLimitStore));
+  app.use(createUsersRouter({ ...deps, apiKeys: config.apiKeys }));
   app.use(notFound);
   app.use(createErrorHandler(log));
   return app;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
-import { Router, type RequestHandler } from 'express';
+import { Router, type Response } from 'express';
 import { allowOnly } from '../http/middleware/error-handler';
 import { openapiDocument } from '../openapi/document';
 import { sendJson } from '../http/send-json';
@@ -49,26 +49,24 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join(';');
 
-const setPolicy: RequestHandler = (_req, res, next) => {
-  res.setHeader('Content-Security-Policy', POLICY);
-  next();
-};
-
 /** /api/openapi.json, and /api/docs: Swagger UI, which shows it and tries it out. Open to everyone, without a rate limit. */
 export function createDocsRouter(): Router {
   const root = dirname(require.resolve('swagger-ui-dist/package.json'));
   const router = Router();
-  const serve = (path: string, handler: RequestHandler) =>
-    router.route(path).get(setPolicy, handler).all(allowOnly('GET', 'HEAD'));
+  const serve = (path: string, send: (res: Response) => void) =>
+    router
+      .route(path)
+      .get((_req, res) => send(res.setHeader('Content-Security-Policy', POLICY)))
+      .all(allowOnly('GET', 'HEAD'));
 
-  serve('/api/openapi.json', (_req, res) => sendJson(res, 200, openapiDocument));
-  serve('/api/docs', (_req, res) => res.type('html').send(SWAGGER_HTML));
-  serve('/api/docs/start.js', (_req, res) => res.type('js').send(SWAGGER_INIT_JS));
+  serve('/api/openapi.json', (res) => sendJson(res, 200, openapiDocument));
+  serve('/api/docs', (res) => res.type('html').send(SWAGGER_HTML));
+  serve('/api/docs/start.js', (res) => res.type('js').send(SWAGGER_INIT_JS));
   for (const file of FILES) {
     // In memory once for all responses: a stream each would hold a buffer for each slow client, and these paths have no
     // rate limit.
     const content = readFileSync(join(root, file));
-    serve(`/api/docs/${file}`, (_req, res) => res.type(extname(file)).send(content));
+    serve(`/api/docs/${file}`, (res) => res.type(extname(file)).send(content));
   }
   return router;
 }

@@ -4,15 +4,12 @@ import { createKafka } from '../kafka/client';
 import { KafkaProducer } from '../kafka/producer';
 import { PostgresPool } from '../postgres/pool';
 import { PostgresUsers } from '../postgres/users';
-import { RedisUserCache } from '../redis/user-cache';
 import { RedisConnection } from '../redis/connection';
-import { RedisReservationReader } from '../redis/reservations';
-import { RedisReservations } from '../redis/reservations';
+import { RedisReservationReader, RedisReservations } from '../redis/reservations';
+import { RedisUserCache } from '../redis/user-cache';
 import { Lifecycle } from '../runtime/lifecycle';
 import type { Logger } from '../services/ports/telemetry';
-import { DeadLetterArchive } from './dead-letter-archive';
 import { RegistrationPublisher } from './registration-publisher';
-import { TopicReader } from './topic-reader';
 
 const STOP_TIMEOUT_MS = 5000;
 
@@ -27,17 +24,10 @@ export const NOOP_LOGGER: Logger = {
 /** A tool has no background check: every command tries for itself. */
 export const ASSUME_AVAILABLE = { isUnavailable: false };
 
-/** The dead letters; connects when it is used. */
-export function openArchive({ kafka: config }: Config): DeadLetterArchive {
-  const kafka = createKafka(config, NOOP_LOGGER);
-  const reader = new TopicReader({ kafka, groupPrefix: `${config.groupId}-dlq` });
-  return new DeadLetterArchive({ kafka, topic: config.deadLetterTopic, reader });
-}
-
-export type Stores = ReturnType<typeof createStores>;
+type Stores = ReturnType<typeof createStores>;
 
 /** Runs `work` with the stores and the publisher once Redis and PostgreSQL are reachable. Throws UnavailableError. */
-export async function withStores<T>(config: Config, work: (stores: Stores) => Promise<T>): Promise<T> {
+export async function withStores(config: Config, work: (stores: Stores) => Promise<void>): Promise<void> {
   const pool = new PostgresPool({ config: config.postgres, state: ASSUME_AVAILABLE, log: NOOP_LOGGER });
   const redis = new RedisConnection({ url: config.redis.url, state: ASSUME_AVAILABLE, log: NOOP_LOGGER });
   const producer = new KafkaProducer(createKafka(config.kafka, NOOP_LOGGER), NOOP_LOGGER);
@@ -49,7 +39,7 @@ export async function withStores<T>(config: Config, work: (stores: Stores) => Pr
       assertReachable('Redis', redis.check()),
       assertReachable('PostgreSQL', pool.check(false)),
     ]);
-    return await work(createStores(config, pool, redis, producer));
+    await work(createStores(config, pool, redis, producer));
   } finally {
     await lifecycle.stop(STOP_TIMEOUT_MS);
   }

@@ -1,48 +1,46 @@
+import type { Config } from '../config/config';
 import { UnavailableError } from '../domain/errors';
+import { createKafka, withAdmin } from '../kafka/client';
 import { KafkaJSProtocolError, type Admin, type Kafka, type KafkaMessage } from '../kafka/kafkajs';
-import { withAdmin } from '../kafka/client';
-import type { DeadLetterId, StoredDeadLetter } from './dead-letter';
-import type { OffsetRange, ReadProgress, TopicReader } from './topic-reader';
+import { NOOP_LOGGER } from './clients';
+import { deadLetterMatcher, type DeadLetterFilter, type StoredDeadLetter } from './dead-letter';
+import { readTopic, type OffsetRange, type ReadProgress } from './topic-reader';
 
-/** Gets some dead letters of one partition at a time, in order. */
-export type DeadLetterVisitor = (
+/** Gets some dead letters of one partition at a time, in order; may get none, only progress. */
+type DeadLetterVisitor = (
   deadLetters: readonly StoredDeadLetter[],
   progress: ReadProgress,
 ) => void | Promise<void>;
 
-export interface DeadLetterArchiveDeps {
-  readonly kafka: Kafka;
-  readonly topic: string;
-  readonly reader: Pick<TopicReader, 'read'>;
-}
-
 /**
- * The dead letters that Kafka holds. Every method may reject with UnavailableError, within seconds, or with an Error
- * when there is no such topic.
+ * The dead letters that Kafka holds; connects when it is used. Every method may reject with UnavailableError, within
+ * seconds, or with an Error when there is no such topic.
  */
 export class DeadLetterArchive {
-  constructor(private readonly deps: DeadLetterArchiveDeps) {}
+  private readonly kafka: Kafka;
 
-  /**
-   * Visits once each dead letter that is there at the start; with `ids`, only those (and some between them).
-   * `total` counts offsets, so gaps too.
-   */
-  async readAll(visit: DeadLetterVisitor, ids?: readonly DeadLetterId[]): Promise<void> {
-    const { topic, reader } = this.deps;
-    const ranges = (await this.watermarks()).map((range) => (ids ? narrowTo(ids, range) : range));
-    await reader.read(topic, ranges, (partition, messages, progress) =>
-      visit(
-        messages.map((message) => toDeadLetter(topic, partition, message)),
-        progress,
-      ),
-    );
+  constructor(private readonly config: Config['kafka']) {
+    this.kafka = createKafka(config, NOOP_LOGGER);
+  }
+
+  /** Visits once each that is there at the start and matches the filter. `total` counts offsets, so gaps too. */
+  async read(filter: DeadLetterFilter, visit: DeadLetterVisitor): Promise<void> {
+    const { deadLetterTopic: topic, groupId } = this.config;
+    const source = { kafka: this.kafka, topic, groupPrefix: `${groupId}-dlq` };
+    const matches = deadLetterMatcher(filter);
+    const ranges = (await this.watermarks()).map((range) => narrowTo(filter.ids, range));
+    await readTopic(source, ranges, (partition, messages, progress) => {
+      const deadLetters = messages.map((message) => toDeadLetter(topic, partition, message));
+      return visit(deadLetters.filter(matches), progress);
+    });
   }
 
   /** What deleteAll() may delete: all that is stored before the first dead letter since `before` (ms), or everything. */
   async deletable(before: number | undefined): Promise<OffsetRange[]> {
     const ranges = await this.watermarks();
     if (before === undefined) return ranges;
-    const ends = await this.ask((admin) => admin.fetchTopicOffsetsByTimestamp(this.deps.topic, before));
+    const { deadLetterTopic } = this.config;
+    const ends = await this.ask((admin) => admin.fetchTopicOffsetsByTimestamp(deadLetterTopic, before));
     const endOf = new Map(ends.map(({ partition, offset }) => [partition, BigInt(offset)]));
     return ranges.map((range) => {
       const end = endOf.get(range.partition) ?? range.from;
@@ -50,13 +48,11 @@ export class DeadLetterArchive {
     });
   }
 
-  /** Deletes for good what is stored in `ranges` and before. */
+  /** Deletes for good what is stored in `ranges`, none of them empty, and before. */
   async deleteAll(ranges: readonly OffsetRange[]): Promise<void> {
-    const partitions = ranges
-      .filter(({ from, to }) => from < to)
-      .map(({ partition, to }) => ({ partition, offset: String(to) }));
-    if (partitions.length === 0) return;
-    const { topic } = this.deps;
+    if (ranges.length === 0) return;
+    const topic = this.config.deadLetterTopic;
+    const partitions = ranges.map(({ partition, to }) => ({ partition, offset: String(to) }));
     await this.ask(async (admin) => {
       await admin.fetchTopicOffsets(topic); // Makes the client know the partitions' leaders.
       await admin.deleteTopicRecords({ topic, partitions });
@@ -64,7 +60,7 @@ export class DeadLetterArchive {
   }
 
   private async watermarks(): Promise<OffsetRange[]> {
-    const offsets = await this.ask((admin) => admin.fetchTopicOffsets(this.deps.topic));
+    const offsets = await this.ask((admin) => admin.fetchTopicOffsets(this.config.deadLetterTopic));
     return offsets
       .map(({ partition, low, high }) => ({ partition, from: BigInt(low), to: BigInt(high) }))
       .sort((a, b) => a.partition - b.partition);
@@ -72,10 +68,10 @@ export class DeadLetterArchive {
 
   private async ask<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
     try {
-      return await withAdmin(this.deps.kafka, work);
+      return await withAdmin(this.kafka, work);
     } catch (error) {
       if (isTopicMissing(error))
-        throw new Error(`the topic ${this.deps.topic} does not exist`, { cause: error });
+        throw new Error(`the topic ${this.config.deadLetterTopic} does not exist`, { cause: error });
       throw new UnavailableError('Kafka failed', { cause: error });
     }
   }
@@ -87,17 +83,18 @@ function isTopicMissing(error: unknown): boolean {
 }
 
 /** The smallest part of the range that holds all `ids` in it; an empty one at its end when none is. */
-function narrowTo(ids: readonly DeadLetterId[], { partition, from, to }: OffsetRange): OffsetRange {
+function narrowTo(ids: DeadLetterFilter['ids'], range: OffsetRange): OffsetRange {
+  if (ids === undefined) return range;
+  const { partition, from, to } = range;
   const offsets = ids
     .filter((id) => id.partition === partition && id.offset >= from && id.offset < to)
     .map(({ offset }) => offset)
     .sort((a, b) => (a < b ? -1 : 1));
-  const [first = to] = offsets;
-  return { partition, from: first, to: (offsets.at(-1) ?? to - 1n) + 1n };
+  return { partition, from: offsets[0] ?? to, to: (offsets.at(-1) ?? to - 1n) + 1n };
 }
 
 function toDeadLetter(topic: string, partition: number, message: KafkaMessage): StoredDeadLetter {
-  const { key, value, headers, offset, timestamp } = message;
+  const { key, value, headers = {}, offset, timestamp } = message;
   const writtenAt = new Date(Number(timestamp)).toISOString();
-  return { topic, partition, offset, key, value, headers: headers ?? {}, writtenAt };
+  return { topic, partition, offset, key, value, headers, writtenAt };
 }

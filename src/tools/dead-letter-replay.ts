@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { ValidationError } from '../domain/errors';
-import { isSameRegistration } from '../domain/registration';
+import { isSameRegistration, type Registration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/stored-user';
+import { ifValid } from '../domain/validation';
 import { promoteToCompleted, type PromotionStores } from '../services/registration-writer';
 import type { RegistrationEvent } from '../services/ports/messaging';
 import type { ReservationReader, Reservations, Users } from '../services/ports/stores';
@@ -11,7 +11,6 @@ import {
   originalHeaders,
   readRecord,
   REPLAY_OF_HEADER,
-  type ReadableRecord,
 } from '../services/registration-record';
 import { formatId, type StoredDeadLetter } from './dead-letter';
 import type { OutgoingRecord, RegistrationPublisher } from './registration-publisher';
@@ -33,11 +32,6 @@ export interface DeadLetterReplayDeps extends Pick<PromotionStores, 'completed'>
   readonly dryRun: boolean;
 }
 
-interface Candidate extends ReadableRecord {
-  readonly record: StoredDeadLetter;
-  readonly eventId: string;
-}
-
 /** The event that reserves each email; none for a reservation that cannot be read. */
 type Holders = ReadonlyMap<string, RegistrationEvent | undefined>;
 
@@ -52,53 +46,45 @@ export class DeadLetterReplay {
 
   /** Throws UnavailableError: some dead letters may have been sent, and the same call may be repeated. */
   async replay(deadLetters: readonly StoredDeadLetter[]): Promise<ReplayOutcome[]> {
-    const candidates = deadLetters.map(toCandidate);
-    const readable = candidates.filter((each) => each !== undefined);
+    const candidates = deadLetters.map((deadLetter) => ({ deadLetter, event: toEvent(deadLetter) }));
+    const events = candidates.flatMap(({ event }) => event ?? []);
     // As for a new registration: rows are looked up after the reservation.
-    const holders = await this.findHolders(readable);
-    const rows = await this.findRows(readable);
-    const outcomes = deadLetters.map((deadLetter, index): ReplayOutcome => {
-      const candidate = candidates[index];
-      return { deadLetter, outcome: candidate ? this.decide(candidate, rows, holders) : 'invalid' };
+    const holders = await this.findHolders(events);
+    const rows = await this.findRows(events);
+    const decided = candidates.map(({ deadLetter, event }) => {
+      const outcome = event ? this.decide(event.registration, rows, holders) : 'invalid';
+      return { deadLetter, event, outcome };
     });
-    const sent = new Set(
-      outcomes.filter(({ outcome }) => outcome === 'sent').map(({ deadLetter }) => deadLetter),
+    const records = decided.flatMap(({ deadLetter, event, outcome }) =>
+      event && outcome === 'sent' ? toOutgoing(deadLetter, event) : [],
     );
-    await this.send(readable.filter(({ record }) => sent.has(record)));
-    return outcomes;
+    if (!this.deps.dryRun) await this.deps.publisher.republish(records);
+    return decided;
   }
 
-  /** Reserves the emails, or in a dry run only looks. Of each email, the first candidate counts. */
-  private async findHolders(candidates: readonly Candidate[]): Promise<Holders> {
-    const firsts = new Map(candidates.toReversed().map((each) => [each.registration.email, each]));
-    const waiting = [...firsts.values()].filter(
-      ({ registration }) => !this.sentEmails.has(registration.email),
-    );
-    return this.deps.dryRun ? this.look(waiting) : this.reserve(waiting);
-  }
-
-  private async look(candidates: readonly Candidate[]): Promise<Holders> {
-    const entries = await this.deps.entries.find(candidates.map(({ registration }) => registration.email));
-    const free = candidates.map((each) => [each.registration.email, toEvent(each)] as const);
-    return new Map([...free, ...entries.map(({ email, event }) => [email, event] as const)]);
-  }
-
-  private async reserve(candidates: readonly Candidate[]): Promise<Holders> {
-    const holders = candidates.map(
-      async (each) => [each.registration.email, await this.deps.pending.reserve(toEvent(each))] as const,
+  /** Reserves the emails, or in a dry run only looks. Of each email, the first event counts. */
+  private async findHolders(events: readonly RegistrationEvent[]): Promise<Holders> {
+    const firsts = new Map(events.toReversed().map((event) => [event.registration.email, event]));
+    this.sentEmails.forEach((email) => firsts.delete(email));
+    if (this.deps.dryRun) {
+      const entries = await this.deps.entries.find([...firsts.keys()]);
+      return new Map([...firsts, ...entries.map(({ email, event }) => [email, event] as const)]);
+    }
+    const holders = [...firsts].map(
+      async ([email, event]) => [email, await this.deps.pending.reserve(event)] as const,
     );
     return new Map(await Promise.all(holders));
   }
 
-  private async findRows(candidates: readonly Candidate[]): Promise<Map<string, User>> {
-    const emails = new Set(candidates.map(({ registration }) => registration.email));
+  private async findRows(events: readonly RegistrationEvent[]): Promise<ReadonlyMap<string, User>> {
+    const emails = new Set(events.map(({ registration }) => registration.email));
     const users = emails.size === 0 ? [] : await this.deps.users.findByEmails([...emails]);
-    if (!this.deps.dryRun && users.length > 0) await promoteToCompleted(this.deps, users);
+    if (!this.deps.dryRun) await promoteToCompleted(this.deps, users);
     return new Map(users.map((user) => [user.email, user]));
   }
 
   private decide(
-    { registration }: Candidate,
+    registration: Registration,
     rows: ReadonlyMap<string, User>,
     holders: Holders,
   ): ReplayOutcome['outcome'] {
@@ -112,34 +98,20 @@ export class DeadLetterReplay {
     this.sentEmails.add(email);
     return 'sent';
   }
-
-  private async send(candidates: readonly Candidate[]): Promise<void> {
-    if (candidates.length === 0 || this.deps.dryRun) return;
-    await this.deps.publisher.republish(candidates.map(toOutgoing));
-  }
 }
 
 // The writer's own rules: a record that they reject would only become a dead letter again.
-function toCandidate(deadLetter: StoredDeadLetter): Candidate | undefined {
-  try {
-    const { registration } = readRecord(deadLetter);
-    const eventId = headerText(deadLetter, EVENT_ID_HEADER) ?? randomUUID();
-    return { record: deadLetter, registration, eventId };
-  } catch (error) {
-    if (!(error instanceof ValidationError)) throw error;
-    return undefined;
-  }
+function toEvent(deadLetter: StoredDeadLetter): RegistrationEvent | undefined {
+  const registration = ifValid(() => readRecord(deadLetter).registration);
+  const eventId = headerText(deadLetter, EVENT_ID_HEADER) ?? randomUUID();
+  return registration && { eventId, acceptedAt: new Date().toISOString(), registration };
 }
 
-function toEvent({ eventId, registration }: Candidate): RegistrationEvent {
-  return { eventId, acceptedAt: new Date().toISOString(), registration };
-}
-
-function toOutgoing({ record, eventId }: Candidate): OutgoingRecord {
+function toOutgoing(deadLetter: StoredDeadLetter, { eventId }: RegistrationEvent): OutgoingRecord {
   const headers = {
-    ...originalHeaders(record.headers),
+    ...originalHeaders(deadLetter.headers),
     [EVENT_ID_HEADER]: eventId,
-    [REPLAY_OF_HEADER]: formatId(record),
+    [REPLAY_OF_HEADER]: formatId(deadLetter),
   };
-  return { key: record.key, value: record.value, headers };
+  return { key: deadLetter.key, value: deadLetter.value, headers };
 }

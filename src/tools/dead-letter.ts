@@ -1,6 +1,8 @@
 import { parseEmail } from '../domain/email';
+import { ifValid } from '../domain/validation';
 import {
   ERROR_HEADER,
+  headerText,
   REASON_HEADER,
   REPLAY_OF_HEADER,
   SOURCE_OFFSET_HEADER,
@@ -8,7 +10,6 @@ import {
   SOURCE_TOPIC_HEADER,
 } from '../services/registration-record';
 import type { ReceivedRecord } from '../services/ports/messaging';
-import { headerText } from '../services/registration-record';
 
 /** A dead letter as Kafka stores it; `topic`, `partition` and `offset` are its own, not those of its source. */
 export interface StoredDeadLetter extends ReceivedRecord {
@@ -22,28 +23,16 @@ export interface DeadLetterId {
   readonly offset: bigint;
 }
 
-/** What may be shown of a dead letter to everyone: no email, no payload. */
-export interface DeadLetterDescription {
-  readonly id: string;
-  readonly writtenAt: string;
-  readonly reason: string;
-  readonly error: string;
-  /** topic/partition:offset of the record that became the dead letter. */
-  readonly source: string;
-  /** The id of the earlier dead letter that this one is a failed replay of. */
-  readonly replayOf?: string;
-}
-
 /** Which dead letters to select: those that match all that is given. Nothing given selects all. */
 export interface DeadLetterFilter {
-  readonly ids?: readonly DeadLetterId[];
-  readonly reasons?: readonly string[];
+  readonly ids?: readonly DeadLetterId[] | undefined;
+  readonly reasons?: readonly string[] | undefined;
   /** Written at this time or later, in ms. */
-  readonly since?: number;
+  readonly since?: number | undefined;
   /** Written before this time, in ms. */
-  readonly until?: number;
+  readonly until?: number | undefined;
   /** Canonical. */
-  readonly email?: string;
+  readonly email?: string | undefined;
 }
 
 /** partition:offset. */
@@ -51,8 +40,12 @@ export function formatId({ partition, offset }: DeadLetterId | StoredDeadLetter)
   return `${partition}:${offset}`;
 }
 
-/** Headers that are missing, as in a record that another program wrote, are described as `?`. */
-export function describeDeadLetter(deadLetter: StoredDeadLetter): DeadLetterDescription {
+/**
+ * What may be shown of a dead letter to everyone: no email, no payload. `source` is topic/partition:offset of the record
+ * that became the dead letter, `replayOf` the id of the earlier one that it is a failed replay of. Headers that are
+ * missing, as in a record that another program wrote, are described as `?`.
+ */
+export function describeDeadLetter(deadLetter: StoredDeadLetter) {
   const header = (name: string): string => headerText(deadLetter, name) ?? '?';
   const replayOf = headerText(deadLetter, REPLAY_OF_HEADER);
   return {
@@ -83,21 +76,7 @@ export function deadLetterMatcher(filter: DeadLetterFilter): (deadLetter: Stored
 
 // An invalid record may have another email in its key than in its value, or one that is not canonical.
 function concernsEmail({ key, value }: StoredDeadLetter, email: string): boolean {
-  return [key?.toString(), emailIn(value)].some((address) => canonical(address) === email);
-}
-
-function emailIn(value: Buffer | null): unknown {
-  try {
-    return (JSON.parse(String(value)) as { email?: unknown } | null)?.email;
-  } catch {
-    return undefined;
-  }
-}
-
-function canonical(address: unknown): string | undefined {
-  try {
-    return parseEmail(address);
-  } catch {
-    return undefined;
-  }
+  const emailOf = (read: () => unknown): string | undefined => ifValid(() => parseEmail(read()));
+  const inValue = () => (JSON.parse(String(value)) as { email?: unknown } | null)?.email;
+  return emailOf(() => key?.toString()) === email || emailOf(inValue) === email;
 }

@@ -1,4 +1,5 @@
 import { parseEmail } from '../domain/email';
+import { ifValid } from '../domain/validation';
 import type { DeadLetterFilter, DeadLetterId } from './dead-letter';
 import { parseOptions, parseTime, UsageError } from './run-tool';
 
@@ -26,95 +27,61 @@ Settings come from the environment and .env, as for the service. Exit code: 0, 1
 
 const ID = /^(\d{1,9}):(\d{1,18})$/;
 const REASONS = ['conflict', 'invalid', 'unstorable'];
-const FILTER_OPTIONS = {
-  reason: { type: 'string', multiple: true },
-  since: { type: 'string' },
-  until: { type: 'string' },
-  email: { type: 'string' },
-} as const;
+const TEXT = { type: 'string' } as const;
+const FLAG = { type: 'boolean', default: false } as const;
+const FILTER = { reason: { ...TEXT, multiple: true }, since: TEXT, until: TEXT, email: TEXT } as const;
 
 /** Throws UsageError. */
 export function parseDlqArguments([name = 'none', ...args]: string[]): DlqCommand {
   switch (name) {
-    case 'list':
-      return parseList(args);
-    case 'show':
-      return parseShow(args);
-    case 'replay':
-      return parseReplay(args);
-    case 'purge':
-      return parsePurge(args);
+    case 'list': {
+      const { values, positionals } = parseOptions(args, { ...FILTER, json: FLAG });
+      return { name, filter: parseFilter(values, positionals), json: values.json };
+    }
+    case 'show': {
+      const [id, ...others] = parseOptions(args, {}).positionals;
+      if (id === undefined || others.length > 0) throw new UsageError('show takes one id');
+      return { name, id: parseId(id) };
+    }
+    case 'replay': {
+      const { values, positionals } = parseOptions(args, { ...FILTER, 'dry-run': FLAG });
+      return { name, filter: parseFilter(values, positionals), dryRun: values['dry-run'] };
+    }
+    case 'purge': {
+      const { values, positionals } = parseOptions(args, { before: TEXT, all: FLAG, yes: FLAG });
+      if (positionals.length > 0)
+        throw new UsageError('purge takes no ids: Kafka deletes from the oldest on');
+      const before = parseTime('before', values.before);
+      if ((before !== undefined) === values.all)
+        throw new UsageError('purge takes either --before <time> or --all');
+      return { name, before, confirmed: values.yes };
+    }
     default:
       throw new UsageError('the command must be list, show, replay or purge');
   }
 }
 
-function parseList(args: string[]): DlqCommand {
-  const { values, positionals } = parseOptions(args, { ...FILTER_OPTIONS, json: { type: 'boolean' } });
-  return { name: 'list', filter: parseFilter(values, positionals), json: values.json ?? false };
-}
+type FilterValues = ReturnType<typeof parseOptions<typeof FILTER>>['values'];
 
-function parseShow(args: string[]): DlqCommand {
-  const { positionals } = parseOptions(args, {});
-  const [id, ...others] = positionals;
-  if (id === undefined || others.length > 0) throw new UsageError('show takes one id');
-  return { name: 'show', id: parseId(id) };
-}
-
-function parseReplay(args: string[]): DlqCommand {
-  const { values, positionals } = parseOptions(args, {
-    ...FILTER_OPTIONS,
-    'dry-run': { type: 'boolean' },
-  });
-  return { name: 'replay', filter: parseFilter(values, positionals), dryRun: values['dry-run'] ?? false };
-}
-
-function parsePurge(args: string[]): DlqCommand {
-  const { values, positionals } = parseOptions(args, {
-    before: { type: 'string' },
-    all: { type: 'boolean' },
-    yes: { type: 'boolean' },
-  });
-  if (positionals.length > 0) throw new UsageError('purge takes no ids: Kafka deletes from the oldest on');
-  if ((values.before === undefined) === (values.all === undefined)) {
-    throw new UsageError('purge takes either --before <time> or --all');
-  }
-  const before = values.before === undefined ? undefined : parseTime('before', values.before);
-  return { name: 'purge', before, confirmed: values.yes ?? false };
-}
-
-interface FilterValues {
-  readonly reason?: string[];
-  readonly since?: string;
-  readonly until?: string;
-  readonly email?: string;
-}
-
-function parseFilter({ reason, since, until, email }: FilterValues, ids: string[]): DeadLetterFilter {
-  if (reason?.some((each) => !REASONS.includes(each))) {
+function parseFilter(values: FilterValues, ids: string[]): DeadLetterFilter {
+  const { reason: reasons, since, until } = values;
+  if (reasons?.some((each) => !REASONS.includes(each)))
     throw new UsageError(`--reason must be one of ${REASONS.join(', ')}`);
-  }
+  const email = ifValid(() => parseEmail(values.email));
+  if (values.email !== undefined && email === undefined)
+    throw new UsageError('--email must be a valid email');
   return {
-    ...(ids.length > 0 && { ids: ids.map(parseId) }),
-    ...(reason && { reasons: reason }),
-    ...(since !== undefined && { since: parseTime('since', since) }),
-    ...(until !== undefined && { until: parseTime('until', until) }),
-    ...(email !== undefined && { email: parseFilterEmail(email) }),
+    ids: ids.length > 0 ? ids.map(parseId) : undefined,
+    reasons,
+    since: parseTime('since', since),
+    until: parseTime('until', until),
+    email,
   };
-}
-
-function parseFilterEmail(email: string): string {
-  try {
-    return parseEmail(email);
-  } catch (error) {
-    throw new UsageError('--email must be a valid email', { cause: error });
-  }
 }
 
 function parseId(text: string): DeadLetterId {
   const [, partition, offset] = ID.exec(text) ?? [];
-  if (partition === undefined || offset === undefined) {
+  if (partition === undefined || offset === undefined)
     throw new UsageError('an id is partition:offset, such as 0:17');
-  }
   return { partition: Number(partition), offset: BigInt(offset) };
 }

@@ -7,11 +7,6 @@ import type { ReceivedRecord, RegistrationEvent } from '../services/ports/messag
 /** A record to send as it is, byte for byte. */
 export type OutgoingRecord = Pick<ReceivedRecord, 'key' | 'value' | 'headers'>;
 
-export interface RegistrationPublisherDeps {
-  readonly topic: string;
-  readonly producer: Pick<KafkaProducer, 'send'>;
-}
-
 /**
  * Sends to the topic that the writer reads, in parts that Kafka takes. Both methods resolve when Kafka has confirmed all
  * records; both may reject with UnavailableError.
@@ -19,7 +14,7 @@ export interface RegistrationPublisherDeps {
 export class RegistrationPublisher {
   private readonly parts: PartSender;
 
-  constructor({ topic, producer }: RegistrationPublisherDeps) {
+  constructor({ topic, producer }: { topic: string; producer: Pick<KafkaProducer, 'send'> }) {
     this.parts = new PartSender((messages) => producer.send(topic, messages));
   }
 

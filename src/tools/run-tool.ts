@@ -1,4 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
+import dotenv from 'dotenv';
 import { ConfigError, loadConfig, type Config } from '../config/config';
 import { errorLine } from '../observability/describe-error';
 import { OutputClosedError, Terminal } from './terminal';
@@ -13,14 +14,6 @@ export interface Tool<Command extends { readonly name: string }> {
   readonly run: (command: Command, config: Config, terminal: Terminal) => Promise<void>;
 }
 
-/** What a tool needs of its process. */
-export interface ToolProcess {
-  readonly argv: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WriteStream;
-}
-
 /** The command line is wrong; the message says why in one line. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
@@ -29,7 +22,7 @@ export class UsageError extends Error {
 /** Resolves to the exit code: 0; 1 with one line when it failed; 2 with one line when the command line is wrong. */
 export async function runTool<Command extends { readonly name: string }>(
   tool: Tool<Command>,
-  { argv, env, stdout, stderr }: ToolProcess,
+  { argv, env, stdout, stderr }: Pick<NodeJS.Process, 'argv' | 'env' | 'stdout' | 'stderr'>,
 ): Promise<number> {
   const terminal = new Terminal(stdout, stderr);
   const args = argv.slice(2);
@@ -54,6 +47,13 @@ export async function runTool<Command extends { readonly name: string }>(
   }
 }
 
+/** Runs a tool as this process, with the settings of .env, and exits. */
+export function startTool<Command extends { readonly name: string }>(tool: Tool<Command>): void {
+  dotenv.config({ quiet: true });
+  // A connection that was given up must not keep the process; what was written to stdout is out by now.
+  void runTool(tool, process).then((code) => process.exit(code));
+}
+
 /** parseArgs() of node:util, strict. Throws UsageError with one short sentence. */
 export function parseOptions<Options extends NonNullable<ParseArgsConfig['options']>>(
   args: string[],
@@ -67,8 +67,9 @@ export function parseOptions<Options extends NonNullable<ParseArgsConfig['option
   }
 }
 
-/** An ISO 8601 date, or time with its zone, in ms. Throws UsageError. */
-export function parseTime(option: string, text: string): number {
+/** An ISO 8601 date, or time with its zone, in ms; undefined when it is not given. Throws UsageError. */
+export function parseTime(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
   const time = ISO_TIME.test(text) ? Date.parse(text) : NaN;
   if (Number.isNaN(time)) {
     throw new UsageError(`--${option} must be an ISO time such as 2026-11-23 or 2026-11-23T21:30:00Z`);

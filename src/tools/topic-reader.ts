@@ -26,72 +26,74 @@ export interface ReadProgress {
 }
 
 /** Gets up to 200 records of one partition, in order. */
-export type MessageVisitor = (
+type MessageVisitor = (
   partition: number,
   messages: readonly KafkaMessage[],
   progress: ReadProgress,
 ) => void | Promise<void>;
 
-export interface TopicReaderDeps {
+export interface TopicSource {
   readonly kafka: Kafka;
+  readonly topic: string;
   /** Prefix of the temporary consumer groups' names, so that one ACL can allow them. */
   readonly groupPrefix: string;
 }
 
+/** How many offsets there are in all ranges. */
+export function countOffsets(ranges: Iterable<OffsetRange>): bigint {
+  return [...ranges].reduce((sum, { from, to }) => sum + (to - from), 0n);
+}
+
 /**
- * Reads given offsets of a topic once. kafkajs reads only as a member of a consumer group, so each read has a temporary
- * one, without offsets, which is deleted afterwards.
+ * Reads `ranges`, which cover every partition, once. kafkajs reads only as a member of a consumer group: this one is
+ * temporary, has no offsets, and is deleted afterwards. Throws UnavailableError when Kafka delivers nothing for 10 s.
  */
-export class TopicReader {
-  constructor(private readonly deps: TopicReaderDeps) {}
-
-  /** `ranges` cover every partition. Throws UnavailableError when Kafka delivers nothing for 10 s. */
-  async read(topic: string, ranges: readonly OffsetRange[], visitor: MessageVisitor): Promise<void> {
-    if (ranges.every(({ from, to }) => from >= to)) return;
-    const groupId = `${this.deps.groupPrefix}-${randomUUID()}`;
-    const consumer = this.deps.kafka.consumer({
-      groupId,
-      sessionTimeout: SESSION_TIMEOUT_MS,
-      maxWaitTimeInMs: FETCH_WAIT_MS,
-      maxBytes: FETCH_BYTES,
-      allowAutoTopicCreation: false,
-    });
-    const read = new RangeRead(ranges, visitor);
-    const idleCheck = setInterval(() => read.failIfIdle(IDLE_LIMIT_MS), IDLE_CHECK_MS);
-    try {
-      const fail = (error: unknown): void =>
-        read.fail(new UnavailableError('Kafka failed', { cause: error }));
-      consumer.on(consumer.events.CRASH, ({ payload }) => fail(payload.error));
-      this.run(consumer, topic, ranges, read).catch(fail);
-      await read.finished;
-    } finally {
-      clearInterval(idleCheck);
-      await closeWithin(LEAVE_TIMEOUT_MS, this.leave(consumer, groupId));
-    }
+export async function readTopic(
+  { kafka, topic, groupPrefix }: TopicSource,
+  ranges: readonly OffsetRange[],
+  visitor: MessageVisitor,
+): Promise<void> {
+  if (ranges.every(({ from, to }) => from >= to)) return;
+  const groupId = `${groupPrefix}-${randomUUID()}`;
+  const consumer = kafka.consumer({
+    groupId,
+    sessionTimeout: SESSION_TIMEOUT_MS,
+    maxWaitTimeInMs: FETCH_WAIT_MS,
+    maxBytes: FETCH_BYTES,
+    allowAutoTopicCreation: false,
+  });
+  const read = new RangeRead(ranges, visitor);
+  const idleCheck = setInterval(() => read.failIfIdle(IDLE_LIMIT_MS), IDLE_CHECK_MS);
+  try {
+    const fail = (error: unknown): void => read.fail(new UnavailableError('Kafka failed', { cause: error }));
+    consumer.on(consumer.events.CRASH, ({ payload }) => fail(payload.error));
+    consume(consumer, topic, ranges, read).catch(fail);
+    await read.finished;
+  } finally {
+    clearInterval(idleCheck);
+    // If it fails, the broker deletes the empty group itself: it holds no offsets.
+    const leaving = consumer
+      .disconnect()
+      .then(() => withAdmin(kafka, (admin) => admin.deleteGroups([groupId])));
+    await closeWithin(LEAVE_TIMEOUT_MS, leaving);
   }
+}
 
-  private async run(
-    consumer: Consumer,
-    topic: string,
-    ranges: readonly OffsetRange[],
-    read: RangeRead,
-  ): Promise<void> {
-    // Unlike eachBatch it also comes for fetches that held no record, only a transaction's marker.
-    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) =>
-      read.advance(payload.partition, BigInt(payload.lastOffset) + 1n),
-    );
-    await consumer.connect();
-    await consumer.subscribe({ topic, fromBeginning: true });
-    await consumer.run({ autoCommit: false, eachBatch: (payload) => read.visit(payload) });
-    // Only saves time: records outside the ranges are not visited anyway.
-    for (const { partition, from } of ranges) consumer.seek({ topic, partition, offset: String(from) });
-  }
-
-  // If it fails, the broker deletes the empty group itself: it holds no offsets.
-  private async leave(consumer: Consumer, groupId: string): Promise<void> {
-    await consumer.disconnect();
-    await withAdmin(this.deps.kafka, (admin) => admin.deleteGroups([groupId]));
-  }
+async function consume(
+  consumer: Consumer,
+  topic: string,
+  ranges: readonly OffsetRange[],
+  read: RangeRead,
+): Promise<void> {
+  // Unlike eachBatch it also comes for fetches that held no record, only a transaction's marker.
+  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) =>
+    read.advance(payload.partition, BigInt(payload.lastOffset) + 1n),
+  );
+  await consumer.connect();
+  await consumer.subscribe({ topic, fromBeginning: true });
+  await consumer.run({ autoCommit: false, eachBatch: (payload) => read.visit(payload) });
+  // Only saves time: records outside the ranges are not visited anyway.
+  for (const { partition, from } of ranges) consumer.seek({ topic, partition, offset: String(from) });
 }
 
 /** One pass over offset ranges that are not all empty. Visits each record once, however often Kafka delivers it. */
@@ -100,7 +102,8 @@ export class RangeRead {
   readonly finished: Promise<void>;
   private readonly left: Map<number, OffsetRange>;
   private readonly total: bigint;
-  private readonly activity = { lastAt: performance.now(), isVisiting: false };
+  // A visitor at work is no idle time: Infinity.
+  private lastActiveAt = performance.now();
   private resolve: () => void = () => undefined;
   private reject: (error: unknown) => void = () => undefined;
   private isOver = false;
@@ -110,7 +113,7 @@ export class RangeRead {
     private readonly visitor: MessageVisitor,
   ) {
     this.left = new Map(ranges.filter(({ from, to }) => from < to).map((range) => [range.partition, range]));
-    this.total = this.offsetsLeft();
+    this.total = countOffsets(this.left.values());
     this.finished = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
@@ -127,11 +130,10 @@ export class RangeRead {
   async visit(payload: EachBatchPayload): Promise<void> {
     const { partition, messages } = payload.batch;
     for (let start = 0; start < messages.length && !this.isOver; start += VISIT_RECORDS) {
-      this.activity.isVisiting = true;
-      await this.visitChunk(partition, messages.slice(start, start + VISIT_RECORDS)).catch((error: unknown) =>
-        this.fail(error),
-      );
-      this.touch();
+      this.lastActiveAt = Infinity;
+      const chunk = messages.slice(start, start + VISIT_RECORDS);
+      await this.visitChunk(partition, chunk).catch((error: unknown) => this.fail(error));
+      this.lastActiveAt = performance.now();
       await payload.heartbeat();
     }
   }
@@ -140,7 +142,7 @@ export class RangeRead {
   advance(partition: number, offset: bigint): void {
     const range = this.left.get(partition);
     if (this.isOver || range === undefined || offset <= range.from) return;
-    this.touch();
+    this.lastActiveAt = performance.now();
     if (offset < range.to) this.left.set(partition, { ...range, from: offset });
     else this.left.delete(partition);
     if (this.left.size > 0) return;
@@ -148,31 +150,22 @@ export class RangeRead {
     this.resolve();
   }
 
-  /** Fails the read when nothing was delivered for `limitMs`; a visitor at work is no idle time. */
+  /** Fails the read when nothing was delivered for `limitMs`. */
   failIfIdle(limitMs: number): void {
-    if (this.activity.isVisiting || performance.now() - this.activity.lastAt < limitMs) return;
-    const problem = `Kafka delivered nothing for ${limitMs / 1000} s; ${this.offsetsLeft()} offsets not read`;
+    if (performance.now() - this.lastActiveAt < limitMs) return;
+    const left = countOffsets(this.left.values());
+    const problem = `Kafka delivered nothing for ${limitMs / 1000} s; ${left} offsets not read`;
     this.fail(new UnavailableError(problem));
   }
 
   private async visitChunk(partition: number, chunk: readonly KafkaMessage[]): Promise<void> {
-    const range = this.left.get(partition);
-    if (range === undefined) return;
-    const wanted = chunk.filter(({ offset }) => BigInt(offset) >= range.from && BigInt(offset) < range.to);
+    const { from, to } = this.left.get(partition) ?? { from: 0n, to: 0n };
+    const wanted = chunk.filter(({ offset }) => BigInt(offset) >= from && BigInt(offset) < to);
     const last = wanted.at(-1);
     if (last === undefined) return;
     const next = BigInt(last.offset) + 1n;
-    const done = this.total - this.offsetsLeft() + (next - range.from);
+    const done = this.total - countOffsets(this.left.values()) + (next - from);
     await this.visitor(partition, wanted, { done, total: this.total });
     this.advance(partition, next);
-  }
-
-  private touch(): void {
-    this.activity.lastAt = performance.now();
-    this.activity.isVisiting = false;
-  }
-
-  private offsetsLeft(): bigint {
-    return [...this.left.values()].reduce((sum, { from, to }) => sum + (to - from), 0n);
   }
 }

@@ -57,29 +57,55 @@ describe('start', () => {
   });
 });
 
+/** The service, which reaches nothing, as a process that runs this script as soon as its first server listens. */
+function runWhenListening(script: string): ReturnType<typeof runEntryPoint> {
+  const hook = `
+    import { Server } from 'node:net';
+    const { listen } = Server.prototype;
+    Server.prototype.listen = function (...args) {
+      Server.prototype.listen = listen;
+      return listen.apply(this, args).once('listening', () => { ${script} });
+    };`;
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(hook)}`;
+  const env = { ...UNREACHABLE, NODE_ENV: 'production', PORT: '0', METRICS_PORT: '0', NODE_OPTIONS };
+  return runEntryPoint('src/main.ts', env);
+}
+
+const messagesIn = (log: string): (string | undefined)[] =>
+  [...log.matchAll(/"message":"([^"]*)/g)].map(([, message]) => message);
+
 describe('SIGTERM during the start', () => {
   it('is followed by nothing but the stop, without an error', async () => {
-    // The metrics server is the first to listen.
-    const hook = `
-      import { Server } from 'node:net';
-      const { listen } = Server.prototype;
-      Server.prototype.listen = function (...args) {
-        Server.prototype.listen = listen;
-        return listen.apply(this, args).once('listening', () => process.emit('SIGTERM', 'SIGTERM'));
-      };`;
-    const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(hook)}`;
+    const { code, stdout } = await runWhenListening("process.emit('SIGTERM', 'SIGTERM')");
 
-    const { code, stdout } = await runEntryPoint('src/main.ts', {
-      ...UNREACHABLE,
-      NODE_ENV: 'production',
-      PORT: '0',
-      METRICS_PORT: '0',
-      NODE_OPTIONS,
-    });
-
-    const messages = [...stdout.matchAll(/"message":"([^"]*)/g)].map(([, message]) => message);
+    const messages = messagesIn(stdout);
     expect(code).toBe(0);
     expect(new Set(messages.slice(messages.indexOf('stopping') + 1))).toEqual(new Set(['stopped']));
+  });
+});
+
+describe('SIGINT', () => {
+  it('ends the process with 1 when something does not stop', async () => {
+    const { code, stdout } = await runWhenListening(
+      "Server.prototype.close = () => { throw new Error('stuck'); }; process.emit('SIGINT', 'SIGINT')",
+    );
+
+    expect(code).toBe(1);
+    expect(messagesIn(stdout)).toContain('stop failed');
+  });
+});
+
+describe('a bug that escapes every handler', () => {
+  it.each([
+    ['thrown', "setImmediate(() => { throw new Error('bug'); })"],
+    ['rejected', "Promise.reject(new Error('bug'))"],
+  ])('is reported and ends the process in order, with 1, when it is %s', async (_how, bug) => {
+    const { code, stdout } = await runWhenListening(`${bug}; ${bug};`);
+
+    const messages = messagesIn(stdout);
+    expect(code).toBe(1);
+    expect(messages.filter((message) => message === 'crashed')).toHaveLength(1);
+    expect(messages.slice(messages.indexOf('crashed'))).toContain('stopped');
   });
 });
 

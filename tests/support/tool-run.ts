@@ -1,8 +1,7 @@
 import { createSeedTool } from '../../dev/seed/seed-tool';
-import { DLQ_HELP, parseDlqArguments } from '../../src/tools/dlq-arguments';
-import { runDlq } from '../../src/tools/dlq-commands';
-import { parseReconcileArguments, RECONCILE_HELP, runReconcile } from '../../src/tools/reconcile-command';
-import { runTool, type Tool, type ToolProcess } from '../../src/tools/run-tool';
+import { DLQ } from '../../src/tools/dlq';
+import { RECONCILE } from '../../src/tools/reconcile';
+import { runTool, type Tool } from '../../src/tools/run-tool';
 import type { Env } from './test-servers';
 
 /** What a tool printed, and its exit code. */
@@ -14,12 +13,12 @@ export interface ToolRun {
 
 /** `npm run dlq -- <line>` in this process. */
 export function dlq(env: Env, line: string): Promise<ToolRun> {
-  return run({ help: DLQ_HELP, parse: parseDlqArguments, run: runDlq }, env, line);
+  return run(DLQ, env, line);
 }
 
 /** `npm run reconcile -- <line>` in this process. */
 export function reconcile(env: Env, line = ''): Promise<ToolRun> {
-  return run({ help: RECONCILE_HELP, parse: parseReconcileArguments, run: runReconcile }, env, line);
+  return run(RECONCILE, env, line);
 }
 
 /** `npm run seed -- <line>` in this process. */
@@ -33,19 +32,14 @@ async function run<Command extends { readonly name: string }>(
   line: string,
 ): Promise<ToolRun> {
   const output = { stdout: '', stderr: '' };
-  const stream = (name: keyof typeof output): NodeJS.WriteStream =>
+  const stream = (name: keyof typeof output): never =>
     ({
       write: (text: string) => {
         output[name] += text;
       },
       on: () => undefined,
-    }) as unknown as NodeJS.WriteStream;
-  const process: ToolProcess = {
-    argv: ['node', 'tool', ...line.split(' ').filter((word) => word !== '')],
-    env,
-    stdout: stream('stdout'),
-    stderr: stream('stderr'),
-  };
-  const code = await runTool(tool, process);
+    }) as never;
+  const argv = ['node', 'tool', ...line.split(' ').filter((word) => word !== '')];
+  const code = await runTool(tool, { argv, env, stdout: stream('stdout'), stderr: stream('stderr') });
   return { code, ...output };
 }

@@ -95,7 +95,7 @@ describe('parseRegistration', () => {
   it('trims every field, drops unknown ones and canonicalises the e-mail', () => {
     const registration = buildRegistration({ email: 'john@example.com' });
     const padded = Object.fromEntries(
-      Object.entries(registration).map(([field, value]) => [field, `  ${String(value)} `]),
+      Object.entries(registration).map(([field, value]) => [field, `  ${value} `]),
     );
 
     expect(parseRegistration({ ...padded, email: ' JOHN@Example.com ', role: 'admin', id: 7 })).toEqual(

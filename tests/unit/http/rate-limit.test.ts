@@ -48,6 +48,20 @@ describe('FallbackRateLimitStore', () => {
 
     expect([first, next]).toEqual([[1, 2], 1]);
   });
+
+  it('counts on, with no more room, when its window ends before those of its clients', async () => {
+    jest.useFakeTimers();
+    const count = create(failing(new UnavailableError('unavailable')), 2);
+    jest.advanceTimersByTime(30_000);
+    await count('a');
+    await count('b');
+
+    jest.advanceTimersByTime(30_000);
+    const next = [await count('a'), await count('c'), await count('d')];
+    jest.useRealTimers();
+
+    expect(next).toEqual([2, 1, 2]);
+  });
 });
 
 describe('clientKey', () => {

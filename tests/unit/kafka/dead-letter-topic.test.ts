@@ -58,7 +58,7 @@ describe('KafkaDeadLetterTopic', () => {
   });
 
   it('does not send again what was confirmed when the same batch is repeated', async () => {
-    const { sends, deadLetters } = setUp(4 * 1024 * 1024, (send) => send !== 2);
+    const { sends, deadLetters } = setUp(4 * 1024 * 1024, (send) => send !== 3);
     const batch = buildDeadLetters(40, '0'.repeat(30_000));
 
     await expect(deadLetters.publish(batch)).rejects.toThrow(UnavailableError);
@@ -90,6 +90,18 @@ describe('KafkaDeadLetterTopic', () => {
         'value-bytes': '20000',
       },
     });
+  });
+
+  it.each([
+    [1000, 'x'.repeat(1000)],
+    [1001, null],
+  ])('leaves out a key, too, that is longer than 1000 bytes: one of %i', async (bytes, key) => {
+    const { sends, deadLetters } = setUp(10_000);
+    const record = buildRecord({ key: Buffer.alloc(bytes, 'x'), value: 'x'.repeat(20_000) });
+
+    await deadLetters.publish([{ record, reason: 'invalid', error: 'no JSON' }]);
+
+    expect(sends[0]?.[0]?.key?.toString() ?? null).toBe(key);
   });
 
   it('fails where even that is too large, rather than again and again', async () => {

@@ -1,5 +1,5 @@
 import { parseDlqArguments } from '../../../src/tools/dlq-arguments';
-import { parseReconcileArguments } from '../../../src/tools/reconcile-command';
+import { RECONCILE } from '../../../src/tools/reconcile';
 
 const usageError = (message: string): Error =>
   expect.objectContaining({ name: 'UsageError', message }) as Error;
@@ -67,7 +67,7 @@ describe('reconcile', () => {
     ['', { olderThanMs: 600_000, publish: false, showEmails: false }],
     ['--older-than 0.5 --publish --show-emails', { olderThanMs: 30_000, publish: true, showEmails: true }],
   ])('understands "%s"', (line, expected) => {
-    expect(parseReconcileArguments(words(line))).toEqual({ name: 'reconcile', ...expected });
+    expect(RECONCILE.parse(words(line))).toEqual({ name: 'reconcile', ...expected });
   });
 
   it.each([
@@ -75,6 +75,6 @@ describe('reconcile', () => {
     ['--older-than=-1', '--older-than must be a number of minutes'],
     ['now', 'reconcile takes only options'],
   ])('rejects "%s"', (line, problem) => {
-    expect(() => parseReconcileArguments(words(line))).toThrow(usageError(problem));
+    expect(() => RECONCILE.parse(words(line))).toThrow(usageError(problem));
   });
 });

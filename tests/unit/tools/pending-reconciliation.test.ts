@@ -1,5 +1,5 @@
 import type { RegistrationEvent } from '../../../src/services/ports/messaging';
-import { PendingReconciliation } from '../../../src/tools/pending-reconciliation';
+import { reconcilePending } from '../../../src/tools/pending-reconciliation';
 import type { StoredReservation } from '../../../src/services/ports/stores';
 import { buildEvent, buildRegistration } from '../../support/builders';
 import {
@@ -16,17 +16,9 @@ function setUp(publish: boolean) {
   const completed = new InMemoryUserCache();
   const pending = new InMemoryReservations();
   const publisher = new RecordingPublisher();
-  const reconciliation = new PendingReconciliation({
-    users,
-    completed,
-    pending,
-    publisher,
-    publish,
-    olderThanMs: 10 * MINUTE_MS,
-    pendingTtlMs: 60 * MINUTE_MS,
-  });
+  const deps = { users, completed, pending, publisher, publish, olderThanMs: 10 * MINUTE_MS };
   const states = async (...entries: StoredReservation[]): Promise<string[]> =>
-    (await reconciliation.reconcile(entries)).map(({ state }) => state);
+    (await reconcilePending(deps, entries)).map(({ state }) => state);
   return { users, completed, pending, publisher, states };
 }
 
@@ -35,7 +27,7 @@ const accepted = (minutesAgo: number): RegistrationEvent =>
 
 const entryOf = (event: RegistrationEvent): StoredReservation => ({ email: event.registration.email, event });
 
-describe('PendingReconciliation', () => {
+describe('reconcilePending', () => {
   it('frees an email with a row whose entry cannot be read', async () => {
     const { users, pending, states } = setUp(true);
     const event = accepted(11);

@@ -1,6 +1,6 @@
 import type { EachBatchPayload, Kafka } from 'kafkajs';
 import { UnavailableError } from '../../../src/domain/errors';
-import { RangeRead, TopicReader, type OffsetRange } from '../../../src/tools/topic-reader';
+import { RangeRead, readTopic, type OffsetRange } from '../../../src/tools/topic-reader';
 
 function setUp(ranges: readonly OffsetRange[], fail = false) {
   const visits: string[] = [];
@@ -100,17 +100,15 @@ describe('RangeRead', () => {
   });
 });
 
-describe('TopicReader', () => {
+describe('readTopic', () => {
   it('gives up within 13 s when Kafka falls silent, also while it is left', async () => {
     jest.useFakeTimers();
     const never = (): Promise<never> => new Promise(() => undefined);
     const consumer = { on: () => undefined, events: {}, connect: never, disconnect: never };
-    const reader = new TopicReader({
-      kafka: { consumer: () => consumer } as unknown as Kafka,
-      groupPrefix: 'dlq',
-    });
+    const kafka = { consumer: () => consumer } as unknown as Kafka;
 
-    const read = reader.read('topic', twoPartitions, () => undefined).catch((error: unknown) => error);
+    const source = { kafka, topic: 'topic', groupPrefix: 'dlq' };
+    const read = readTopic(source, twoPartitions, () => undefined).catch((error: unknown) => error);
     const outcome = Promise.race([read, jest.advanceTimersByTimeAsync(13_000)]);
 
     expect(await outcome).toBeInstanceOf(UnavailableError);
