@@ -24,7 +24,13 @@ export function withTimeout<T>(
       }, timeoutMs / SLICES);
     };
     pass(1);
-    void work.then(resolve, reject).finally(() => clearTimeout(timer));
+    const settle =
+      <V>(end: (value: V) => void) =>
+      (value: V): void => {
+        clearTimeout(timer);
+        end(value);
+      };
+    work.then(settle(resolve), settle(reject));
   });
 }
 
