@@ -119,7 +119,8 @@ describe('CORS', () => {
       .expect(204);
 
     expect(response.headers['access-control-allow-origin']).toBe(ORIGIN);
-    expect(response.headers['access-control-allow-methods']).toContain('POST');
+    expect(response.headers['access-control-allow-methods']).toBe('GET,HEAD,POST');
+    expect(response.headers['access-control-max-age']).toBe('600');
     expect(response.headers['access-control-allow-headers']?.split(',')).toEqual([
       ...['Content-Type', 'Authorization', 'Idempotency-Key', 'X-Request-Id'],
       ...['traceparent', 'tracestate', 'baggage', 'sentry-trace'],
@@ -191,14 +192,19 @@ describe('request log', () => {
 });
 
 describe('503', () => {
-  it('carries Retry-After and the CORS headers', async () => {
+  it('carries Retry-After and the CORS headers, and is no bug to the log', async () => {
     const list = jest.spyOn(users, 'list').mockRejectedValueOnce(new UnavailableError('unavailable'));
+    const headers = { Origin: ORIGIN, 'X-Request-Id': 'unavailable-1' };
 
-    const response = await service.http.get('/api/users').set('Origin', ORIGIN).expect(503);
+    const response = await service.http.get('/api/users').set(headers).expect(503);
 
     list.mockRestore();
     expect(response.headers['retry-after']).toBe('2');
     expect(response.headers['access-control-allow-origin']).toBe(ORIGIN);
+    await eventually(() => {
+      const lines = service.log.lines.filter(({ requestId }) => requestId === 'unavailable-1');
+      expect(lines.map(({ level, message }) => [level, message])).toEqual([['info', 'request']]);
+    });
   });
 
   it('is what a full send queue answers at once', async () => {

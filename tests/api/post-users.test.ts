@@ -220,4 +220,13 @@ describe('POST /api/users', () => {
 
     expect(answer.status).toBe(413);
   });
+
+  it('answers 400 when a body cannot be decompressed', async () => {
+    const headers = { 'Content-Type': json, 'Content-Encoding': 'gzip' };
+
+    const answer = await send(`${service.url}/api/users`, { method: 'POST', headers }, '{}');
+
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.body)).toEqual({ success: false, error: 'Bad request' });
+  });
 });

@@ -66,10 +66,11 @@ describe('rate limit', () => {
   it('leaves probes and preflights out', async () => {
     for (let request = 0; request <= MAX; request += 1) {
       await from('198.51.100.4', '/api/health').expect(200);
-      await service.http
-        .options('/api/users')
-        .set({ 'X-Forwarded-For': '198.51.100.4', Origin: ORIGIN })
-        .expect(204);
+      for (const origin of [ORIGIN, 'https://other.example.org'])
+        await service.http
+          .options('/api/users')
+          .set({ 'X-Forwarded-For': '198.51.100.4', Origin: origin })
+          .expect(204);
     }
 
     await from('198.51.100.4').expect(200);
