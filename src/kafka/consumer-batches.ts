@@ -6,6 +6,7 @@ import type { ReceivedRecord } from '../services/ports/messaging';
 import type { Logger, PipelineMetrics } from '../services/ports/telemetry';
 import { headerText, REQUEST_ID_HEADER } from '../services/registration-record';
 import type { BacklogThrottle } from './backlog-throttle';
+import { FetchPacer } from './fetch-pacer';
 
 const BATCH_RECORDS = 500;
 // So few that a request waits for one write no longer than for other requests.
@@ -35,6 +36,7 @@ export class ConsumerBatches {
   private readonly retrying = new Set<number>();
   /** By partition: how many records may be written at once, after a write took too long. */
   private readonly maxRecords = new Map<number, number>();
+  private readonly pacer = new FetchPacer();
 
   constructor(
     private readonly deps: ConsumerBatchesDeps,
@@ -54,8 +56,20 @@ export class ConsumerBatches {
     return this.inFlight.size > 0 ? Math.min(...this.inFlight.values()) : undefined;
   }
 
-  /** Returns early, with the rest uncommitted, when the consumer ends or the partition is no longer ours. */
+  /**
+   * Returns early, with the rest uncommitted, when the consumer ends or the partition is no longer ours; late, while many
+   * records come: kafkajs fetches again when all batches of a fetch are done.
+   */
   async write(payload: EachBatchPayload): Promise<void> {
+    const { messages, highWatermark } = payload.batch;
+    const isBacklog = Number(messages.at(-1)?.offset) + 1 < Number(highWatermark);
+    const fetchAgainAt = performance.now() + this.pacer.observe(messages.length);
+    await this.writeParts(payload);
+    const leftMs = fetchAgainAt - performance.now();
+    if (leftMs > 0 && !isBacklog) await pause(leftMs, this.stopping);
+  }
+
+  private async writeParts(payload: EachBatchPayload): Promise<void> {
     const { topic, partition, messages } = payload.batch;
     const isThrottled = this.deps.throttle.shouldThrottle(payload.batch);
     const throttleUntil = isThrottled ? performance.now() + MAX_THROTTLE_MS : 0;

@@ -14,9 +14,9 @@ const SETTINGS = {
   sessionTimeout: 8000,
   heartbeatInterval: 2000,
   rebalanceTimeout: 20_000,
-  // A fetch waits for this much, or this long: fuller batches under load, hence fewer INSERTs and commits.
-  minBytes: 64 * 1024,
-  maxWaitTimeInMs: 100,
+  // A record is fetched at once when few come: FetchPacer lets them gather when many do. Without any a fetch waits.
+  minBytes: 1,
+  maxWaitTimeInMs: 250,
   // kafkajs decodes a fetch in one go, which blocks requests. A larger record batch still comes, whole, when its
   // partition is first in a fetch: kafkajs shuffles them each time.
   maxBytesPerPartition: 128 * 1024,

@@ -171,6 +171,30 @@ describe('ConsumerBatches', () => {
     expect(events).toContain('write 500 from 100');
   });
 
+  it('lets records gather after the commit while many come, but not beside a backlog, nor in a stop', async () => {
+    const { batches, payload, events, stopping } = setUp(100);
+    await batches.write(payload);
+    await jest.advanceTimersByTimeAsync(250);
+    events.length = 0;
+
+    const times: number[] = [];
+    const startedAt = performance.now();
+    const done = batches.write(payload).then(() => times.push(performance.now() - startedAt));
+    await jest.advanceTimersByTimeAsync(0);
+    expect([events.at(-2), times]).toEqual([commitOf('200'), []]);
+    await jest.advanceTimersByTimeAsync(200);
+    await done;
+    expect(times).toEqual([100]);
+
+    await batches.write({
+      ...payload,
+      batch: { ...payload.batch, highWatermark: '201' },
+    } as EachBatchPayload);
+    const stopped = batches.write(payload);
+    stopping.abort();
+    await stopped;
+  });
+
   it('hands the records on with their place, and without headers as with none', async () => {
     const { batches, payload, written } = setUp();
     delete payload.batch.messages[0]?.headers;
