@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { startLocalStack } from '../dev/local-stack/local-stack';
+import { type LocalStack, startLocalStack } from '../dev/local-stack/local-stack';
 import { chooseFreePort } from '../dev/local-stack/ports';
 import { scripts } from '../package.json';
 
@@ -10,7 +10,7 @@ const pauseMs = 200;
 
 /** Runs `check` while the built service (`npm start`) is ready, with these variables, on real servers of its own. */
 export async function withBuiltService(
-  check: (service: ChildProcess, port: number) => Promise<void>,
+  check: (service: ChildProcess, port: number, stack: LocalStack) => Promise<void>,
   variables: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const stack = await startLocalStack({ services: ['postgres', 'redis', 'kafka'], report: console.log });
@@ -29,7 +29,7 @@ export async function withBuiltService(
   });
   try {
     await untilStatus(`http://127.0.0.1:${port}/api/health/ready`, 200);
-    await check(service, port);
+    await check(service, port, stack);
   } finally {
     service.kill('SIGKILL');
     await stack.stop();

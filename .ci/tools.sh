@@ -42,6 +42,18 @@ install_packages() {
     { tail -5 "$tools/apt.log" >&2 && return 1; }
 }
 
+# Chromium, the one on this machine or Debian's: prints its path.
+find_chromium() {
+  installed_chromium || {
+    need_packages chromium=chromium >&2
+    installed_chromium
+  }
+}
+
+installed_chromium() {
+  command -v "${CHROME_PATH:-chromium}" || command -v chromium || command -v chromium-browser || command -v google-chrome
+}
+
 # promtool, from Debian's package of Prometheus, of which nothing else is installed: prints its path.
 fetch_promtool() {
   local dir=$tools/promtool

@@ -11,6 +11,10 @@ export interface DevSettings {
   readonly port: number;
   readonly metricsPort: number;
   readonly database: string;
+  /** RATE_LIMIT_MAX of the service: without one, nobody has to wait here. */
+  readonly rateLimitMax: string;
+  /** The origins whose pages may call the service. */
+  readonly frontendOrigins: readonly string[];
   /** The servers without an address in either. */
   readonly missing: readonly ServiceName[];
 }
@@ -31,6 +35,10 @@ export function loadDevSettings(environment: NodeJS.ProcessEnv): DevSettings {
     port: readPort(env, 'PORT', 8000),
     metricsPort: readPort(env, 'METRICS_PORT', 9464),
     database: env['DB_NAME'] || 'userdb',
+    rateLimitMax: env['RATE_LIMIT_MAX'] || '100000',
+    frontendOrigins: (env['FRONTEND_URL'] || 'http://localhost:5173')
+      .split(',')
+      .map((url) => url.trim().replace(/\/$/, '')),
     missing: missingServers(env),
   };
 }

@@ -4,6 +4,7 @@ import { type LocalStack, startLocalStack } from './local-stack/local-stack';
 import { LocalStackError } from './local-stack/local-stack-error';
 import type { OwnedProcess } from './local-stack/owned-process';
 import { isPortFree } from './local-stack/ports';
+import { serveSignUpPage } from './sign-up-page';
 import { onStopSignals } from './stop-signals';
 import { startWatchedService, waitUntilReady } from './watched-service';
 
@@ -23,7 +24,11 @@ async function runDev(): Promise<void> {
   await assertPortFree('PORT', settings.port);
   await assertPortFree('METRICS_PORT', settings.metricsPort);
   const stack = await startServers(settings);
-  const service = await startWatchedService({ ...process.env, ...stack.env });
+  const service = await startWatchedService({
+    ...process.env,
+    ...stack.env,
+    RATE_LIMIT_MAX: settings.rateLimitMax,
+  });
   const stopping = new AbortController();
   stop = () => {
     stopping.abort();
@@ -57,7 +62,9 @@ function startServers({ missing, database }: DevSettings): Promise<LocalStack> {
 
 async function announce(settings: DevSettings, service: OwnedProcess): Promise<void> {
   const ready = `http://localhost:${settings.port}/api/health/ready`;
-  if (await waitUntilReady(ready, service)) console.log(announcement(settings));
+  if (await waitUntilReady(ready, service)) {
+    console.log(announcement(settings, await serveSignUpPage(settings)));
+  }
 }
 
 runDev().catch((error: unknown) => {

@@ -238,6 +238,23 @@ export interface components {
                 reason?: "invalid" | "unstorable";
             };
         };
+        Problem: {
+            /** @constant */
+            type: "about:blank";
+            /** @example Bad Request */
+            title: string;
+            /** @example 400 */
+            status: number;
+            /** @description For people: the `error` of the other form */
+            detail: string;
+            /** @enum {string} */
+            code: "validation_failed" | "malformed_body" | "malformed_request" | "api_key_required" | "user_not_found" | "not_found" | "method_not_allowed" | "request_timeout" | "already_registered" | "registration_in_progress" | "request_in_progress" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "headers_too_large" | "internal" | "unavailable";
+            /** @description With `validation_failed`: each field, parameter or header that breaks a rule */
+            errors?: {
+                field: string;
+                message: string;
+            }[];
+        };
         Health: {
             /** @description Seconds since the process started */
             uptime: number;
@@ -255,7 +272,7 @@ export interface components {
         Condition: "healthy" | "unhealthy";
     };
     responses: {
-        /** @description a field or parameter breaks a rule; the first one is named; or the body is not JSON in UTF-8; or the body is shorter than announced, or cannot be decompressed; or the request cannot be parsed, or two servers could read it differently */
+        /** @description a field or parameter breaks a rule; the first one is named, `errors` has all; or the body is not JSON in UTF-8; or the body is shorter than announced, or cannot be decompressed; or the request cannot be parsed, or two servers could read it differently */
         InvalidRegistration: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -269,9 +286,14 @@ export interface components {
                     success: false;
                     error: string;
                 };
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    detail?: string;
+                    /** @enum {string} */
+                    code: "validation_failed" | "malformed_body" | "malformed_request";
+                };
             };
         };
-        /** @description a field or parameter breaks a rule; the first one is named; or the request cannot be parsed, or two servers could read it differently */
+        /** @description a field or parameter breaks a rule; the first one is named, `errors` has all; or the request cannot be parsed, or two servers could read it differently */
         InvalidPage: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -285,9 +307,14 @@ export interface components {
                     success: false;
                     error: string;
                 };
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    detail?: string;
+                    /** @enum {string} */
+                    code: "validation_failed" | "malformed_request";
+                };
             };
         };
-        /** @description a field or parameter breaks a rule; the first one is named; or the path has a % that encodes no character; or the request cannot be parsed, or two servers could read it differently */
+        /** @description a field or parameter breaks a rule; the first one is named, `errors` has all; or the path has a % that encodes no character; or the request cannot be parsed, or two servers could read it differently */
         InvalidEmail: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -300,6 +327,11 @@ export interface components {
                     /** @constant */
                     success: false;
                     error: string;
+                };
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    detail?: string;
+                    /** @enum {string} */
+                    code: "validation_failed" | "malformed_request";
                 };
             };
         };
@@ -315,6 +347,12 @@ export interface components {
                     success: false;
                     /** @enum {string} */
                     error: "Request is not valid HTTP";
+                };
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    detail?: "Request is not valid HTTP";
+                    /** @enum {string} */
+                    code: "malformed_request";
                 };
             };
         };
@@ -334,6 +372,12 @@ export interface components {
                     /** @enum {string} */
                     error: "A valid API key is required";
                 };
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    detail?: "A valid API key is required";
+                    /** @enum {string} */
+                    code: "api_key_required";
+                };
             };
         };
         /** @description no user has this email; GET by email says so while the registration is pending, too */
@@ -351,6 +395,12 @@ export interface components {
                     /** @enum {string} */
                     error: "User not found";
                 };
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    detail?: "User not found";
+                    /** @enum {string} */
+                    code: "user_not_found";
+                };
             };
         };
         /** @description the path does not exist */
@@ -367,6 +417,12 @@ export interface components {
                     success: false;
                     /** @enum {string} */
                     error: "Not found";
+                };
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    detail?: "Not found";
+                    /** @enum {string} */
+                    code: "not_found";
                 };
             };
         };
@@ -386,6 +442,12 @@ export interface components {
                     /** @enum {string} */
                     error: "Method not allowed";
                 };
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    detail?: "Method not allowed";
+                    /** @enum {string} */
+                    code: "method_not_allowed";
+                };
             };
         };
         /** @description the request did not arrive within 30 s */
@@ -400,6 +462,12 @@ export interface components {
                     success: false;
                     /** @enum {string} */
                     error: "Request took too long";
+                };
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    detail?: "Request took too long";
+                    /** @enum {string} */
+                    code: "request_timeout";
                 };
             };
         };
@@ -419,6 +487,12 @@ export interface components {
                     /** @enum {string} */
                     error: "User already registered" | "Registration already in progress" | "A request with this Idempotency-Key is in progress";
                 };
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    detail?: "User already registered" | "Registration already in progress" | "A request with this Idempotency-Key is in progress";
+                    /** @enum {string} */
+                    code: "already_registered" | "registration_in_progress" | "request_in_progress";
+                };
             };
         };
         /** @description the body is larger than 16 kB */
@@ -435,6 +509,12 @@ export interface components {
                     success: false;
                     /** @enum {string} */
                     error: "Request body is too large (limit 16 kB)";
+                };
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    detail?: "Request body is too large (limit 16 kB)";
+                    /** @enum {string} */
+                    code: "body_too_large";
                 };
             };
         };
@@ -453,6 +533,12 @@ export interface components {
                     /** @enum {string} */
                     error: "Content-Type must be application/json" | "Unsupported content encoding or charset";
                 };
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    detail?: "Content-Type must be application/json" | "Unsupported content encoding or charset";
+                    /** @enum {string} */
+                    code: "unsupported_media_type";
+                };
             };
         };
         /** @description the Idempotency-Key came with another registration before */
@@ -469,6 +555,12 @@ export interface components {
                     success: false;
                     /** @enum {string} */
                     error: "Idempotency-Key was used with another registration";
+                };
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    detail?: "Idempotency-Key was used with another registration";
+                    /** @enum {string} */
+                    code: "idempotency_key_reused";
                 };
             };
         };
@@ -488,6 +580,12 @@ export interface components {
                     /** @enum {string} */
                     error: "Too many requests, please try again later";
                 };
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    detail?: "Too many requests, please try again later";
+                    /** @enum {string} */
+                    code: "rate_limited";
+                };
             };
         };
         /** @description the headers are larger than 16 kB, or more than 100 */
@@ -502,6 +600,12 @@ export interface components {
                     success: false;
                     /** @enum {string} */
                     error: "Request headers are too large";
+                };
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    detail?: "Request headers are too large";
+                    /** @enum {string} */
+                    code: "headers_too_large";
                 };
             };
         };
@@ -520,6 +624,12 @@ export interface components {
                     /** @enum {string} */
                     error: "Internal server error";
                 };
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    detail?: "Internal server error";
+                    /** @enum {string} */
+                    code: "internal";
+                };
             };
         };
         /** @description a dependency is unavailable, or the service is overloaded: send the same again after `Retry-After` seconds */
@@ -537,6 +647,12 @@ export interface components {
                     success: false;
                     /** @enum {string} */
                     error: "Service temporarily unavailable, please retry";
+                };
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    detail?: "Service temporarily unavailable, please retry";
+                    /** @enum {string} */
+                    code: "unavailable";
                 };
             };
         };

@@ -1,6 +1,14 @@
-/** The caller sent something that breaks a rule; the message names the rule and holds no submitted value. */
+/** The caller sent something that breaks rules. The message names the first; no text holds a submitted value. */
 export class ValidationError extends Error {
   override readonly name = 'ValidationError';
+
+  /** `brokenRules`: in the README's order, the first of each field; none when no field is to blame. */
+  constructor(
+    message: string,
+    readonly brokenRules: readonly { readonly field: string; readonly message: string }[] = [],
+  ) {
+    super(message);
+  }
 }
 
 /** The email already has a row; it is never overwritten. */

@@ -30,6 +30,11 @@ export class Connection {
     return this.responses.reduce((bytes, { res }) => bytes + res.writableLength, 0);
   }
 
+  /** The Accept header of the request whose body is arriving. */
+  get accept(): string | undefined {
+    return this.latest?.req.complete === false ? this.latest.req.headers.accept : undefined;
+  }
+
   /** Follows a response until it is sent or cut off. */
   track(res: ServerResponse): void {
     this.latest = res;

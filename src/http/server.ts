@@ -111,7 +111,7 @@ export class HttpServer {
     const action = this.connections.of(socket)?.onParseError() ?? 'destroy';
     if (action === 'destroy') socket.destroy();
     if (action !== 'respond') return;
-    const status = respondToClientError(error, socket);
+    const status = respondToClientError(error, socket, this.connections.of(socket)?.accept);
     if (status !== undefined) this.deps.recordRequest('', 'client_error', status, 0);
   }
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { errorBody, errorResponse, type ErrorName } from './error-responses';
+import { errorContent } from './error-content';
+import { errorResponse, type ErrorName } from './error-responses';
 
 const NAMES: Readonly<Record<string, ErrorName>> = {
   HPE_HEADER_OVERFLOW: 'headersTooLarge',
@@ -12,26 +13,32 @@ const NAMES: Readonly<Record<string, ErrorName>> = {
 const LINGER_MS = 1000;
 
 /**
- * Responds to what Node cannot parse as a request (its `clientError` event), then closes the connection. No Origin was
- * read, so there are no CORS headers. Returns the status; undefined when the client is gone.
+ * Responds to what Node cannot parse as a request (its `clientError` event) in the form that `accept` asks for, without
+ * CORS headers, then closes the connection. Returns the status; undefined when the client is gone.
  */
-export function respondToClientError(error: NodeJS.ErrnoException, socket: Duplex): number | undefined {
+export function respondToClientError(
+  error: NodeJS.ErrnoException,
+  socket: Duplex,
+  accept: string | undefined,
+): number | undefined {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
     return undefined;
   }
   const response = errorResponse(NAMES[error.code ?? ''] ?? 'malformedRequest');
-  const body = JSON.stringify(errorBody(response));
+  const { contentType, body } = errorContent(response, accept);
+  const text = JSON.stringify(body);
   const head = [
     `HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? ''}`,
-    'Content-Type: application/json; charset=utf-8',
+    `Content-Type: ${contentType}`,
+    'Vary: Accept',
     `X-Request-Id: ${randomUUID()}`,
     'Cache-Control: no-store',
     'X-Content-Type-Options: nosniff',
-    `Content-Length: ${Buffer.byteLength(body)}`,
+    `Content-Length: ${Buffer.byteLength(text)}`,
     'Connection: close',
   ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  socket.end(`${head.join('\r\n')}\r\n\r\n${text}`);
   setTimeout(() => socket.destroy(), LINGER_MS).unref();
   return response.status;
 }

@@ -7,7 +7,7 @@ import { PREFIX, registerGauges, type Sources } from './gauges';
 
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS']);
 
-/** Every metric of the service, each declared here and in the README. Labels take values from short, fixed lists. */
+/** Every metric of the service, each declared here and in docs/observability.md. Labels take values from short, fixed lists. */
 export class Metrics implements PipelineMetrics {
   readonly registry = new Registry();
   readonly logLinesDropped = this.counter(

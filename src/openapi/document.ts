@@ -6,8 +6,9 @@ import { userPaths } from './users';
 
 const description = `A registration goes through Kafka into PostgreSQL: **201 means stored, exactly once, first write wins.**
 
-Errors are always \`{"success":false,"error":"…"}\`, except for health. \`HEAD\` is \`GET\` without the body; \`OPTIONS\` is
-204 with \`Allow\`.
+Errors are always \`{"success":false,"error":"…"}\`, except for health. Where \`Accept\` names
+\`application/problem+json\` (a wildcard does not), they are problems of RFC 9457 instead, with a \`code\` for programs.
+\`HEAD\` is \`GET\` without the body; \`OPTIONS\` is 204 with \`Allow\`.
 
 ${errorTable()}
 
@@ -17,9 +18,9 @@ count. Pages of other origins may call it when the service lists their origin; t
 
 function errorTable(): string {
   const rows = Object.values(ERRORS).map(
-    ({ status, message, when }) => `| ${status} | \`${message}\` | ${when} |`,
+    ({ status, code, message, when }) => `| ${status} | \`${code}\` | \`${message}\` | ${when} |`,
   );
-  return ['| status | error | when |', '|---|---|---|', ...rows].join('\n');
+  return ['| status | code | error | when |', '|---|---|---|---|', ...rows].join('\n');
 }
 
 /** The API's description in OpenAPI 3.1, as GET /api/openapi.json sends it. */

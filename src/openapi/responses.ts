@@ -1,5 +1,6 @@
-import { errorBody, ERRORS, type ErrorName } from '../http/error-responses';
-import { closedObject } from './schemas';
+import { errorBody, PROBLEM_TYPE } from '../http/error-content';
+import { ERRORS, type ErrorName } from '../http/error-responses';
+import { closedObject, schema } from './schemas';
 
 function header(description: string, pattern: string, example: string, required = true) {
   return { description, required, schema: { type: 'string', pattern }, example };
@@ -81,13 +82,18 @@ function failure(responseHeaders: object, ...names: readonly ErrorName[]) {
   const error = names.includes('validationFailed')
     ? { type: 'string', pattern: `^(Validation error: .+|${messages.slice(1).join('|')})$` }
     : { type: 'string', enum: messages };
-  const schema = closedObject({ success: { const: false }, error });
   const examples = names.map((name) => [
     name,
     { summary: ERRORS[name].when, value: errorBody(ERRORS[name]) },
   ]);
   const description = errors.map(({ when }) => when).join('; or ');
-  return json(description, responseHeaders, schema, Object.fromEntries(examples) as Examples);
+  const body = closedObject({ success: { const: false }, error });
+  const base = json(description, responseHeaders, body, Object.fromEntries(examples) as Examples);
+  const code = { type: 'string', enum: [...new Set(errors.map((each) => each.code))] };
+  const problem = {
+    allOf: [schema('Problem'), { type: 'object', required: ['code'], properties: { detail: error, code } }],
+  };
+  return { ...base, content: { ...base.content, [PROBLEM_TYPE]: { schema: problem } } };
 }
 
 const LIMITED = limitedHeaders();

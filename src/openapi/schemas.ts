@@ -9,6 +9,7 @@ import {
 } from '../domain/registration';
 import { PAGE_LIMIT } from '../domain/pagination';
 import type { User } from '../domain/stored-user';
+import { ERRORS } from '../http/error-responses';
 import { FAILURE_REASONS } from '../services/ports/messaging';
 
 const JOHN: Registration = {
@@ -138,6 +139,21 @@ export const schemas = {
       ['reason'],
     ),
   }),
+  Problem: closedObject(
+    {
+      type: { const: 'about:blank' },
+      title: { type: 'string', examples: ['Bad Request'] },
+      status: { type: 'integer', examples: [400] },
+      detail: { type: 'string', description: 'For people: the `error` of the other form' },
+      code: oneOf([...new Set(Object.values(ERRORS).map(({ code }) => code))]),
+      errors: {
+        type: 'array',
+        description: 'With `validation_failed`: each field, parameter or header that breaks a rule',
+        items: closedObject({ field: { type: 'string' }, message: { type: 'string' } }),
+      },
+    },
+    ['errors'],
+  ),
   Health: closedObject({
     uptime: { type: 'number', minimum: 0, description: 'Seconds since the process started' },
     message: oneOf(['OK', 'Degraded']),

@@ -9,6 +9,7 @@ const ORIGIN = 'https://app.example.com';
 const OTHER = 'https://evil.example.org';
 const POST = `POST /api/users HTTP/1.1\r\nHost: a\r\nOrigin: ${ORIGIN}\r\nContent-Type: application/json\r\n`;
 const CHUNKED = `${POST}Transfer-Encoding: chunked\r\n\r\n`;
+const PROBLEM = 'application/problem+json';
 const COMMON_HEADERS = {
   'cache-control': 'no-store',
   'content-type': 'application/json; charset=utf-8',
@@ -32,62 +33,82 @@ beforeAll(async () => {
 const ask = (method: string, path: string, headers: object, body?: unknown): Promise<RawAnswer> =>
   send(`${service.url}${path}`, { method, headers: { ...headers } }, JSON.stringify(body));
 
-const post = (origin: string, body: unknown, headers: object = {}): Promise<RawAnswer> =>
-  ask('POST', '/api/users', { Origin: origin, 'Content-Type': 'application/json', ...headers }, body);
+const post = (headers: object, body: unknown): Promise<RawAnswer> =>
+  ask('POST', '/api/users', { 'Content-Type': 'application/json', ...headers }, body);
 
-const answeredByTheApp: [number, string, (origin: string) => Promise<RawAnswer>][] = [
-  [400, 'a bad registration', (origin) => post(origin, {})],
-  [401, 'no API key', (origin) => ask('GET', '/api/users', { Origin: origin })],
-  [404, 'an unknown path', (origin) => ask('GET', '/api/nothing', { Origin: origin })],
-  [405, 'another method', (origin) => ask('DELETE', '/api/users', { Origin: origin })],
+const answeredByTheApp: [number, string, string, (headers: object) => Promise<RawAnswer>][] = [
+  [400, 'validation_failed', 'a bad registration', (headers) => post(headers, {})],
+  [401, 'api_key_required', 'no API key', (headers) => ask('GET', '/api/users', headers)],
+  [404, 'not_found', 'an unknown path', (headers) => ask('GET', '/api/nothing', headers)],
+  [405, 'method_not_allowed', 'another method', (headers) => ask('DELETE', '/api/users', headers)],
   [
     409,
+    'registration_in_progress',
     'a registration in progress',
-    async (origin) => {
+    async (headers) => {
       const registration = buildRegistration();
-      await post(origin, registration);
-      return post(origin, { ...registration, firstName: 'Other' });
+      await post(headers, registration);
+      return post(headers, { ...registration, firstName: 'Other' });
     },
   ],
-  [413, 'a large body', (origin) => post(origin, 'x'.repeat(20_000))],
-  [415, 'a body of another type', (origin) => post(origin, {}, { 'Content-Type': 'text/plain' })],
+  [413, 'body_too_large', 'a large body', (headers) => post(headers, 'x'.repeat(20_000))],
+  [
+    415,
+    'unsupported_media_type',
+    'a body of another type',
+    (headers) => post({ ...headers, 'Content-Type': 'text/plain' }, {}),
+  ],
   [
     422,
+    'idempotency_key_reused',
     'a key of another registration',
-    async (origin) => {
-      const key = { 'Idempotency-Key': randomUUID() };
-      await post(origin, buildRegistration(), key);
-      return post(origin, buildRegistration(), key);
+    async (headers) => {
+      const withKey = { ...headers, 'Idempotency-Key': randomUUID() };
+      await post(withKey, buildRegistration());
+      return post(withKey, buildRegistration());
     },
   ],
   [
     431,
+    'headers_too_large',
     'too many headers',
-    (origin) => {
+    (headers) => {
       const many = Array.from({ length: 110 }, (_, index) => [`X-${index}`, 'y']);
-      return ask('GET', '/', { Origin: origin, ...(Object.fromEntries(many) as object) });
+      return ask('GET', '/', { ...headers, ...(Object.fromEntries(many) as object) });
     },
   ],
 ];
 
-describe.each(answeredByTheApp)('%i for %s', (status, _what, asks) => {
+describe.each(answeredByTheApp)('%i %s for %s', (status, code, _what, asks) => {
   it('carries what every answer carries, and lets a listed origin read it', async () => {
-    const answer = await asks(ORIGIN);
+    const answer = await asks({ Origin: ORIGIN });
 
     expect(answer.status).toBe(status);
     expect(answer.headers).toMatchObject({
       ...COMMON_HEADERS,
       'access-control-allow-origin': ORIGIN,
       'access-control-expose-headers': expect.stringContaining('Retry-After') as string,
-      vary: 'Origin',
+      vary: 'Origin, Accept',
     });
   });
 
   it('tells other origins nothing', async () => {
-    const { headers } = await asks(OTHER);
+    const { headers } = await asks({ Origin: OTHER });
 
     expect(Object.keys(headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
-    expect(headers['vary']).toBe('Origin');
+    expect(headers['vary']).toBe('Origin, Accept');
+  });
+
+  it('is a problem for those who ask for one, also from a page', async () => {
+    const { headers, body } = await asks({ Origin: ORIGIN, Accept: `${PROBLEM}, */*` });
+
+    expect(headers).toMatchObject({
+      ...COMMON_HEADERS,
+      'content-type': PROBLEM,
+      'access-control-allow-origin': ORIGIN,
+      vary: 'Origin, Accept',
+    });
+    expect(JSON.parse(body)).toMatchObject({ status, code });
   });
 });
 
@@ -104,10 +125,35 @@ it.each([
   async (status, _what, text) => {
     const { answers } = await RawConnection.exchange(service.url, text);
 
-    expect(answers).toMatchObject([{ status, headers: COMMON_HEADERS }]);
+    expect(answers).toMatchObject([{ status, headers: { ...COMMON_HEADERS, vary: 'Accept' } }]);
     expect(answers[0]?.headers).not.toHaveProperty('access-control-allow-origin');
   },
 );
+
+it.each([
+  [400, 'malformed_request', 'no chunk', 'Transfer-Encoding: chunked\r\n\r\nzz\r\n'],
+  [408, 'request_timeout', 'a body that does not come', 'Content-Length: 9\r\n\r\n'],
+])('%i %s for %s is a problem when the headers asked for one', async (status, code, _what, rest) => {
+  const { answers } = await RawConnection.exchange(service.url, `${POST}Accept: ${PROBLEM}\r\n${rest}`);
+
+  expect(answers).toMatchObject([{ status, headers: { 'content-type': PROBLEM, vary: 'Accept' } }]);
+  expect(JSON.parse(answers[0]?.body ?? '')).toMatchObject({ status, code });
+});
+
+it('says what it always said of what follows a request that asked for a problem', async () => {
+  const request = `GET /api/nothing HTTP/1.1\r\nHost: a\r\nAccept: ${PROBLEM}\r\n\r\n`;
+  const connection = await RawConnection.open(service.url);
+  connection.send(request);
+  await eventually(() => expect(connection.statuses).toEqual([404]));
+
+  connection.send('no request\r\n\r\n');
+  await connection.closed;
+
+  expect(connection.answers.map(({ headers }) => headers['content-type'])).toEqual([
+    PROBLEM,
+    'application/json; charset=utf-8',
+  ]);
+});
 
 it('what could not be read is measured as client_error, by status', async () => {
   const count = async (): Promise<number> => {

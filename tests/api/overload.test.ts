@@ -85,7 +85,7 @@ describe('a process that has too much to do', () => {
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
       'x-request-id': 'mine',
-      vary: 'Origin',
+      vary: 'Origin, Accept',
     });
     const { status, headers, text: body } = response;
     expect(undescribed({ method: 'POST', path: '/api/users', status, headers, body })).toEqual([]);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import dotenv from 'dotenv';
 import { parse } from 'yaml';
 import { loadConfig } from '../../src/config/config';
+import { DOCS } from '../support/readme';
 
 interface ComposeService {
   readonly image: string;
@@ -24,7 +25,6 @@ const compose = parse(readFileSync('docker-compose.yml', 'utf8')) as {
   readonly services: Readonly<Record<Name, ComposeService>>;
 };
 const { postgres, redis, kafka, api } = compose.services;
-const README = readFileSync('README.md', 'utf8');
 
 describe('docker compose up -d', () => {
   it('starts the three servers and not the service', () => {
@@ -115,8 +115,8 @@ describe('docker compose --profile app up -d', () => {
   });
 });
 
-describe('docker run, as the README gives it', () => {
-  const commands = README.match(/^docker run [\s\S]*?user-registration-backend$/gm) ?? [];
+describe('docker run, as README and docs give it', () => {
+  const commands = DOCS.match(/^docker run [\s\S]*?user-registration-backend$/gm) ?? [];
   const variablesOf = (command: string): Record<string, string> =>
     Object.fromEntries(
       [...command.matchAll(/-e (\w+)=(\S+)/g)].map(([, name, value]) => [name, value]),

@@ -12,7 +12,7 @@ const known = new Set([
   ...SECRETS.map((name) => `${name}_FILE`),
 ]);
 
-/** `max_connections` of each environment's database, which is this service's alone. README, "Sizing", says the same. */
+/** `max_connections` of each environment's database, which is this service's alone. docs/operations.md, "Sizing", says the same. */
 export const connectionBudget: Readonly<Record<string, number>> = { dev: 150, staging: 150, prod: 450 };
 
 /** What the variables mean to the service itself, with secrets of the right form. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { Metrics } from '../../src/observability/metrics';
+import { DOCS } from '../support/readme';
 import { Manifests, readRendered, type KubernetesObject } from './manifests';
 
 interface Rule {
@@ -67,9 +68,9 @@ it.each([...rules.map(({ alert, record, expr }) => ({ title: alert ?? record, ex
   },
 );
 
-it('every metric of the README’s table is in an alert or on the dashboard', () => {
+it('every metric of the documentation’s table is in an alert or on the dashboard', () => {
   const used = [...rules, ...panels].flatMap(({ expr }) => metricsIn(expr)).join(' ');
-  const listed = [...readFileSync('README.md', 'utf8').matchAll(/^\| `((?:http|registration)_\w+)` \|/gm)];
+  const listed = [...DOCS.matchAll(/^\| `((?:http|registration)_\w+)` \|/gm)];
   const unused = listed.flatMap(([, name = '']) => (used.includes(name) ? [] : [name]));
   expect(unused).toEqual(['registration_build_info']);
 });

@@ -1,11 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { DOCS } from '../support/readme';
 import { configOf, connectionBudget, connectionsAtPeak } from './environment-policies';
 import { Manifests } from './manifests';
 
-it('the README’s sizing table says what the manifests say', () => {
-  const table = /<!-- sizing -->\n.+\n.+\n([^]*)<!-- \/sizing -->/.exec(
-    readFileSync('README.md', 'utf8'),
-  )?.[1];
+it('the sizing table of docs/operations.md says what the manifests say', () => {
+  const table = /<!-- sizing -->\n.+\n.+\n([^]*)<!-- \/sizing -->/.exec(DOCS)?.[1];
 
   const rows = Object.entries(connectionBudget).map(([environment, budget]) => {
     const manifests = Manifests.read(environment);

@@ -50,7 +50,7 @@ function complaintsOf(source: string): Promise<string[]> {
 type SetTimeout = (run: () => void, ms: number) => unknown;
 type Register = (registration: Registration, key?: string) => Promise<unknown>;
 
-/** The README's client, calling this service by this `fetch`, and waiting by this `setTimeout`. */
+/** The client of docs/front-end.md, calling this service by this `fetch`, and waiting by this `setTimeout`. */
 function loadExample(
   service: TestService,
   fetchLike: typeof fetch = fetch,
@@ -60,7 +60,7 @@ function loadExample(
   const { outputText } = ts.transpileModule(source, { compilerOptions: { module: ts.ModuleKind.CommonJS } });
   const exported: { register?: Register } = {};
   runInNewContext(outputText, { exports: exported, fetch: fetchLike, crypto, setTimeout: setTimeoutLike });
-  if (exported.register === undefined) throw new Error('the README exports no register');
+  if (exported.register === undefined) throw new Error('docs/front-end.md exports no register');
   return exported.register;
 }
 
@@ -92,7 +92,24 @@ describe('docs/client/api.d.ts', () => {
   });
 });
 
-describe("the README's client", () => {
+describe('the types', () => {
+  it.each([
+    ["['schemas']['Problem']['code']", 'already_registered', 'taken'],
+    [
+      "['responses']['Conflict']['content']['application/problem+json']['code']",
+      'request_in_progress',
+      'internal',
+    ],
+  ])('have the codes of errors as words of their own: %s', async (type, code, wrong) => {
+    const assigning = (word: string): string =>
+      `import type { components } from './api';\nexport const code: components${type} = '${word}';`;
+
+    expect(await complaintsOf(assigning(code))).toEqual([]);
+    expect(await complaintsOf(assigning(wrong))).not.toEqual([]);
+  });
+});
+
+describe('the client of docs/front-end.md', () => {
   let service: TestService;
   beforeAll(async () => {
     service = await startService();

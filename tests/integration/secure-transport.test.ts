@@ -7,7 +7,7 @@ import type { HealthReport } from '../../src/services/health-service';
 import { makeCertificates, saslSslSettings, type Certificates } from '../support/certificates';
 import { eventually } from '../support/eventually';
 import { postJson, send } from '../support/raw-http';
-import { README } from '../support/readme';
+import { DOCS } from '../support/readme';
 import { runEntryPoint, ServiceProcess } from '../support/service-process';
 import { sql, type Env } from '../support/test-servers';
 import { startTlsFront } from '../support/tls-front';
@@ -42,7 +42,7 @@ beforeAll(async () => {
   });
   redisFront = await startTlsFront(certificates, stack.servers.redis?.port ?? 0);
   const redis = new Redis(stack.env['REDIS_URL'] ?? '');
-  const rights = /`ACL SETUSER service on >password (.+)`/.exec(README)?.[1]?.split(' ') ?? [];
+  const rights = /`ACL SETUSER service on >password (.+)`/.exec(DOCS)?.[1]?.split(' ') ?? [];
   await redis.call('ACL', 'SETUSER', 'service', 'on', `>${PASSWORD}`, ...rights);
   await redis.call('ACL', 'SETUSER', 'default', 'off');
   redis.disconnect();

@@ -127,8 +127,14 @@ function headerProblems(described: Readonly<Record<string, Described>>, given: A
   return [...strangers.map((name) => `${name} is not in the document`), ...wrong];
 }
 
+const MEDIA_TYPES: Readonly<Record<string, string>> = {
+  'application/json; charset=utf-8': 'application/json',
+  'application/problem+json': 'application/problem+json',
+};
+
 function bodyProblems(place: readonly string[], { headers, body }: Answer): string[] {
-  if (headers['content-type'] !== 'application/json; charset=utf-8') return [`no JSON: ${body}`];
-  const check = schemaAt(...place, 'content', 'application/json', 'schema');
+  const mediaType = MEDIA_TYPES[String(headers['content-type'])];
+  if (mediaType === undefined) return [`no JSON: ${body}`];
+  const check = schemaAt(...place, 'content', mediaType, 'schema');
   return check(JSON.parse(body)) ? [] : [`${ajv.errorsText(check.errors)} in ${body}`];
 }

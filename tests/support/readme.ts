@@ -1,9 +1,28 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
-export const README = readFileSync('README.md', 'utf8');
+/** Paths of the pages for people: README.md and every page under docs/. */
+export const PAGES: readonly string[] = [
+  'README.md',
+  ...readdirSync('docs', { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => join('docs', file))
+    .sort(),
+];
 
-/** The text of README's fenced blocks of one language. */
+export const readPage = (page: string): string => readFileSync(page, 'utf8');
+
+/** The text of all pages. */
+export const DOCS = PAGES.map(readPage).join('\n');
+
+/** The text of the fenced blocks of one language, of all pages. */
 export function blocks(language: string): string[] {
   const fenced = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms');
-  return [...README.matchAll(fenced)].map((match) => match[1] ?? '');
+  return [...DOCS.matchAll(fenced)].map((match) => match[1] ?? '');
+}
+
+/** The headings of a page, with their marks: `## Quick start`. */
+export function headings(page: string): string[] {
+  const prose = readPage(page).replace(/^```.*?^```$/gms, '');
+  return [...prose.matchAll(/^#+ .+$/gm)].map(([heading]) => heading);
 }

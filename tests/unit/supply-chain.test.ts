@@ -1,11 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { satisfies } from 'semver';
 import { parse } from 'yaml';
 import { allowScripts, dependencies } from '../../package.json';
+import { DOCS } from '../support/readme';
 
 interface LockedPackage {
   readonly version: string;
   readonly license?: string;
+  readonly engines?: { readonly node?: string };
   readonly integrity?: string;
   readonly resolved?: string;
   readonly hasInstallScript?: boolean;
@@ -14,8 +17,11 @@ interface LockedPackage {
   readonly inBundle?: boolean;
 }
 
-// Each lets a company ship the service without publishing its own code. README.md names them, too.
+// Each lets a company ship the service without publishing its own code. docs/security.md names them, too.
 const LICENCES = ['MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0', 'BlueOak-1.0.0'];
+
+// Of each version that README.md names, a release that most people have passed by now.
+const NODE_VERSIONS = ['20.20.0', '22.22.0', '24.0.0', '26.0.0'];
 
 const lockfile = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
   packages: Record<string, LockedPackage>;
@@ -40,12 +46,17 @@ describe('packages', () => {
     expect(locked.filter(([, { resolved }]) => resolved !== undefined)).toEqual([]);
   });
 
+  it.each(NODE_VERSIONS)('are meant for Node.js %s, so that npm ci has nothing to warn of', (version) => {
+    const others = locked.filter(([, { engines }]) => !satisfies(version, engines?.node ?? '*'));
+
+    expect(others.map(([path]) => path)).toEqual([]);
+  });
+
   it('have licences that allow what is done with them, in production', () => {
     const others = inProduction.filter(([, { license = 'none' }]) => !LICENCES.includes(license));
-    const readme = readFileSync('README.md', 'utf8');
 
     expect(others).toEqual([]);
-    expect(LICENCES.filter((licence) => !readme.includes(licence))).toEqual([]);
+    expect(LICENCES.filter((licence) => !DOCS.includes(licence))).toEqual([]);
   });
 
   it('run no script of their own when they are installed for production', () => {

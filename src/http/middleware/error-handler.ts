@@ -9,7 +9,8 @@ import {
   ValidationError,
 } from '../../domain/errors';
 import type { Logger } from '../../services/ports/telemetry';
-import { errorBody, errorResponse, httpError, type ErrorName, type ErrorResponse } from '../error-responses';
+import { errorContent } from '../error-content';
+import { errorResponse, httpError, type ErrorName, type ErrorResponse } from '../error-responses';
 import { sendJson } from '../send-json';
 import { requestIdOf } from './request-id';
 
@@ -31,7 +32,7 @@ const CLIENT_ERRORS = new Map<unknown, ErrorName>([
 
 /** Turns errors into responses of the catalogue; one that is not in it is a bug: 500, and a line in the log. */
 export function createErrorHandler(log: Logger): ErrorRequestHandler {
-  return (error: unknown, _req, res: Response, next) => {
+  return (error: unknown, req, res: Response, next) => {
     const response = toErrorResponse(error);
     if (response.status === 500) log.error('request failed', { requestId: requestIdOf(res), error });
     // Too late for another response: Express closes the connection.
@@ -40,7 +41,9 @@ export function createErrorHandler(log: Logger): ErrorRequestHandler {
       return;
     }
     if (response.retryAfterSeconds !== undefined) res.setHeader('Retry-After', response.retryAfterSeconds);
-    sendJson(res, response.status, errorBody(response));
+    res.vary('Accept');
+    const { contentType, body } = errorContent(response, req.headers.accept);
+    sendJson(res, response.status, body, contentType);
   };
 }
 
@@ -59,7 +62,7 @@ export function allowOnly(...methods: string[]): RequestHandler {
 function toErrorResponse(error: unknown): ErrorResponse {
   if (!(error instanceof Error)) return errorResponse('internal');
   if (error instanceof ValidationError)
-    return { ...errorResponse('validationFailed'), message: error.message };
+    return { ...errorResponse('validationFailed'), message: error.message, brokenRules: error.brokenRules };
   return errorResponse(DOMAIN_ERRORS.get(error.constructor) ?? httpErrorName(error) ?? 'internal');
 }
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { ValidationError } from '../../../src/domain/errors';
 import { parseRegistration, type Registration } from '../../../src/domain/registration';
 import { addresses, anyText } from '../../support/arbitraries';
+import { BAD_REGISTRATIONS } from '../../support/bad-registrations';
 import { buildRegistration } from '../../support/builders';
 
 const RUNS = { numRuns: 300 };
@@ -97,6 +98,27 @@ describe('parseRegistration', () => {
     forAccepted((_fields, result) => expect(parse(result)).toEqual(result));
   });
 
+  it('names the first broken rule of each field, in the order of the rules, and the very first in its message', () => {
+    const ofOneField = BAD_REGISTRATIONS.filter(([, fields]) => Object.keys(fields).length === 1);
+    const mistakes = fc.subarray(ofOneField, { minLength: 1, maxLength: 12 });
+
+    fc.assert(
+      fc.property(mistakes, (some) => {
+        const fields = Object.assign({}, ...some.map(([, each]) => each)) as object;
+        const expected = FIELDS.filter((field) => field in fields).map((field) => {
+          const [, , error = ''] = some.findLast(([, each]) => field in each) ?? [];
+          return { field, message: error.replace('Validation error: ', '') };
+        });
+
+        expect(parse({ ...buildRegistration(), ...fields })).toMatchObject({
+          message: `Validation error: ${expected[0]?.message ?? ''}`,
+          brokenRules: expected,
+        });
+      }),
+      RUNS,
+    );
+  });
+
   it('never quotes what was submitted', () => {
     const marked = fc.tuple(anyText, anyText).map(([before, behind]) => `${before}Zq7wJ${behind}`);
     const value = fc.oneof(marked, fc.array(marked, { minLength: 1 }), fc.dictionary(marked, marked));
@@ -104,7 +126,9 @@ describe('parseRegistration', () => {
     fc.assert(
       fc.property(fc.constantFrom(...FIELDS), value, marked, (field, bad, unknown) => {
         const result = parse({ ...buildRegistration(), [field]: bad, [unknown]: bad });
-        if (result instanceof ValidationError) expect(result.message).not.toContain('Zq7wJ');
+        if (!(result instanceof ValidationError)) return;
+        expect(result.message).not.toContain('Zq7wJ');
+        expect(JSON.stringify(result.brokenRules)).not.toContain('Zq7wJ');
       }),
       RUNS,
     );

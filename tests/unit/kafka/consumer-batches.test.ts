@@ -189,7 +189,7 @@ describe('ConsumerBatches', () => {
     await batches.write({
       ...payload,
       batch: { ...payload.batch, highWatermark: '201' },
-    } as EachBatchPayload);
+    });
     const stopped = batches.write(payload);
     stopping.abort();
     await stopped;

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { Sources } from '../../../src/observability/gauges';
 import { Metrics } from '../../../src/observability/metrics';
+import { DOCS } from '../../support/readme';
 
 const sources = {
   sendQueue: { depth: 7, oldestAgeMs: 1500 },
@@ -32,15 +32,14 @@ const linesOf = async (metrics: Metrics, name: string): Promise<string[]> =>
   (await metrics.registry.metrics()).split('\n').filter((line) => line.startsWith(name));
 
 describe('Metrics', () => {
-  it('are those of the README, with the same labels', () => {
+  it('are those of the documentation, with the same labels', () => {
     const own = setUp()
       .registry.getMetricsAsArray()
       .filter(({ name }) => !/^(process|nodejs)_/.test(name)) as unknown as {
       name: string;
       labelNames: string[];
     }[];
-    const readme = readFileSync('README.md', 'utf8');
-    const listed = [...readme.matchAll(/^\| `(http_\w+|registration_\w+)` \|([^|]*)\|/gm)].map((match) => ({
+    const listed = [...DOCS.matchAll(/^\| `(http_\w+|registration_\w+)` \|([^|]*)\|/gm)].map((match) => ({
       name: match[1],
       labelNames: [...(match[2] ?? '').matchAll(/`(\w+)`/g)].map((label) => label[1]),
     }));
