@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { errorContent } from './error-content';
-import { errorResponse, type ErrorName } from './error-responses';
+import { errorContent } from './problem-json';
+import { errorResponse, type ErrorName } from './errors';
 
 const NAMES: Readonly<Record<string, ErrorName>> = {
   HPE_HEADER_OVERFLOW: 'headersTooLarge',

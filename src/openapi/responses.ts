@@ -1,5 +1,5 @@
-import { errorBody, PROBLEM_TYPE } from '../http/error-content';
-import { ERRORS, type ErrorName } from '../http/error-responses';
+import { errorBody, PROBLEM_TYPE } from '../http/problem-json';
+import { ERRORS, type ErrorName } from '../http/errors';
 import { closedObject, schema } from './schemas';
 
 function header(description: string, pattern: string, example: string, required = true) {

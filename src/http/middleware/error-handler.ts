@@ -9,8 +9,8 @@ import {
   ValidationError,
 } from '../../domain/errors';
 import type { Logger } from '../../services/ports/telemetry';
-import { errorContent } from '../error-content';
-import { errorResponse, httpError, type ErrorName, type ErrorResponse } from '../error-responses';
+import { errorContent } from '../problem-json';
+import { errorResponse, httpError, type ErrorName, type ErrorResponse } from '../errors';
 import { sendJson } from '../send-json';
 import { requestIdOf } from './request-id';
 
