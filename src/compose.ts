@@ -14,6 +14,7 @@ import { StallDetector } from './kafka/stall-detector';
 import { KafkaTopics } from './kafka/topics';
 import { hintFor } from './observability/hint';
 import { Metrics } from './observability/metrics';
+import { PostgresErasures } from './postgres/erasures';
 import { Migrations } from './postgres/migrations';
 import { PostgresPool } from './postgres/pool';
 import { PostgresUsers } from './postgres/users';
@@ -21,13 +22,15 @@ import { RedisConnection, REQUEST_TIMEOUT_MS as REDIS_TIMEOUT_MS } from './redis
 import { RedisFailureMarks } from './redis/failure-marks';
 import { RedisIdempotencyStore } from './redis/idempotency-store';
 import { createRedisRateLimitStore } from './redis/rate-limit-store';
-import { RedisReservations } from './redis/reservations';
+import { RedisReservationReader, RedisReservations } from './redis/reservations';
 import { RedisUserCache } from './redis/user-cache';
 import { createApp } from './routes/app';
 import { Lifecycle } from './runtime/lifecycle';
 import { Liveness } from './runtime/liveness';
 import { DeadLetterPublisher } from './services/dead-letter-publisher';
 import { CHECK_INTERVAL_MS, DependencyMonitor, DependencyStatus } from './services/dependency-monitor';
+import { ErasureService } from './services/erasure-service';
+import { ErasureSweeper } from './services/erasure-sweeper';
 import { HealthService } from './services/health-service';
 import { IdempotentRegistrationService } from './services/idempotent-registration-service';
 import type { RegistrationQueue } from './services/ports/messaging';
@@ -43,6 +46,7 @@ export interface Overrides {
   readonly users?: Users;
   readonly queue?: RegistrationQueue;
   readonly httpLimits?: Partial<HttpLimits>;
+  readonly sweepIntervalMs?: number;
 }
 
 type Foundation = Awaited<ReturnType<typeof buildFoundation>>;
@@ -54,12 +58,15 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
   const base = await buildFoundation(config, log, overrides);
   const stores = buildStores(base);
   const pipeline = buildPipeline(base, stores);
-  const { server, health } = buildHttp(base, stores, pipeline);
+  const erasures = new ErasureService({ ...base, ...stores });
+  const [intervalMs, memoryDays] = [overrides.sweepIntervalMs, config.kafka.erasureMemoryDays];
+  const sweeper = new ErasureSweeper({ ...base, ...stores, service: erasures, intervalMs, memoryDays });
+  const { server, health } = buildHttp(base, stores, pipeline, erasures);
   const { lifecycle, metrics, tracing, shedder, liveness, dependencies } = base;
   const { pool, redis, migrations } = stores;
   const { topics, producers, sendQueue, consumer, consumerLag } = pipeline;
   const metricsServer = new MetricsServer(config.metricsPort, metrics.registry);
-  metrics.registerGauges({ ...pipeline, liveness, health, dependencies, redis, pool });
+  metrics.registerGauges({ ...pipeline, sweeper, liveness, health, dependencies, redis, pool });
   // Started from top to bottom, stopped from bottom to top.
   lifecycle.register([
     metricsServer, // to the end: a stop can be watched, too
@@ -72,6 +79,7 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
     migrations,
     ...(config.consumerEnabled ? [consumer] : []),
     consumerLag,
+    sweeper,
     buildMonitor(base, stores, pipeline),
     shedder,
     server, // no request is accepted before, none is left after
@@ -108,6 +116,8 @@ function buildStores({ config, log, status, overrides }: Foundation) {
     redis,
     migrations: new Migrations({ config: config.postgres, log }),
     users: overrides.users ?? new PostgresUsers(pool),
+    erasures: new PostgresErasures(pool),
+    entries: new RedisReservationReader(redis),
     pending: new RedisReservations(redis),
     completed: new RedisUserCache(redis),
     failed: new RedisFailureMarks(redis),
@@ -143,7 +153,7 @@ function buildPipeline(base: Foundation, { users, pending, completed, failed, mi
   return { topics, producers: [producer, deadLetterProducer], sendQueue, consumer, consumerLag };
 }
 
-function buildHttp(base: Foundation, stores: Stores, pipeline: Pipeline) {
+function buildHttp(base: Foundation, stores: Stores, pipeline: Pipeline, erasures: ErasureService) {
   const { config, log, dependencies, lifecycle, liveness, metrics, shedder, tracing, overrides } = base;
   const { redis, users, pending, completed, failed, idempotency: records } = stores;
   const health = new HealthService({ dependencies, lifecycle, liveness });
@@ -154,7 +164,8 @@ function buildHttp(base: Foundation, stores: Stores, pipeline: Pipeline) {
   });
   const requests = { recordRequest: metrics.recordRequest, log };
   const app = createApp({
-    ...{ health, registrations, shedder, tracing, ...requests },
+    ...{ health, registrations, erasures, shedder, tracing, ...requests },
+    kafkaCopiesEnd: () => pipeline.topics.settings.copiesEnd(),
     config: config.http,
     rateLimitStore: createRedisRateLimitStore(redis),
     idempotentRegistrations: new IdempotentRegistrationService({
@@ -172,14 +183,12 @@ function buildHttp(base: Foundation, stores: Stores, pipeline: Pipeline) {
 function buildMonitor({ config, log, status }: Foundation, stores: Stores, { topics }: Pipeline) {
   const { redis, pool, migrations } = stores;
   return new DependencyMonitor({
-    intervalMs: CHECK_INTERVAL_MS,
-    hintFor,
-    log,
+    ...{ hintFor, log, intervalMs: CHECK_INTERVAL_MS },
     checks: [
       { status: status.redis, check: () => redis.check(), timeoutMs: 1500 },
       {
         status: status.postgres,
-        check: () => pool.check(config.consumerEnabled),
+        check: () => pool.check(config.consumerEnabled, config.http.adminApiKeys.length > 0),
         timeoutMs: 1500,
         isDue: () => migrations.wasAttempted,
         isUsable: (error) => pool.canRead(error),

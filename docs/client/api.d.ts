@@ -45,7 +45,11 @@ export interface paths {
         get: operations["getUser"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Erase a user, for good
+         * @description Removes the row and whatever else is held, so that nothing that is read again brings the user back; the email may be registered anew at once. Also for an email that is not registered, of which something may be on its way. Safe to repeat. Only when the service has `ADMIN_API_KEYS`, and with one of these keys.
+         */
+        delete: operations["eraseUser"];
         options?: never;
         head?: never;
         patch?: never;
@@ -238,6 +242,22 @@ export interface components {
                 reason?: "invalid" | "unstorable";
             };
         };
+        ErasedAnswer: {
+            /** @constant */
+            success: true;
+            /** @constant */
+            message: "User erased";
+            data: {
+                /** Format: idn-email */
+                email: string;
+                /** @description ISO 8601 in UTC */
+                erasedAt: string;
+                /** @description Whether the user was stored */
+                row: boolean;
+                /** @description False when the cache is unavailable; it follows within a minute */
+                finished: boolean;
+            };
+        };
         Problem: {
             /** @constant */
             type: "about:blank";
@@ -248,7 +268,7 @@ export interface components {
             /** @description For people: the `error` of the other form */
             detail: string;
             /** @enum {string} */
-            code: "validation_failed" | "malformed_body" | "malformed_request" | "api_key_required" | "user_not_found" | "not_found" | "method_not_allowed" | "request_timeout" | "already_registered" | "registration_in_progress" | "request_in_progress" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "headers_too_large" | "internal" | "unavailable";
+            code: "validation_failed" | "malformed_body" | "malformed_request" | "api_key_required" | "forbidden" | "user_not_found" | "not_found" | "method_not_allowed" | "request_timeout" | "already_registered" | "recently_registered" | "registration_in_progress" | "request_in_progress" | "body_too_large" | "unsupported_media_type" | "idempotency_key_reused" | "rate_limited" | "headers_too_large" | "internal" | "unavailable";
             /** @description With `validation_failed`: each field, parameter or header that breaks a rule */
             errors?: {
                 field: string;
@@ -356,7 +376,7 @@ export interface components {
                 };
             };
         };
-        /** @description reading needs an API key, and the request has none or a wrong one */
+        /** @description reading or erasing needs an API key, and the request has none or a wrong one */
         Unauthorized: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -377,6 +397,29 @@ export interface components {
                     detail?: "A valid API key is required";
                     /** @enum {string} */
                     code: "api_key_required";
+                };
+            };
+        };
+        /** @description erasing needs a key of `ADMIN_API_KEYS` */
+        Forbidden: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    /** @constant */
+                    success: false;
+                    /** @enum {string} */
+                    error: "This API key may not erase";
+                };
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    detail?: "This API key may not erase";
+                    /** @enum {string} */
+                    code: "forbidden";
                 };
             };
         };
@@ -492,6 +535,30 @@ export interface components {
                     detail?: "User already registered" | "Registration already in progress" | "A request with this Idempotency-Key is in progress";
                     /** @enum {string} */
                     code: "already_registered" | "registration_in_progress" | "request_in_progress";
+                };
+            };
+        };
+        /** @description the row is younger than 10 s, so that the erasure has to wait */
+        RecentlyRegistered: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Retry-After": components["headers"]["Retry-After"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    /** @constant */
+                    success: false;
+                    /** @enum {string} */
+                    error: "User registered a moment ago, please retry";
+                };
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    detail?: "User registered a moment ago, please retry";
+                    /** @enum {string} */
+                    code: "recently_registered";
                 };
             };
         };
@@ -709,6 +776,11 @@ export interface components {
          */
         "WWW-Authenticate": string;
         /**
+         * @description The day after which Kafka holds nothing of the user any more, either; absent when its topics keep records for ever.
+         * @example 2026-12-31
+         */
+        "Kafka-Copies-End": string;
+        /**
          * @description An earlier request with the same Idempotency-Key was accepted; this one changed nothing.
          * @example true
          */
@@ -848,6 +920,49 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["UserNotFound"];
             408: components["responses"]["RequestTimeout"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["HeadersTooLarge"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    eraseUser: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An id for the request in the log: 1-128 letters, digits or `_ . : -`; any other is replaced */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /**
+                 * @description An email in any spelling that POST accepts, percent-encoded
+                 * @example john.doe@example.com
+                 */
+                email: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The user is erased */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Kafka-Copies-End": components["headers"]["Kafka-Copies-End"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErasedAnswer"];
+                };
+            };
+            400: components["responses"]["InvalidEmail"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["RecentlyRegistered"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["HeadersTooLarge"];
             500: components["responses"]["InternalError"];

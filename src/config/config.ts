@@ -4,7 +4,7 @@ import { envSchema, SECRETS, VARIABLE_NAMES, type EnvValues } from './env-schema
 /** The service's settings, typed and nested. Made once, by an entry point. */
 export type Config = ReturnType<typeof toConfig>;
 
-/** Allows its holder to read users. Only the digest is known here. */
+/** Allows its holder to read users, or to erase them. Only the digest is known here. */
 export interface ApiKey {
   /** Shown in logs. */
   readonly name: string;
@@ -96,7 +96,16 @@ function validate(env: Env, problems: string[]): EnvValues {
   // Here, where both defaults are in place; 0 is any free port.
   if (values.PORT === values.METRICS_PORT && values.PORT !== 0)
     problems.push('METRICS_PORT must be another port than PORT');
+  if (values.ERASURE_MEMORY_DAYS < values.KAFKA_RETENTION_DAYS)
+    problems.push('ERASURE_MEMORY_DAYS must not be less than KAFKA_RETENTION_DAYS');
+  if (haveSameKey(values.API_KEYS, values.ADMIN_API_KEYS))
+    problems.push('ADMIN_API_KEYS must not hold a key of API_KEYS');
   return values;
+}
+
+function haveSameKey(...lists: (string | undefined)[]): boolean {
+  const [readers = [], admins = []] = lists.map((list) => toApiKeys(list));
+  return readers.some(({ digest }) => admins.some((admin) => admin.digest.equals(digest)));
 }
 
 function toApiKeys(text: string | undefined): readonly ApiKey[] {
@@ -123,6 +132,7 @@ function toConfig(values: EnvValues, caFiles: { db: string | undefined; kafka: s
       trustedProxyHops: values.TRUST_PROXY,
       allowedOrigins: values.FRONTEND_URL.split(','),
       apiKeys: toApiKeys(values.API_KEYS),
+      adminApiKeys: toApiKeys(values.ADMIN_API_KEYS),
       rateLimit: { max: values.RATE_LIMIT_MAX, windowMs: values.RATE_LIMIT_WINDOW_MS },
     },
     postgres: {
@@ -145,6 +155,7 @@ function toConfig(values: EnvValues, caFiles: { db: string | undefined; kafka: s
       partitions: values.KAFKA_PARTITIONS,
       replicationFactor: values.KAFKA_REPLICATION_FACTOR,
       retentionDays: values.KAFKA_RETENTION_DAYS,
+      erasureMemoryDays: values.ERASURE_MEMORY_DAYS,
       deliveryTimeoutMs: values.KAFKA_DELIVERY_TIMEOUT_MS,
       ssl: values.KAFKA_SSL && (caFiles.kafka === undefined || { ca: caFiles.kafka }),
       sasl: values.KAFKA_SASL_MECHANISM && {

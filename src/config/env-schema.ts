@@ -45,6 +45,8 @@ const apiKey: Reader = (text) => {
   return /^[\w.-]{1,64}:[0-9a-f]{64}$/.test(lower) && !EMPTY_DIGEST.test(lower) ? lower : undefined;
 };
 
+const apiKeys = list(apiKey, 'name:sha256 (64 hexadecimal digits, of a key that is not empty)');
+
 // IPv6 with or without brackets; a path is the folder of a Unix socket.
 const host: Reader = (text) => {
   const bare = text.replace(/^\[(.*)\]$/, '$1');
@@ -76,7 +78,13 @@ const onlyWith = (other: string, is: Joi.SchemaLike, needed: string, then: Joi.S
     .messages({ 'any.unknown': `{{#label}} needs ${needed}` });
 
 /** Variables that hold a secret: each may also be given as NAME_FILE, the path of a file that holds the value. */
-export const SECRETS = ['API_KEYS', 'DB_PASSWORD', 'REDIS_URL', 'KAFKA_SASL_PASSWORD'] as const;
+export const SECRETS = [
+  'API_KEYS',
+  'ADMIN_API_KEYS',
+  'DB_PASSWORD',
+  'REDIS_URL',
+  'KAFKA_SASL_PASSWORD',
+] as const;
 
 /** Every environment variable the service reads, with its rule and default. `.env.example` lists the same. */
 const VARIABLES = {
@@ -87,7 +95,8 @@ const VARIABLES = {
   FRONTEND_URL: list(origin, 'origins such as https://app.example.com, without path and wildcard').default(
     'http://localhost:5173',
   ),
-  API_KEYS: optional(list(apiKey, 'name:sha256 (64 hexadecimal digits, of a key that is not empty)')),
+  API_KEYS: optional(apiKeys),
+  ADMIN_API_KEYS: optional(apiKeys),
   TRUST_PROXY: count(0, 10, 0),
   RATE_LIMIT_MAX: count(1, 1_000_000_000, 100),
   RATE_LIMIT_WINDOW_MS: count(1000, 86_400_000, 900_000),
@@ -117,6 +126,7 @@ const VARIABLES = {
   KAFKA_PARTITIONS: count(1, 1000, 3),
   KAFKA_REPLICATION_FACTOR: count(-1, 10, -1).invalid(0),
   KAFKA_RETENTION_DAYS: count(1, 3650, 30),
+  ERASURE_MEMORY_DAYS: count(1, 3650, 90),
   // Well below HTTP_LIMITS.responseTimeoutMs, which would reset the connection before the 503.
   KAFKA_DELIVERY_TIMEOUT_MS: count(100, 50_000, 5000),
   KAFKA_SSL: flag(false),

@@ -16,6 +16,11 @@ export class AlreadyRegisteredError extends Error {
   override readonly name = 'AlreadyRegisteredError';
 }
 
+/** The row is so young that an erasure could not tell its record from a later registration. */
+export class RecentlyRegisteredError extends Error {
+  override readonly name = 'RecentlyRegisteredError';
+}
+
 /** Another registration of the same email, with other fields, is pending. */
 export class RegistrationInProgressError extends Error {
   override readonly name = 'RegistrationInProgressError';

@@ -53,7 +53,13 @@ export const ERRORS = {
     status: 401,
     code: 'api_key_required',
     message: 'A valid API key is required',
-    when: 'reading needs an API key, and the request has none or a wrong one',
+    when: 'reading or erasing needs an API key, and the request has none or a wrong one',
+  },
+  forbidden: {
+    status: 403,
+    code: 'forbidden',
+    message: 'This API key may not erase',
+    when: 'erasing needs a key of `ADMIN_API_KEYS`',
   },
   userNotFound: {
     status: 404,
@@ -79,6 +85,13 @@ export const ERRORS = {
     code: 'already_registered',
     message: 'User already registered',
     when: 'the email is registered',
+  },
+  recentlyRegistered: {
+    status: 409,
+    code: 'recently_registered',
+    message: 'User registered a moment ago, please retry',
+    when: 'the row is younger than 10 s, so that the erasure has to wait',
+    retryAfterSeconds: 10,
   },
   registrationInProgress: {
     status: 409,

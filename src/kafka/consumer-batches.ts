@@ -78,8 +78,8 @@ export class ConsumerBatches {
         const throttled = performance.now() < throttleUntil;
         const part = messages.slice(start, start + (throttled ? THROTTLED_BATCH_RECORDS : BATCH_RECORDS));
         this.inFlight.set(partition, Number(part[0]?.timestamp));
-        const records = part.map(({ key, value, headers = {}, offset }) => {
-          return { topic, partition, offset, key, value, headers };
+        const records = part.map(({ key, value, headers = {}, offset, timestamp }) => {
+          return { topic, partition, offset, key, value, headers, timestamp };
         });
         const written = await this.writeUntilDone(records, payload, throttled);
         if (written === 0) return;

@@ -5,7 +5,10 @@ import type { Logger } from '../services/ports/telemetry';
 
 const DAY_MS = 86_400_000;
 const CHECK_INTERVAL_MS = 2000;
+const MAX_DATE_MS = Date.UTC(9999, 11, 31);
 const SAFE_REPLICAS = 3;
+// Records are deleted by whole segments: the last of one is young when the first is this old (Kafka's default).
+const SEGMENT_MS = 7 * DAY_MS;
 /** More than wanted is fine, too. */
 const MINIMA = ['max.message.bytes', 'min.insync.replicas'];
 
@@ -34,6 +37,20 @@ export class TopicSettings {
     return this.actual.get(topic)?.[name];
   }
 
+  /** How long the topic keeps a record at most, in ms: Infinity when for ever. What cannot be read is as this service sets it. */
+  keepsMs(topic: string): number {
+    const retentionMs = Number(this.get(topic, 'retention.ms') ?? this.deps.config.retentionDays * DAY_MS);
+    const segmentMs = Number(this.get(topic, 'segment.ms') ?? SEGMENT_MS);
+    return retentionMs < 0 ? Infinity : retentionMs + segmentMs;
+  }
+
+  /** When both topics keep nothing any more of what they hold now; undefined when that is never. */
+  copiesEnd(): Date | undefined {
+    const { topic, deadLetterTopic } = this.deps.config;
+    const end = Date.now() + Math.max(this.keepsMs(topic), this.keepsMs(deadLetterTopic)) + DAY_MS;
+    return end <= MAX_DATE_MS ? new Date(end) : undefined;
+  }
+
   /** Reads the settings of existing topics, at most every two seconds. What is missing is reported when it changes. */
   async check(admin: Admin, topics: readonly ITopicMetadata[]): Promise<void> {
     if (performance.now() - this.checkedAt < CHECK_INTERVAL_MS) return;
@@ -44,10 +61,20 @@ export class TopicSettings {
     const hints = [...this.missing].filter(([, settings]) => Object.keys(settings).length > 0).map(toCommand);
     if (this.actual.size === 0)
       hints.push('the Kafka user needs DescribeConfigs on both topics, to check their settings');
+    hints.push(...topics.flatMap(({ name }) => this.memoryHint(name)));
     if (hints.join() === this.lastHints) return;
     this.lastHints = hints.join();
     for (const hint of hints)
       this.deps.log.warn('topic settings endanger the promise', { dependency: 'kafka', hint });
+  }
+
+  private memoryHint(topic: string): string[] {
+    const days = Math.ceil(this.keepsMs(topic) / DAY_MS);
+    if (days <= this.deps.config.erasureMemoryDays) return [];
+    const duration = days === Infinity ? 'for ever' : `for up to ${days} days`;
+    return [
+      `${topic} keeps records ${duration} (retention.ms + segment.ms): set ERASURE_MEMORY_DAYS to no less`,
+    ];
   }
 
   private compare({ name, partitions }: ITopicMetadata): Settings {

@@ -13,6 +13,7 @@ export interface Sources {
   };
   /** By topic: the settings that it should have and does not have. */
   readonly topics: { readonly settings: { readonly missing: ReadonlyMap<string, object> } };
+  readonly sweeper: { readonly unfinished: number };
   readonly liveness: { readonly silenceMs: number };
   readonly health: { isReady(): boolean };
   readonly dependencies: readonly { readonly name: string; readonly isHealthy: boolean }[];
@@ -41,7 +42,7 @@ export function registerGauges(registry: Registry, sources: Sources): void {
   }
 }
 
-function pipelineGauges({ sendQueue, consumer, consumerLag, liveness }: Sources): Row[] {
+function pipelineGauges({ sendQueue, consumer, consumerLag, liveness, sweeper }: Sources): Row[] {
   const age = 'Age of the oldest record that this process has fetched and not written yet; 0 without one';
   const lag = 'Records that the whole consumer group has still to write';
   const offset = 'Offset of the next record that the group has to write';
@@ -64,6 +65,7 @@ function pipelineGauges({ sendQueue, consumer, consumerLag, liveness }: Sources)
     ['consumer_lag_records', lag + byPartition, lags, 'partition'],
     ['consumer_offset', offset + byPartition, offsets, 'partition'],
     ['consumer_silence_seconds', silence, () => liveness.silenceMs / 1000],
+    ['erasures_unfinished', 'Erasures that Redis was not cleaned of yet', () => sweeper.unfinished],
   ];
 }
 

@@ -5,7 +5,7 @@ import { DEAD_LETTER_REASONS, type DeadLetterReason } from '../services/ports/me
 import type { PipelineMetrics, RecordRequest, UniquenessSource } from '../services/ports/telemetry';
 import { PREFIX, registerGauges, type Sources } from './gauges';
 
-const METHODS = new Set(['GET', 'HEAD', 'POST', 'OPTIONS']);
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS']);
 
 /** Every metric of the service, each declared here and in docs/observability.md. Labels take values from short, fixed lists. */
 export class Metrics implements PipelineMetrics {
@@ -56,6 +56,14 @@ export class Metrics implements PipelineMetrics {
     'dead_letters_total',
     'Records that became no row, by reason',
     'reason',
+  );
+  private readonly erasures = this.counter(
+    'erasures_total',
+    'People who were erased; a repeated erasure counts again',
+  );
+  private readonly erasedRecords = this.counter(
+    'erased_records_total',
+    'Records that became neither a row nor a dead letter, because their people were erased after them',
   );
   private readonly lost = this.counter(
     'records_lost_total',
@@ -108,6 +116,14 @@ export class Metrics implements PipelineMetrics {
 
   deadLettered(reason: DeadLetterReason): void {
     this.deadLetters.inc({ reason });
+  }
+
+  recordsErased(records: number): void {
+    this.erasedRecords.inc(records);
+  }
+
+  erased(people: number): void {
+    this.erasures.inc(people);
   }
 
   recordsLost(records: number): void {

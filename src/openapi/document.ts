@@ -56,7 +56,8 @@ export const openapiDocument = {
       apiKey: {
         type: 'http',
         scheme: 'bearer',
-        description: 'An API key. Only needed when the service has `API_KEYS`.',
+        description:
+          'An API key. Reading only needs one when the service has `API_KEYS`; erasing one of `ADMIN_API_KEYS`.',
       },
     },
   },

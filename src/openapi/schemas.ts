@@ -139,6 +139,19 @@ export const schemas = {
       ['reason'],
     ),
   }),
+  ErasedAnswer: closedObject({
+    success: { const: true },
+    message: { const: 'User erased' },
+    data: closedObject({
+      email,
+      erasedAt: { ...time, description: 'ISO 8601 in UTC' },
+      row: { type: 'boolean', description: 'Whether the user was stored' },
+      finished: {
+        type: 'boolean',
+        description: 'False when the cache is unavailable; it follows within a minute',
+      },
+    }),
+  }),
   Problem: closedObject(
     {
       type: { const: 'about:blank' },

@@ -113,6 +113,41 @@ const find = {
   },
 };
 
+const erase = {
+  tags,
+  operationId: 'eraseUser',
+  summary: 'Erase a user, for good',
+  description:
+    'Removes the row and whatever else is held, so that nothing that is read again brings the user back; the email may be ' +
+    'registered anew at once. Also for an email that is not registered, of which something may be on its way. Safe to ' +
+    'repeat. Only when the service has `ADMIN_API_KEYS`, and with one of these keys.',
+  security: [{ apiKey: [] }],
+  responses: {
+    200: json('The user is erased', limitedHeaders('Kafka-Copies-End'), schema('ErasedAnswer'), {
+      erased: {
+        value: {
+          success: true,
+          message: 'User erased',
+          data: {
+            email: EXAMPLES.registration.email,
+            erasedAt: EXAMPLES.user.created_at,
+            row: true,
+            finished: true,
+          },
+        },
+      },
+    }),
+    ...errorResponses({
+      400: 'InvalidEmail',
+      401: 'Unauthorized',
+      403: 'Forbidden',
+      405: 'MethodNotAllowed',
+      409: 'RecentlyRegistered',
+    }),
+    ...RATE_LIMITED_RESPONSES,
+  },
+};
+
 const statusExample = (data: RegistrationStatus) => ({
   value: { success: true, data: { email: EXAMPLES.registration.email, ...data } },
 });
@@ -143,6 +178,6 @@ const requestId = { $ref: '#/components/parameters/RequestId' };
 /** /api/users */
 export const userPaths = {
   '/api/users': { parameters: [requestId], post: submit, get: list },
-  '/api/users/{email}': { parameters: [emailInPath, requestId], get: find },
+  '/api/users/{email}': { parameters: [emailInPath, requestId], get: find, delete: erase },
   '/api/users/{email}/status': { parameters: [emailInPath, requestId], get: status },
 };

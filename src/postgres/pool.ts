@@ -59,21 +59,23 @@ export class PostgresPool {
 
   /**
    * For what may take long: a transaction, in which the server itself ends each statement after `timeoutMs`. Committed when
-   * `work` resolves. Throws UnavailableError at once while PostgreSQL is unavailable.
+   * `work` resolves. `first`: a statement that goes before it, in BEGIN's round trip. Throws UnavailableError at once while
+   * PostgreSQL is unavailable.
    */
-  async transaction<T>(timeoutMs: number, work: (run: Run) => Promise<T>): Promise<T> {
+  async transaction<T>(timeoutMs: number, work: (run: Run) => Promise<T>, first = ''): Promise<T> {
     this.assertAvailable();
-    return this.runTransaction(timeoutMs, work).catch(translated);
+    return this.runTransaction(timeoutMs, work, first).catch(translated);
   }
 
-  /** Rejects unless users can be read and, for a process that writes, stored; where the set-up is at fault, with a hint. */
-  async check(writes = true): Promise<void> {
-    const checking = this.checkPool.query(suitabilityCheck(writes));
+  /** Rejects unless users can be read and, by whom does so, stored and erased; where the set-up is at fault, with a hint. */
+  async check(writes = true, erases = false): Promise<void> {
+    const checking = this.checkPool.query(suitabilityCheck(writes, erases));
     const results: unknown = await checking.catch((error: unknown) => {
       throw hinted(translatePostgresError(error));
     });
     // Several statements have several results, whatever the type says.
-    const problem = (results as QueryResult<{ problem: string | null }>[]).at(-2)?.rows[0]?.problem;
+    const rows = (results as QueryResult<{ problem?: string | null }>[]).flatMap((each) => each.rows);
+    const problem = rows.find((row) => row.problem)?.problem;
     if (problem) throw new UnsuitableServerError(problem);
   }
 
@@ -88,13 +90,13 @@ export class PostgresPool {
   }
 
   // By SET LOCAL: as start-up parameters poolers reject them, and a session they may hand to another client.
-  private async runTransaction<T>(timeoutMs: number, work: (run: Run) => Promise<T>): Promise<T> {
+  private async runTransaction<T>(timeoutMs: number, work: (run: Run) => Promise<T>, first = ''): Promise<T> {
     const client = await this.pool.connect();
     let isDone = false;
     try {
       await client.query(
         `BEGIN; SET LOCAL statement_timeout = ${timeoutMs}; SET LOCAL lock_timeout = ${timeoutMs / 2};
-         SET LOCAL idle_in_transaction_session_timeout = ${timeoutMs}`,
+         SET LOCAL idle_in_transaction_session_timeout = ${timeoutMs}; ${first}`,
       );
       const result = await work(
         async <R extends QueryResultRow>(sql: string, values?: unknown[]) =>

@@ -35,22 +35,30 @@ const PROBLEM = `
       JOIN pg_class q ON q.oid = d.refobjid AND q.relkind = 'S' WHERE f.adrelid = a.attrelid AND f.adnum = a.attnum) END
   WHERE a.attrelid = 'users'::regclass AND a.attname = 'id'`;
 
+// Of a process that erases. Its other rights would only be missed when somebody is erased.
+const ERASING_PROBLEM = `
+  SELECT 'DB_USER may not erase: GRANT DELETE ON users, and SELECT, INSERT, UPDATE, DELETE ON erasures, TO it' AS problem
+  WHERE NOT (has_table_privilege('users', 'DELETE') AND has_table_privilege('erasures', 'SELECT')
+    AND has_table_privilege('erasures', 'INSERT') AND has_table_privilege('erasures', 'UPDATE')
+    AND has_table_privilege('erasures', 'DELETE'))`;
+
 /**
  * Does what the service does, in one round trip: reads every column and, where it writes, inserts no row by the very
  * statement, which takes every right on the table, the unique index and a transaction that may write, and uses up no ids.
- * Rolled back, since a trigger may do more. The last result but one then holds the `problem`, or null.
+ * Rolled back, since a trigger may do more. A row with a `problem` that is not null says what keeps it from its work.
  */
-export function suitabilityCheck(writes: boolean): string {
+export function suitabilityCheck(writes: boolean, erases: boolean): string {
   return `BEGIN; SET LOCAL statement_timeout = 1000; SET LOCAL lock_timeout = 500;
-    SELECT ${USER_COLUMNS} FROM users LIMIT 0; ${writes ? `${INSERT_NOTHING}; ${PROBLEM};` : ''} ROLLBACK`;
+    SELECT ${USER_COLUMNS} FROM users LIMIT 0; ${writes ? `${INSERT_NOTHING}; ${PROBLEM};` : ''}
+    ${erases ? `${ERASING_PROBLEM};` : ''} ROLLBACK`;
 }
 
 const HINTS: Readonly<Record<string, string>> = {
   '25006': 'DB_HOST must lead to a primary with default_transaction_read_only off: this server is read-only',
   '55P03': 'another session has locked users, see pg_locks: nothing is stored until it ends',
-  '42501': 'DB_USER lacks a right: GRANT SELECT, INSERT ON users TO it',
+  '42501': 'DB_USER lacks a right: GRANT SELECT ON erasures and GRANT SELECT, INSERT ON users TO it',
   '42703': 'users lacks a column: run `npm run migrate`, or undo what has renamed or dropped it',
-  '42P01': 'DB_USER sees no table users: run `npm run migrate`, or GRANT USAGE ON its SCHEMA TO that user',
+  '42P01': 'DB_USER does not see the table: run `npm run migrate`, or GRANT USAGE ON its SCHEMA TO that user',
   '42P10': 'users has lost the unique index on email: CREATE UNIQUE INDEX users_email_key ON users (email)',
 };
 

@@ -1,3 +1,4 @@
+import { isErased, type Erasure, type Origin } from '../domain/erasure';
 import { RejectedError, UnavailableError } from '../domain/errors';
 import type { Registration } from '../domain/registration';
 import type { User } from '../domain/stored-user';
@@ -7,8 +8,9 @@ import type { PageRequest } from '../domain/pagination';
 import type { Users, UsersPage } from '../services/ports/stores';
 import { BatchedLookup } from './batched-lookup';
 import { confirmRejection } from './confirm-rejection';
-import { INSERT_MISSING, INSERT_TIMEOUT_MS, insertValues } from './insert-missing';
-import type { PostgresPool } from './pool';
+import { readErasures } from './erasures';
+import { INSERT_MISSING, INSERT_TIMEOUT_MS, insertValues, SHARE_WRITER_LOCK } from './insert-missing';
+import type { PostgresPool, Run } from './pool';
 import { USER_COLUMNS } from './user-columns';
 import { readUsersPage } from './users-page';
 
@@ -24,6 +26,9 @@ export class PostgresUsers implements Users {
     within(LOOK_UP_TIMEOUT_MS, this.registeredOf(emails)),
   );
   private readonly users = new BatchedLookup((emails) => within(LOOK_UP_TIMEOUT_MS, this.usersOf(emails)));
+  private readonly erasures = new BatchedLookup((emails) =>
+    within(LOOK_UP_TIMEOUT_MS, this.findErasures(emails)),
+  );
   private readonly lists = new Bulkhead({
     max: MAX_LISTS,
     waitMs: LIST_TIMEOUT_MS,
@@ -49,15 +54,22 @@ export class PostgresUsers implements Users {
     return read(LIST_TIMEOUT_MS, listing);
   }
 
-  async insertMissing(registrations: readonly Registration[]): Promise<Map<string, User>> {
-    const inserted = await this.pool.transaction(INSERT_TIMEOUT_MS, (run) =>
-      // Not thrown in there: the transaction may end in an orderly way, and its connection stay.
-      run<User>(INSERT_MISSING, insertValues(registrations)).catch(rejectionOf),
-    );
+  async insertMissing(registrations: readonly (Registration & Origin)[]): Promise<Map<string, User>> {
+    // Not thrown in there: the transaction may end in an orderly way, and its connection stay.
+    const insert = (run: Run) => run<User>(INSERT_MISSING, insertValues(registrations)).catch(rejectionOf);
+    const inserted = await this.pool.transaction(INSERT_TIMEOUT_MS, insert, SHARE_WRITER_LOCK);
     if (inserted instanceof RejectedError) throw inserted;
     const stored = new Map(inserted.map((user) => [user.email, user]));
     await this.addExisting(stored, registrations);
     return stored;
+  }
+
+  findErasure(email: string): Promise<Erasure | undefined> {
+    return read(LOOK_UP_TIMEOUT_MS, this.erasures.find(email));
+  }
+
+  findErasures(emails: readonly string[]): Promise<Map<string, Erasure>> {
+    return readErasures(this.pool, emails);
   }
 
   confirmRejection(registration: Registration, rejection: RejectedError): Promise<void> {
@@ -66,12 +78,15 @@ export class PostgresUsers implements Users {
 
   private async addExisting(
     stored: Map<string, User>,
-    registrations: readonly Registration[],
+    registrations: readonly (Registration & Origin)[],
   ): Promise<void> {
     const others = registrations.map(({ email }) => email).filter((email) => !stored.has(email));
     if (others.length === 0) return;
     for (const user of await this.findByEmails(others)) stored.set(user.email, user);
-    if (others.some((email) => !stored.has(email))) {
+    const missing = registrations.filter(({ email }) => !stored.has(email));
+    const erasures =
+      missing.length > 0 ? await this.findErasures(missing.map(({ email }) => email)) : undefined;
+    if (missing.some((each) => !isErased(each, erasures?.get(each.email)))) {
       throw new UnavailableError('a row was deleted between insert and read; the batch is tried again');
     }
   }

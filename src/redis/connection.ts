@@ -37,6 +37,7 @@ export class RedisConnection {
   private corkedStream: Redis['stream'] | undefined;
   /** Why the last connection did not become ready. */
   private failure: Error | undefined;
+  private connectedAt = performance.now();
   private info = Promise.resolve('');
   /** Whether Redis may delete keys before their time, by its maxmemory-policy. */
   mayEvict = false;
@@ -58,8 +59,14 @@ export class RedisConnection {
     this.redis.on('error', (error: Error) => this.onError(error));
     this.redis.on('ready', () => {
       this.failure = undefined;
+      this.connectedAt = performance.now();
       this.info = this.inspect();
     });
+  }
+
+  /** How long the connection is there: the server behind an earlier one may have had other data. */
+  get connectedMs(): number {
+    return performance.now() - this.connectedAt;
   }
 
   start(): void {

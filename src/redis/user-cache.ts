@@ -23,4 +23,10 @@ export class RedisUserCache implements UserCache {
       ),
     );
   }
+
+  async remove(emails: readonly string[]): Promise<void> {
+    await this.connection.run(BATCH_TIMEOUT_MS, (redis) =>
+      Promise.all(emails.map((email) => redis.del(completedKey(email)))),
+    );
+  }
 }

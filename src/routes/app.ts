@@ -16,7 +16,7 @@ import { createDocsRouter } from './docs';
 import { createHealthRouter } from './health';
 import { createUsersRouter, type UsersRouterDeps } from './users';
 
-export interface AppDeps extends Omit<UsersRouterDeps, 'apiKeys'> {
+export interface AppDeps extends Omit<UsersRouterDeps, 'apiKeys' | 'adminApiKeys'> {
   readonly config: Config['http'];
   readonly health: HealthService;
   /** Counts the requests of each client for all replicas. */
@@ -46,7 +46,8 @@ export function createApp(deps: AppDeps): Express {
   app.use(unlessForUsers(createHealthRouter(deps.health), createDocsRouter()));
   if (tracing) app.use(createRequestTrace(tracing)); // After the probes, which would only be noise.
   app.use('/api', createRateLimit(config.rateLimit, deps.rateLimitStore));
-  app.use(createUsersRouter({ ...deps, apiKeys: config.apiKeys }));
+  const { apiKeys, adminApiKeys } = config;
+  app.use(createUsersRouter({ ...deps, apiKeys, adminApiKeys }));
   app.use(notFound);
   app.use(createErrorHandler(log));
   return app;

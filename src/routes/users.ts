@@ -2,12 +2,13 @@ import { Router, type RequestHandler } from 'express';
 import { parseEmail } from '../domain/email';
 import { encodeCursor, parsePage } from '../domain/pagination';
 import { parseRegistration } from '../domain/registration';
+import type { ErasureService } from '../services/erasure-service';
 import type { IdempotentRegistrationService } from '../services/idempotent-registration-service';
 import type { RegistrationService } from '../services/registration-service';
 import type { RegistrationStatusService } from '../services/registration-status-service';
 import type { UserQueryService } from '../services/user-query-service';
 import type { ApiKey } from '../config/config';
-import { requireApiKey } from '../http/middleware/api-key';
+import { apiKeyNameOf, requireApiKey } from '../http/middleware/api-key';
 import { allowOnly } from '../http/middleware/error-handler';
 import { idempotencyKeyOf } from '../http/middleware/idempotency-key';
 import { parseJson } from '../http/middleware/json-body';
@@ -16,6 +17,11 @@ import { sendJson } from '../http/send-json';
 
 export interface UsersRouterDeps {
   readonly apiKeys: readonly ApiKey[];
+  /** Without any, nobody can be erased over HTTP. */
+  readonly adminApiKeys: readonly ApiKey[];
+  readonly erasures: Pick<ErasureService, 'eraseOne'>;
+  /** When Kafka holds nothing any more of what it holds now; undefined when that is never. */
+  readonly kafkaCopiesEnd: () => Date | undefined;
   readonly registrations: Pick<RegistrationService, 'register'>;
   readonly idempotentRegistrations: Pick<IdempotentRegistrationService, 'register'>;
   readonly registrationStatus: Pick<RegistrationStatusService, 'find'>;
@@ -24,9 +30,9 @@ export interface UsersRouterDeps {
 
 /** /api/users */
 export function createUsersRouter(deps: UsersRouterDeps): Router {
-  const { apiKeys, registrationStatus, userQueries } = deps;
+  const { apiKeys, adminApiKeys, registrationStatus, userQueries } = deps;
   const router = Router();
-  const mayRead = requireApiKey(apiKeys);
+  const mayRead = requireApiKey(apiKeys.length > 0 ? [...apiKeys, ...adminApiKeys] : []);
 
   router
     .route('/api/users')
@@ -40,13 +46,13 @@ export function createUsersRouter(deps: UsersRouterDeps): Router {
     })
     .all(allowOnly('GET', 'HEAD', 'POST'));
 
-  router
-    .route('/api/users/:email')
-    .get(mayRead, async (req, res) => {
-      const user = await userQueries.findByEmail(parseEmail(req.params.email));
-      sendJson(res, 200, { success: true, data: user });
-    })
-    .all(allowOnly('GET', 'HEAD'));
+  const oneUser = router.route('/api/users/:email').get(mayRead, async (req, res) => {
+    const user = await userQueries.findByEmail(parseEmail(req.params.email));
+    sendJson(res, 200, { success: true, data: user });
+  });
+  const mayErase = adminApiKeys.length > 0;
+  if (mayErase) oneUser.delete(requireApiKey(adminApiKeys, apiKeys), eraseUser(deps));
+  oneUser.all(allowOnly('GET', 'HEAD', ...(mayErase ? ['DELETE'] : [])));
 
   // Open also when reading needs a key: who has registered waits for it.
   router
@@ -58,6 +64,18 @@ export function createUsersRouter(deps: UsersRouterDeps): Router {
     .all(allowOnly('GET', 'HEAD'));
 
   return router;
+}
+
+function eraseUser({ erasures, kafkaCopiesEnd }: UsersRouterDeps): RequestHandler<{ email: string }> {
+  return async (req, res) => {
+    const email = parseEmail(req.params.email);
+    const requestedBy = apiKeyNameOf(res) ?? '';
+    const { erasedAt, row, finished } = await erasures.eraseOne(email, requestedBy, requestIdOf(res));
+    const copiesEnd = kafkaCopiesEnd()?.toISOString().slice(0, 10);
+    if (copiesEnd !== undefined) res.setHeader('Kafka-Copies-End', copiesEnd);
+    const data = { email, erasedAt, row, finished };
+    sendJson(res, 200, { success: true, message: 'User erased', data });
+  };
 }
 
 function registerUser({ registrations, idempotentRegistrations }: UsersRouterDeps): RequestHandler {

@@ -1,10 +1,9 @@
-import { parseEmail } from '../domain/email';
 import { UnavailableError } from '../domain/errors';
 import { forEachChunk } from '../runtime/yielding';
-import type { DeadLetter, DeadLetters, ReceivedRecord } from './ports/messaging';
+import type { DeadLetter, DeadLetters } from './ports/messaging';
 import type { FailureMarks, Reservations } from './ports/stores';
 import type { Logger, PipelineMetrics } from './ports/telemetry';
-import { EVENT_ID_HEADER, headerText, REQUEST_ID_HEADER } from './registration-record';
+import { emailOf, EVENT_ID_HEADER, headerText, REQUEST_ID_HEADER } from './registration-record';
 
 export interface DeadLetterPublisherDeps {
   readonly deadLetters: DeadLetters;
@@ -55,13 +54,5 @@ export class DeadLetterPublisher {
     const eventId = headerText(record, EVENT_ID_HEADER);
     const { failed, pending } = this.deps;
     await Promise.all([failed.mark(email, reason), eventId !== undefined && pending.release(email, eventId)]);
-  }
-}
-
-function emailOf(record: ReceivedRecord): string | undefined {
-  try {
-    return parseEmail(record.key?.toString());
-  } catch {
-    return undefined;
   }
 }

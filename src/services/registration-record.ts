@@ -1,6 +1,9 @@
+import { parseEmail } from '../domain/email';
+import type { Origin } from '../domain/erasure';
 import { ValidationError } from '../domain/errors';
 import { parseRegistration, type Registration } from '../domain/registration';
-import type { ReceivedRecord } from './ports/messaging';
+import { ifValid } from '../domain/validation';
+import type { ReceivedRecord, RegistrationEvent } from './ports/messaging';
 
 /** Header names of a registration record; the value holds the six fields, the key is the email. */
 export const EVENT_ID_HEADER = 'event-id';
@@ -35,6 +38,7 @@ export const DEAD_LETTER_HEADERS: ReadonlySet<string> = new Set([
 export interface ReadableRecord {
   readonly record: ReceivedRecord;
   readonly registration: Registration;
+  readonly origin: Origin;
 }
 
 /** Reads a record by the rules of the API. Throws ValidationError, which quotes nothing that was submitted. */
@@ -43,7 +47,35 @@ export function readRecord(record: ReceivedRecord): ReadableRecord {
   if (record.key?.toString() !== registration.email) {
     throw new ValidationError('Validation error: the record key is not the email');
   }
-  return { record, registration };
+  return { record, registration, origin: originOf(record) };
+}
+
+/** From the record's headers; of one that another program sent without a time, when the broker wrote it. */
+export function originOf(record: ReceivedRecord): Origin {
+  const eventId = headerText(record, EVENT_ID_HEADER);
+  const sentAt = Date.parse(headerText(record, ACCEPTED_AT_HEADER) ?? '');
+  const acceptedAtMs = Number.isNaN(sentAt) ? Number(record.timestamp) : sentAt;
+  return {
+    // PostgreSQL takes neither a NUL nor a time before its calendar.
+    eventId: eventId?.includes('\0') ? undefined : eventId,
+    acceptedAtMs: Number.isNaN(acceptedAtMs) ? undefined : Math.max(0, acceptedAtMs),
+  };
+}
+
+export function originOfEvent({ eventId, acceptedAt }: RegistrationEvent): Origin {
+  return { eventId, acceptedAtMs: Date.parse(acceptedAt) };
+}
+
+/** Canonical. An invalid record may have another email in its key than in its value. */
+export function emailsIn(record: ReceivedRecord): string[] {
+  const inValue = () => (JSON.parse(String(record.value)) as { email?: unknown } | null)?.email;
+  const emails = [emailOf(record), ifValid(() => parseEmail(inValue()))];
+  return emails.filter((email) => email !== undefined);
+}
+
+/** The canonical email in the key; undefined when there is none. */
+export function emailOf({ key }: Pick<ReceivedRecord, 'key'>): string | undefined {
+  return ifValid(() => parseEmail(key?.toString()));
 }
 
 /** The text of a header, if it is there once. */

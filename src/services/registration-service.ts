@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isErased } from '../domain/erasure';
 import { AlreadyRegisteredError, RegistrationInProgressError, UnavailableError } from '../domain/errors';
 import { isSameRegistration, type Registration } from '../domain/registration';
 import type { User } from '../domain/stored-user';
@@ -7,13 +8,14 @@ import { ifAvailable, runInBackground } from './if-available';
 import type { RegistrationEvent, RegistrationQueue } from './ports/messaging';
 import type { FailureMarks, Reservations, UserCache, Users } from './ports/stores';
 import type { Logger, PipelineMetrics } from './ports/telemetry';
+import { originOfEvent } from './registration-record';
 import { promoteToCompleted } from './registration-writer';
 
 export interface RegistrationServiceDeps {
   readonly pending: Reservations;
   readonly completed: UserCache;
   readonly failed: FailureMarks;
-  readonly users: Pick<Users, 'isRegistered' | 'findByEmail'>;
+  readonly users: Pick<Users, 'isRegistered' | 'findByEmail' | 'findErasure'>;
   readonly queue: RegistrationQueue;
   readonly metrics: Pick<PipelineMetrics, 'decidedDegraded'>;
   readonly deliveryTimeoutMs: number;
@@ -44,7 +46,11 @@ export class RegistrationService {
   }
 
   /** Resolves to the event to send: a new one, or the pending one that this is a retry of. */
-  private async reserve(registration: Registration, redisBudget?: TimeBudget): Promise<RegistrationEvent> {
+  private async reserve(
+    registration: Registration,
+    redisBudget?: TimeBudget,
+    isFirstTry = true,
+  ): Promise<RegistrationEvent> {
     const { users, pending, failed, metrics, log } = this.deps;
     const { email } = registration;
     const candidate = { eventId: randomUUID(), acceptedAt: new Date().toISOString(), registration };
@@ -67,10 +73,21 @@ export class RegistrationService {
     }
     if (reservation === null) return candidate;
     const { holder, hasFailed } = reservation;
+    if (isFirstTry && holder && holder !== candidate && (await this.wasErased(holder, email))) {
+      // Left by a Redis that was away when the email was erased, or has older data. The writer would refuse its event.
+      const releasing = pending.release(email, holder.eventId);
+      await (redisBudget?.run(releasing) ?? releasing);
+      return this.reserve(registration, redisBudget, false);
+    }
     // Where this fails the mark expires by itself, and the status looks at it last.
     if (holder === candidate && hasFailed) runInBackground(failed.clear(email), log);
     if (holder && isSameRegistration(holder.registration, registration)) return holder;
     throw new RegistrationInProgressError('the email is reserved for other fields');
+  }
+
+  private async wasErased(event: RegistrationEvent, email: string): Promise<boolean> {
+    const erasure = await ifAvailable(this.deps.users.findErasure(email));
+    return isErased(originOfEvent(event), erasure ?? undefined);
   }
 
   /**

@@ -3,11 +3,12 @@ import { isSameRegistration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/stored-user';
 import { forEachChunk, yieldingChunks } from '../runtime/yielding';
 import type { DeadLetterPublisher } from './dead-letter-publisher';
+import { findErased } from './erased-records';
 import { ifAvailable } from './if-available';
 import type { DeadLetter, ReceivedRecord } from './ports/messaging';
 import type { Reservations, UserCache, Users } from './ports/stores';
 import type { PipelineMetrics, Tracing } from './ports/telemetry';
-import { ACCEPTED_AT_HEADER, headerText, readRecord, type ReadableRecord } from './registration-record';
+import { emailOf, originOf, readRecord, type ReadableRecord } from './registration-record';
 
 /** The stores that promoteToCompleted() writes to. */
 export interface PromotionStores {
@@ -16,9 +17,10 @@ export interface PromotionStores {
 }
 
 export interface RegistrationWriterDeps extends PromotionStores {
-  readonly users: Pick<Users, 'insertMissing' | 'confirmRejection'>;
+  readonly users: Pick<Users, 'insertMissing' | 'confirmRejection' | 'findErasures'>;
+  readonly pending: Pick<Reservations, 'clear' | 'release'>;
   readonly deadLetterPublisher: DeadLetterPublisher;
-  readonly metrics: Pick<PipelineMetrics, 'persisted'>;
+  readonly metrics: Pick<PipelineMetrics, 'persisted' | 'recordsErased'>;
   readonly tracing?: Pick<Tracing, 'batchWritten'> | undefined;
 }
 
@@ -29,7 +31,7 @@ interface Outcome {
   unconfirmed: RejectedError | undefined;
 }
 
-/** Turns records into rows. When write() resolves, every record is a row, a known duplicate, or a dead letter. */
+/** Turns records into rows. When write() resolves, every record is a row, a known duplicate, a dead letter, or erased. */
 export class RegistrationWriter {
   constructor(private readonly deps: RegistrationWriterDeps) {}
 
@@ -45,19 +47,34 @@ export class RegistrationWriter {
     const insertedAt = performance.now();
     // An unavailable Redis never holds an offset: the reservations that are left end within their hour.
     await ifAvailable(promoteToCompleted(this.deps, [...outcome.stored.values()]));
-    const deadLetters = [...invalid, ...outcome.unstorable, ...this.conflicts(readable, outcome)];
+    const refused = [...invalid, ...outcome.unstorable, ...this.conflicts(readable, outcome)];
+    const rowless = readable.filter(({ registration }) => !outcome.stored.has(registration.email));
+    // A dead letter would keep what was erased.
+    const candidates = [...refused, ...rowless].map(({ record }) => record);
+    const erased = await findErased(candidates, this.deps.users);
+    const deadLetters = refused.filter(({ record }) => !erased.has(record));
     await this.deps.deadLetterPublisher.publish(deadLetters);
-    this.measure(readable, deadLetters);
+    await this.releaseErased(erased);
+    this.measure(readable, new Set([...erased, ...deadLetters.map(({ record }) => record)]));
     this.deps.tracing?.batchWritten({ records, deadLetters, startedAt, insertedAt });
   }
 
-  private measure(readable: readonly ReadableRecord[], deadLetters: readonly DeadLetter[]): void {
-    const deadLettered = new Set(deadLetters.map(({ record }) => record));
+  private async releaseErased(erased: ReadonlySet<ReceivedRecord>): Promise<void> {
+    if (erased.size === 0) return;
+    const releases = [...erased].map(async (record) => {
+      const { eventId } = originOf(record);
+      if (eventId !== undefined) await this.deps.pending.release(emailOf(record) ?? '', eventId);
+    });
+    await ifAvailable(Promise.all(releases));
+    this.deps.metrics.recordsErased(erased.size);
+  }
+
+  private measure(readable: readonly ReadableRecord[], others: ReadonlySet<ReceivedRecord>): void {
     const now = Date.now();
-    for (const { record } of readable) {
-      const acceptedAt = Date.parse(headerText(record, ACCEPTED_AT_HEADER) ?? '');
-      if (!deadLettered.has(record) && acceptedAt <= now)
-        this.deps.metrics.persisted((now - acceptedAt) / 1000);
+    for (const { record, origin } of readable) {
+      const { acceptedAtMs = Infinity } = origin;
+      if (!others.has(record) && acceptedAtMs <= now)
+        this.deps.metrics.persisted((now - acceptedAtMs) / 1000);
     }
   }
 
@@ -98,7 +115,8 @@ export class RegistrationWriter {
 
   private async storeOrBisect(batch: readonly ReadableRecord[], outcome: Outcome): Promise<void> {
     try {
-      const users = await this.deps.users.insertMissing(batch.map(({ registration }) => registration));
+      const rows = batch.map(({ registration, origin }) => ({ ...registration, ...origin }));
+      const users = await this.deps.users.insertMissing(rows);
       for (const [email, user] of users) outcome.stored.set(email, user);
     } catch (error) {
       if (!(error instanceof RejectedError)) throw error;

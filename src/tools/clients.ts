@@ -45,6 +45,12 @@ export async function withStores(config: Config, work: (stores: Stores) => Promi
   }
 }
 
+/** Runs `work` with what PostgreSQL knows, which is asked when it is used. */
+export async function withUsers<T>(config: Config, work: (users: PostgresUsers) => Promise<T>): Promise<T> {
+  const pool = new PostgresPool({ config: config.postgres, state: ASSUME_AVAILABLE, log: NOOP_LOGGER });
+  return work(new PostgresUsers(pool)).finally(() => pool.stop());
+}
+
 function createStores(config: Config, pool: PostgresPool, redis: RedisConnection, producer: KafkaProducer) {
   return {
     users: new PostgresUsers(pool),

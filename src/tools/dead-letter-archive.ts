@@ -96,5 +96,5 @@ function narrowTo(ids: DeadLetterFilter['ids'], range: OffsetRange): OffsetRange
 function toDeadLetter(topic: string, partition: number, message: KafkaMessage): StoredDeadLetter {
   const { key, value, headers = {}, offset, timestamp } = message;
   const writtenAt = new Date(Number(timestamp)).toISOString();
-  return { topic, partition, offset, key, value, headers, writtenAt };
+  return { topic, partition, offset, key, value, headers, timestamp, writtenAt };
 }

@@ -6,6 +6,7 @@ import { promoteToCompleted, type PromotionStores } from '../services/registrati
 import type { RegistrationEvent } from '../services/ports/messaging';
 import type { ReservationReader, Reservations, Users } from '../services/ports/stores';
 import {
+  ACCEPTED_AT_HEADER,
   EVENT_ID_HEADER,
   headerText,
   originalHeaders,
@@ -13,10 +14,11 @@ import {
   REPLAY_OF_HEADER,
 } from '../services/registration-record';
 import { formatId, type StoredDeadLetter } from './dead-letter';
+import { findErased } from '../services/erased-records';
 import type { OutgoingRecord, RegistrationPublisher } from './registration-publisher';
 
 /** Why a replay would change nothing, or break a promise given to another client. */
-export type SkipReason = 'invalid' | 'stored' | 'conflict' | 'pending' | 'repeated';
+export type SkipReason = 'invalid' | 'erased' | 'stored' | 'conflict' | 'pending' | 'repeated';
 
 /** What became of one dead letter; in a dry run, what would become of it. */
 export interface ReplayOutcome {
@@ -25,7 +27,7 @@ export interface ReplayOutcome {
 }
 
 export interface DeadLetterReplayDeps extends Pick<PromotionStores, 'completed'> {
-  readonly users: Pick<Users, 'findByEmails'>;
+  readonly users: Pick<Users, 'findByEmails' | 'findErasures'>;
   readonly pending: Pick<Reservations, 'reserve' | 'clear'>;
   readonly entries: Pick<ReservationReader, 'find'>;
   readonly publisher: Pick<RegistrationPublisher, 'republish'>;
@@ -46,13 +48,18 @@ export class DeadLetterReplay {
 
   /** Throws UnavailableError: some dead letters may have been sent, and the same call may be repeated. */
   async replay(deadLetters: readonly StoredDeadLetter[]): Promise<ReplayOutcome[]> {
-    const candidates = deadLetters.map((deadLetter) => ({ deadLetter, event: toEvent(deadLetter) }));
+    // Before anything is reserved. The writer may not tell: some have no time of their own.
+    const erased = await findErased(deadLetters, this.deps.users);
+    const candidates = deadLetters.map((deadLetter) => {
+      return { deadLetter, event: erased.has(deadLetter) ? undefined : toEvent(deadLetter) };
+    });
     const events = candidates.flatMap(({ event }) => event ?? []);
     // As for a new registration: rows are looked up after the reservation.
     const holders = await this.findHolders(events);
     const rows = await this.findRows(events);
     const decided = candidates.map(({ deadLetter, event }) => {
-      const outcome = event ? this.decide(event.registration, rows, holders) : 'invalid';
+      const refusal = erased.has(deadLetter) ? 'erased' : 'invalid';
+      const outcome = event ? this.decide(event.registration, rows, holders) : refusal;
       return { deadLetter, event, outcome };
     });
     const records = decided.flatMap(({ deadLetter, event, outcome }) =>
@@ -109,6 +116,8 @@ function toEvent(deadLetter: StoredDeadLetter): RegistrationEvent | undefined {
 
 function toOutgoing(deadLetter: StoredDeadLetter, { eventId }: RegistrationEvent): OutgoingRecord {
   const headers = {
+    // Without one it would count as made when it is sent again: after an erasure that comes in between, too.
+    [ACCEPTED_AT_HEADER]: deadLetter.writtenAt,
     ...originalHeaders(deadLetter.headers),
     [EVENT_ID_HEADER]: eventId,
     [REPLAY_OF_HEADER]: formatId(deadLetter),

@@ -1,6 +1,5 @@
-import { parseEmail } from '../domain/email';
-import { ifValid } from '../domain/validation';
 import {
+  emailsIn,
   ERROR_HEADER,
   headerText,
   REASON_HEADER,
@@ -69,14 +68,7 @@ export function deadLetterMatcher(filter: DeadLetterFilter): (deadLetter: Stored
       (reasons?.includes(headerText(deadLetter, REASON_HEADER) ?? '') ?? true) &&
       writtenAt >= since &&
       writtenAt < until &&
-      (email === undefined || concernsEmail(deadLetter, email))
+      (email === undefined || emailsIn(deadLetter).includes(email))
     );
   };
-}
-
-// An invalid record may have another email in its key than in its value, or one that is not canonical.
-function concernsEmail({ key, value }: StoredDeadLetter, email: string): boolean {
-  const emailOf = (read: () => unknown): string | undefined => ifValid(() => parseEmail(read()));
-  const inValue = () => (JSON.parse(String(value)) as { email?: unknown } | null)?.email;
-  return emailOf(() => key?.toString()) === email || emailOf(inValue) === email;
 }

@@ -1,10 +1,13 @@
 import { isUtf8 } from 'node:buffer';
 import type { Config } from '../config/config';
+import { ifAvailable } from '../services/if-available';
 import type { ReceivedRecord } from '../services/ports/messaging';
-import { withStores } from './clients';
+import type { Users } from '../services/ports/stores';
+import { withStores, withUsers } from './clients';
 import { describeDeadLetter, formatId, type StoredDeadLetter } from './dead-letter';
 import { DeadLetterArchive } from './dead-letter-archive';
 import { DeadLetterReplay, type ReplayOutcome, type SkipReason } from './dead-letter-replay';
+import { findErased } from '../services/erased-records';
 import { DLQ_HELP, parseDlqArguments, type DlqCommand } from './dlq-arguments';
 import { Counts, plural, startTool, type Tool } from './run-tool';
 import type { Terminal } from './terminal';
@@ -17,6 +20,7 @@ type CommandOf<Name> = Extract<DlqCommand, { name: Name }>;
 type Outcomes = Counts<ReplayOutcome['outcome']>;
 
 const SKIP_REASONS: Readonly<Record<SkipReason, string>> = {
+  erased: 'the person was erased after it was accepted',
   stored: 'the row has these very fields',
   conflict: 'the email has a row with other fields, and nothing is overwritten',
   invalid: 'this version of the service would reject it again',
@@ -28,9 +32,9 @@ async function run(command: DlqCommand, config: Config, terminal: Terminal): Pro
   const archive = new DeadLetterArchive(config.kafka);
   switch (command.name) {
     case 'list':
-      return list(command, archive, terminal);
+      return withUsers(config, (users) => list(command, archive, terminal, users));
     case 'show':
-      return show(command, archive, terminal);
+      return withUsers(config, (users) => show(command, archive, terminal, users));
     case 'replay':
       return replay(command, archive, terminal, config);
     case 'purge':
@@ -38,14 +42,27 @@ async function run(command: DlqCommand, config: Config, terminal: Terminal): Pro
   }
 }
 
-async function list({ filter, json }: CommandOf<'list'>, archive: DeadLetterArchive, terminal: Terminal) {
+async function list(
+  { filter, json }: CommandOf<'list'>,
+  archive: DeadLetterArchive,
+  terminal: Terminal,
+  users: Pick<Users, 'findErasures'>,
+) {
   const reasons = new Counts();
-  await archive.read(filter, (deadLetters) => {
-    for (const description of deadLetters.map(describeDeadLetter)) {
+  const erasures = new Counts<'left out' | 'unknown'>();
+  await archive.read(filter, async (deadLetters) => {
+    const erased = erasures.of('unknown') > 0 ? null : await ifAvailable(findErased(deadLetters, users));
+    if (erased === null) erasures.add('unknown');
+    erased?.forEach(() => erasures.add('left out'));
+    for (const description of deadLetters.filter((each) => !erased?.has(each)).map(describeDeadLetter)) {
       reasons.add(description.reason);
       terminal.line(json ? JSON.stringify(description) : toLine(description));
     }
   });
+  if (erasures.of('left out') > 0)
+    terminal.note(`Left out: ${erasures.of('left out')} of people who were erased after them`);
+  if (erasures.of('unknown') > 0)
+    terminal.note('PostgreSQL is unavailable: those of people who were erased are listed, too');
   const summary = `${plural(reasons.total, 'dead letter')}${reasons.total > 0 ? `: ${reasons.toString()}` : ''}`;
   // JSON lines are for programs: the summary stays out of them.
   if (json) terminal.note(summary);
@@ -58,11 +75,18 @@ function toLine(description: ReturnType<typeof describeDeadLetter>): string {
   return `${id.padEnd(8)}  ${writtenAt}  ${reason.padEnd(10)}  ${error}  from ${source}${replay}`;
 }
 
-/** Prints all of a dead letter as JSON, personal data included. */
-async function show({ id }: CommandOf<'show'>, archive: DeadLetterArchive, terminal: Terminal) {
+/** Prints all of a dead letter as JSON, personal data included; none of a person who was erased after it. */
+async function show(
+  { id }: CommandOf<'show'>,
+  archive: DeadLetterArchive,
+  terminal: Terminal,
+  users: Pick<Users, 'findErasures'>,
+) {
   let found: StoredDeadLetter | undefined;
   await archive.read({ ids: [id] }, ([deadLetter]) => void (found ??= deadLetter));
   if (!found) throw new Error(`there is no dead letter ${formatId(id)}`);
+  if ((await findErased([found], users)).size > 0)
+    throw new Error(`the person of dead letter ${formatId(id)} was erased after it`);
   const [key, value, headers] = [toText(found.key), toText(found.value), toTexts(found.headers)];
   const everything = { ...describeDeadLetter(found), key, value, headers };
   for (const line of JSON.stringify(everything, null, 2).split('\n')) terminal.line(line);

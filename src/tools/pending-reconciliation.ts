@@ -1,16 +1,18 @@
+import { isErased } from '../domain/erasure';
 import { isSameRegistration, parseRegistration } from '../domain/registration';
 import { ifValid } from '../domain/validation';
 import { PENDING_TTL_SECONDS } from '../redis/keys-and-lifetimes';
 import type { StoredReservation, Users } from '../services/ports/stores';
+import { originOfEvent } from '../services/registration-record';
 import { promoteToCompleted, type PromotionStores } from '../services/registration-writer';
 import type { RegistrationPublisher } from './registration-publisher';
 
 /**
  * `recent`: younger than asked for. `stored`: its email has a row, the reservation is stale. `expiring`: so near its end
- * that another registration may hold the email before a record arrives. `unreadable`: no event in it. `unstored`: the
- * rest.
+ * that another registration may hold the email before a record arrives. `unreadable`: no event in it. `erased`: its email
+ * was erased after it; the service deletes it. `unstored`: the rest.
  */
-export type ReservationState = 'recent' | 'stored' | 'expiring' | 'unreadable' | 'unstored';
+export type ReservationState = 'recent' | 'erased' | 'stored' | 'expiring' | 'unreadable' | 'unstored';
 
 export interface ClassifiedReservation extends StoredReservation {
   readonly state: ReservationState;
@@ -19,7 +21,7 @@ export interface ClassifiedReservation extends StoredReservation {
 }
 
 export interface PendingReconciliationDeps extends PromotionStores {
-  readonly users: Pick<Users, 'findByEmails'>;
+  readonly users: Pick<Users, 'findByEmails' | 'findErasures'>;
   readonly publisher: Pick<RegistrationPublisher, 'publish'>;
   readonly olderThanMs: number;
   /** Without it nothing is changed. */
@@ -41,15 +43,18 @@ export async function reconcilePending(
   const entries = reservations.map((each) => ({ ...each, ageMs: ageOf(each) }));
   const isRecent = (ageMs: number): boolean => ageMs < deps.olderThanMs;
   const old = entries.filter(({ ageMs = Infinity }) => !isRecent(ageMs));
-  const users = old.length === 0 ? [] : await deps.users.findByEmails(old.map(({ email }) => email));
+  const emails = old.map(({ email }) => email);
+  const users = old.length === 0 ? [] : await deps.users.findByEmails(emails);
+  const erasures = old.length === 0 ? undefined : await deps.users.findErasures(emails);
   const stored = new Set(users.map(({ email }) => email));
-  const stateOf = (email: string, ageMs: number | undefined): ReservationState => {
+  const stateOf = ({ email, event, ageMs }: (typeof entries)[number]): ReservationState => {
+    if (event && isErased(originOfEvent(event), erasures?.get(email))) return 'erased';
     if (stored.has(email)) return 'stored';
     if (ageMs === undefined) return 'unreadable';
     if (isRecent(ageMs)) return 'recent';
     return ageMs > EXPIRING_MS ? 'expiring' : 'unstored';
   };
-  const classified = entries.map((each) => ({ ...each, state: stateOf(each.email, each.ageMs) }));
+  const classified = entries.map((each) => ({ ...each, state: stateOf(each) }));
   if (deps.publish) {
     await promoteToCompleted(deps, users);
     const events = classified.flatMap(({ state, event }) => (state === 'unstored' && event ? [event] : []));

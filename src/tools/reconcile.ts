@@ -81,6 +81,7 @@ function report(counts: Counts<ReservationState>, command: ReconcileCommand, ter
     `${counts.of('expiring')} expiring within a minute (left alone)`,
     `${stored} with a row${publish ? ' (freed)' : ''}`,
     `${counts.of('unreadable')} unreadable`,
+    ...(counts.of('erased') > 0 ? [`${counts.of('erased')} erased (left alone)`] : []),
     `${counts.of('recent')} younger than ${olderThanMs / 60_000} min`,
   ];
   terminal.line(`${plural(counts.total, 'pending key')}: ${parts.join(', ')}`);

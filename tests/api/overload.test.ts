@@ -42,6 +42,8 @@ async function startApp() {
     log,
     registrations: { register: () => Promise.resolve() },
     idempotentRegistrations: { register: () => Promise.reject(new Error('not used')) },
+    erasures: { eraseOne: () => Promise.reject(new Error('not used')) },
+    kafkaCopiesEnd: () => undefined,
     registrationStatus: { find: () => Promise.reject(new Error('not used')) },
     userQueries: {
       list: () => Promise.resolve({ users: [], next: undefined }),

@@ -44,6 +44,7 @@ function knownSeries(): Set<string> {
     consumer: { oldestInFlightAt: undefined },
     consumerLag: { latest: [] },
     topics: { settings: { missing: new Map() } },
+    sweeper: { unfinished: 0 },
     liveness: { silenceMs: 0 },
     health: { isReady: () => true },
     dependencies: [],

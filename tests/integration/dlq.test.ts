@@ -131,6 +131,31 @@ describe('dlq list and show', () => {
     expect((await dlq(service.env, `list ${id} --json`)).stdout.trim().split('\n')).toHaveLength(1);
   });
 
+  it('leave out whom the table says was erased, and say so; list does without PostgreSQL', async () => {
+    const erased = buildRegistration();
+    const env = await withDeadLetters([deadLetterOf(john), deadLetterOf(erased)]);
+    await sql(
+      env,
+      `INSERT INTO erasures (email_sha256, erased_at, event_ids, requested_by)
+       VALUES (sha256(convert_to($1, 'UTF8')), now(), '{}', 'dpo')`,
+      [erased.email],
+    );
+
+    const list = await dlq(env, 'list');
+    const show = await dlq(env, 'show 0:1');
+    const alone = await dlq({ ...env, DB_HOST: '127.0.0.1', DB_PORT: '1' }, 'list');
+    const replay = await dlq(env, 'replay --dry-run');
+
+    expect(list).toMatchObject({ code: 0, stderr: 'Left out: 1 of people who were erased after them\n' });
+    expect(list.stdout).toMatch(/^0:0 .*\n1 dead letter: 1 conflict\n$/);
+    expect(show).toMatchObject({ code: 1, stdout: '' });
+    expect(show.stderr).toContain('the person of dead letter 0:1 was erased after it');
+    expect(alone.stdout).toContain('2 dead letters');
+    expect(alone.stderr).toContain('PostgreSQL is unavailable');
+    expect(replay.stdout).toMatch(/^0:1 {2}erased$/m);
+    expect(replay.stdout).toContain('skipped 1 erased: the person was erased after it was accepted');
+  });
+
   it('leaves no consumer group', async () => {
     await dlq(service.env, 'list');
 

@@ -1,8 +1,10 @@
 import { Client } from 'pg';
 import { loadConfig } from '../../src/config/config';
 import { UnavailableError, UnsuitableServerError } from '../../src/domain/errors';
+import { PostgresErasures } from '../../src/postgres/erasures';
 import { connectionOptions, PostgresPool } from '../../src/postgres/pool';
 import { PostgresUsers } from '../../src/postgres/users';
+import { targetOf } from '../../src/services/erasure-service';
 import { buildRegistration } from '../support/builders';
 import { createTables, withDatabaseIn, withOwnRole } from '../support/database-roles';
 import { eventually } from '../support/eventually';
@@ -50,6 +52,18 @@ describe('PostgresPool.check', () => {
       take: `REVOKE SELECT ON users FROM $role; GRANT SELECT (id, email, created_at, updated_at) ON users TO $role`,
       give: 'GRANT SELECT ON users TO $role',
       hint: /GRANT SELECT, INSERT/,
+    },
+    {
+      what: 'the right to read who was erased',
+      take: 'REVOKE SELECT ON erasures FROM $role',
+      give: 'GRANT SELECT ON erasures TO $role',
+      hint: /GRANT SELECT ON erasures.*permission denied for table erasures/,
+    },
+    {
+      what: 'the table of who was erased',
+      take: 'ALTER TABLE erasures RENAME TO erasures_away',
+      give: 'ALTER TABLE erasures_away RENAME TO erasures',
+      hint: /npm run migrate.*"erasures" does not exist/,
     },
     {
       what: 'the right to use the sequence',
@@ -240,6 +254,40 @@ describe('PostgresPool.check', () => {
     await run('ALTER ROLE $role LOGIN');
 
     await pool.check();
+  });
+});
+
+describe('PostgresPool.check of a process that erases', () => {
+  it.each([
+    'DELETE ON users',
+    'INSERT ON erasures',
+    'UPDATE ON erasures',
+    'DELETE ON erasures',
+    'SELECT ON erasures',
+  ])('misses the right to %s', async (right) => {
+    const { pool, run } = await setUp();
+    await run('GRANT DELETE ON users TO $role; GRANT SELECT, INSERT, UPDATE, DELETE ON erasures TO $role');
+    await run(`REVOKE ${right} FROM $role`);
+
+    await expect(pool.check(false, true)).rejects.toThrow(/^DB_USER may not erase: GRANT DELETE ON users/);
+    await run(`GRANT ${right} TO $role`);
+    await pool.check(true, true);
+
+    const registration = buildRegistration();
+    const [erased] = await new PostgresErasures(pool).erase([targetOf(registration.email)], 'dpo');
+    await new PostgresUsers(pool).insertMissing([registration]);
+    expect(erased?.row).toBe(false);
+    expect(await new PostgresErasures(pool).forget(90)).toBe(1);
+  });
+
+  it('asks for none of them where nobody is erased; looking for unfinished ones takes none', async () => {
+    const { pool } = await setUp();
+    const erasures = new PostgresErasures(pool);
+
+    await pool.check(true, false);
+
+    expect(await erasures.forget(90)).toBe(0);
+    expect(await erasures.sweep(0, () => Promise.reject(new Error('nothing to clean')))).toBe(false);
   });
 });
 

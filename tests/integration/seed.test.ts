@@ -79,7 +79,7 @@ describe('seed', () => {
 
   it('is an entry point of its own, which makes the schema in a new database', async () => {
     const env = await isolatedServers();
-    await sql(env, 'DROP TABLE users, pgmigrations');
+    await sql(env, 'DROP TABLE users, erasures, pgmigrations');
 
     expect(
       await runEntryPoint('dev/with-dev-servers.ts', env, ['dev/seed/run-seed.ts', '--users', '2']),

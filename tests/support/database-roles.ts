@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sql, type Env } from './test-servers';
 
-const RIGHTS = 'GRANT SELECT, INSERT ON users TO $role; GRANT USAGE ON SEQUENCE users_id_seq TO $role';
+const RIGHTS =
+  'GRANT SELECT, INSERT ON users TO $role; GRANT SELECT ON erasures TO $role; GRANT USAGE ON SEQUENCE users_id_seq TO $role';
 
 /** The same servers, reached by a role that has no more rights than the service needs. */
 export async function withOwnRole(env: Env, rights = RIGHTS): Promise<Env & { readonly DB_USER: string }> {

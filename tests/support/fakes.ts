@@ -1,3 +1,4 @@
+import { CLOCK_MARGIN_MS, emailDigest, isErased, type Erasure, type Origin } from '../../src/domain/erasure';
 import { RejectedError, UnavailableError } from '../../src/domain/errors';
 import type { Registration } from '../../src/domain/registration';
 import type { User } from '../../src/domain/stored-user';
@@ -13,10 +14,14 @@ import type {
 import type { PageRequest } from '../../src/domain/pagination';
 import type {
   AttemptResult,
+  DueErasure,
+  Erasures,
+  ErasureTarget,
   FailureMarks,
   IdempotencyClaim,
   IdempotencyStore,
   IdempotentAttempt,
+  RecordedErasure,
   ReservationReader,
   Reservations,
   StoredReservation,
@@ -76,6 +81,12 @@ export class InMemoryUserCache extends Dependency implements UserCache {
   async put(users: readonly User[]): Promise<void> {
     this.reach();
     users.forEach((user) => this.entries.set(user.email, user));
+    return Promise.resolve();
+  }
+
+  async remove(emails: readonly string[]): Promise<void> {
+    this.reach();
+    emails.forEach((email) => this.entries.delete(email));
     return Promise.resolve();
   }
 }
@@ -145,6 +156,8 @@ export class InMemoryIdempotencyStore extends Dependency implements IdempotencyS
 
 export class InMemoryUsers extends Dependency implements Users {
   readonly rows: User[] = [];
+  /** By digest. */
+  readonly erasures = new Map<string, Erasure>();
   private nextId = 1;
 
   /** What PostgreSQL would never store in this test. */
@@ -175,12 +188,13 @@ export class InMemoryUsers extends Dependency implements Users {
     });
   }
 
-  async insertMissing(registrations: readonly Registration[]): Promise<Map<string, User>> {
+  async insertMissing(registrations: readonly (Registration & Origin)[]): Promise<Map<string, User>> {
     this.reach();
     if (registrations.some((each) => this.rejects(each))) throw new RejectedError('23514', 'check');
     for (const registration of registrations) {
       const isKnown = this.rows.some(({ email }) => email === registration.email);
-      if (!isKnown) this.rows.push(buildUser(registration, this.nextId++));
+      const isRefused = isErased(registration, this.erasures.get(emailDigest(registration.email)));
+      if (!isKnown && !isRefused) this.rows.push(buildUser(registration, this.nextId++));
     }
     const users = await this.findByEmails(registrations.map(({ email }) => email));
     return new Map(users.map((user) => [user.email, user]));
@@ -191,6 +205,75 @@ export class InMemoryUsers extends Dependency implements Users {
     if (this.rejects(buildRegistration())) throw rejection;
     if (!this.rejects(registration)) throw new UnavailableError('no longer rejected');
     return Promise.resolve();
+  }
+
+  async findErasure(email: string): Promise<Erasure | undefined> {
+    return (await this.findErasures([email])).get(email);
+  }
+
+  async findErasures(emails: readonly string[]): Promise<Map<string, Erasure>> {
+    this.reach();
+    const found = emails.map((email) => [email, this.erasures.get(emailDigest(email))] as const);
+    return Promise.resolve(new Map(found.filter((each): each is [string, Erasure] => each[1] !== undefined)));
+  }
+}
+
+/** The erasures of these users; its clock is this process'. */
+export class InMemoryErasures extends Dependency implements Erasures {
+  private readonly emails = new Set<string>();
+  private readonly unswept = new Set<string>();
+
+  constructor(private readonly users: InMemoryUsers) {
+    super();
+  }
+
+  async erase(targets: readonly ErasureTarget[]): Promise<RecordedErasure[]> {
+    this.reach();
+    const erasedAtMs = Date.now();
+    const isYoung = ({ created_at: at }: User): boolean =>
+      Math.abs(erasedAtMs - Date.parse(at)) < 2 * CLOCK_MARGIN_MS;
+    const recorded = targets.flatMap(({ digest, email, eventId }): RecordedErasure[] => {
+      const index = this.users.rows.findIndex((row) => row.email === email);
+      const row = this.users.rows[index];
+      if (row && isYoung(row)) return [];
+      if (row) this.users.rows.splice(index, 1);
+      const known = this.users.erasures.get(digest)?.eventIds ?? [];
+      const eventIds = [...(eventId === undefined ? [] : [eventId]), ...known];
+      this.users.erasures.set(digest, { erasedAtMs, eventIds });
+      if (email !== undefined) [this.emails, this.unswept].forEach((emails) => emails.add(email));
+      return [{ digest, email, erasedAtMs, eventIds, row: row !== undefined }];
+    });
+    return Promise.resolve(recorded);
+  }
+
+  async emailsOf(digests: readonly string[]): Promise<string[]> {
+    const emails = this.users.rows.map(({ email }) => email);
+    return Promise.resolve(emails.filter((email) => digests.includes(emailDigest(email))));
+  }
+
+  async markSwept(emails: readonly string[]): Promise<void> {
+    this.reach();
+    emails.forEach((email) => this.unswept.delete(email));
+    return Promise.resolve();
+  }
+
+  async sweep(
+    redisConnectedMs: number,
+    clean: (due: readonly DueErasure[]) => Promise<void>,
+  ): Promise<boolean> {
+    this.reach();
+    const due = [...(redisConnectedMs === 0 ? this.emails : this.unswept)].flatMap((email) => {
+      const erasure = this.users.erasures.get(emailDigest(email));
+      return erasure ? [{ ...erasure, email, user: this.users.rows.find((row) => row.email === email) }] : [];
+    });
+    await clean(due);
+    await this.markSwept(due.map(({ email }) => email));
+    return false;
+  }
+
+  async forget(): Promise<number> {
+    this.reach();
+    return Promise.resolve(this.unswept.size);
   }
 }
 
@@ -276,6 +359,8 @@ export class RecordingMetrics implements PipelineMetrics {
   readonly rejections: [string, string | undefined][] = [];
   readonly reasons: DeadLetterReason[] = [];
   readonly lost: number[] = [];
+  erasedRecords = 0;
+  erasures = 0;
 
   decidedDegraded(decider: UniquenessSource): void {
     this.decidedAlone.push(decider);
@@ -299,6 +384,14 @@ export class RecordingMetrics implements PipelineMetrics {
 
   deadLettered(reason: DeadLetterReason): void {
     this.reasons.push(reason);
+  }
+
+  recordsErased(records: number): void {
+    this.erasedRecords += records;
+  }
+
+  erased(people: number): void {
+    this.erasures += people;
   }
 
   recordsLost(records: number): void {

@@ -1,3 +1,4 @@
+import type { Overrides } from '../../src/compose';
 import { startLocalStack, type LocalStack } from '../../dev/local-stack/local-stack';
 import { eventually } from './eventually';
 import { startService, type TestService } from './harness';
@@ -8,6 +9,7 @@ interface Settings {
   /** Whether data survive a restart. */
   readonly durable?: boolean;
   readonly variables?: Env;
+  readonly overrides?: Overrides;
   /** Runs before the service starts. */
   readonly prepare?: (env: Env) => Promise<void>;
 }
@@ -21,7 +23,7 @@ export function useOwnServer(name: 'postgres' | 'redis' | 'kafka', settings: Set
     const { durable = false } = settings;
     stack = await startLocalStack({ services: [name], durable, report: () => undefined });
     await settings.prepare?.(stack.env);
-    service = await startService({ ...stack.env, ...settings.variables });
+    service = await startService({ ...stack.env, ...settings.variables }, settings.overrides);
   });
 
   afterAll(() => stack.kill());

@@ -5,17 +5,19 @@ import { httpError } from '../errors';
 
 /**
  * Admits only holders of one of `apiKeys` (`Authorization: Bearer <key>`), else 401; everyone when there are no keys.
- * Digests are compared in constant time: how long a response takes says nothing about a key.
+ * Holders of one of `otherKeys` are known, but may not: 403. Digests are compared in constant time: how long a response
+ * takes says nothing about a key.
  */
-export function requireApiKey(apiKeys: readonly ApiKey[]): RequestHandler {
+export function requireApiKey(apiKeys: readonly ApiKey[], otherKeys: readonly ApiKey[] = []): RequestHandler {
   if (apiKeys.length === 0) return (_req, _res, next) => next();
+  const known = [...apiKeys, ...otherKeys];
   return (req, res, next) => {
     const given = /^Bearer +(\S+)$/i.exec(req.get('authorization') ?? '')?.[1];
     const digest = createHash('sha256')
       .update(given ?? '')
       .digest();
     // All of them, even after a match.
-    const [key] = apiKeys.filter((each) => given !== undefined && timingSafeEqual(each.digest, digest));
+    const [key] = known.filter((each) => given !== undefined && timingSafeEqual(each.digest, digest));
     if (key === undefined) {
       // RFC 6750: the error only when a key was given.
       res.setHeader('WWW-Authenticate', `Bearer realm="users"${given ? ', error="invalid_token"' : ''}`);
@@ -23,7 +25,8 @@ export function requireApiKey(apiKeys: readonly ApiKey[]): RequestHandler {
       return;
     }
     res.locals['apiKeyName'] = key.name;
-    next();
+    if (apiKeys.includes(key)) next();
+    else next(httpError('forbidden'));
   };
 }
 

@@ -3,6 +3,7 @@ import {
   AlreadyRegisteredError,
   IdempotencyKeyReusedError,
   IdempotentRequestInProgressError,
+  RecentlyRegisteredError,
   RegistrationInProgressError,
   UnavailableError,
   UserNotFoundError,
@@ -17,6 +18,7 @@ import { requestIdOf } from './request-id';
 const DOMAIN_ERRORS = new Map<unknown, ErrorName>([
   [AlreadyRegisteredError, 'alreadyRegistered'],
   [RegistrationInProgressError, 'registrationInProgress'],
+  [RecentlyRegisteredError, 'recentlyRegistered'],
   [IdempotencyKeyReusedError, 'idempotencyKeyReused'],
   [IdempotentRequestInProgressError, 'requestInProgress'],
   [UnavailableError, 'unavailable'],

@@ -41,6 +41,8 @@ export interface ReceivedRecord {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers: Readonly<Record<string, Buffer | string | (Buffer | string)[] | null | undefined>>;
+  /** When the broker wrote it, epoch milliseconds. */
+  readonly timestamp?: string;
 }
 
 export interface DeadLetter {

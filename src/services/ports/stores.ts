@@ -1,3 +1,4 @@
+import type { Erasure, Origin } from '../../domain/erasure';
 import type { RejectedError } from '../../domain/errors';
 import type { PageCursor, PageRequest } from '../../domain/pagination';
 import type { Registration } from '../../domain/registration';
@@ -36,6 +37,7 @@ export interface ReservationReader {
 export interface UserCache {
   find(email: string): Promise<User | undefined>;
   put(users: readonly User[]): Promise<void>;
+  remove(emails: readonly string[]): Promise<void>;
 }
 
 /** Marks of registrations that could not be stored (24 hours). Every method may reject with UnavailableError. */
@@ -91,14 +93,64 @@ export interface Users {
   /** Newest first. Going from `next` to `next` skips and repeats no user, whatever is inserted meanwhile. */
   list(page: PageRequest): Promise<UsersPage>;
   /**
-   * Inserts those whose email has no row (each email at most once) and commits; never changes a row.
-   * Resolves to the stored row of every email. Rejects with RejectedError, and stores none of them, when PostgreSQL
-   * rejects one, or needs too long for them all.
+   * Inserts those whose email has no row (each email at most once) and commits; never changes a row. Refuses those that
+   * were made before their email was erased.
+   * Resolves to the stored row of every email, but for those that were refused and have none. Rejects with
+   * RejectedError, and stores none of them, when PostgreSQL rejects one, or needs too long for them all.
    */
-  insertMissing(registrations: readonly Registration[]): Promise<Map<string, User>>;
+  insertMissing(registrations: readonly (Registration & Origin)[]): Promise<Map<string, User>>;
   /**
    * An experiment, which stores nothing: resolves when PostgreSQL still rejects this registration and would store another
    * one at the same moment, so that the registration is at fault. Else rejects: with RejectedError when none can be stored.
    */
   confirmRejection(registration: Registration, rejection: RejectedError): Promise<void>;
+  /** For the request path, as isRegistered(). */
+  findErasure(email: string): Promise<Erasure | undefined>;
+  /** Of those emails that were erased. */
+  findErasures(emails: readonly string[]): Promise<Map<string, Erasure>>;
+}
+
+/** Whom to erase. */
+export interface ErasureTarget {
+  /** See emailDigest(); each at most once. */
+  readonly digest: string;
+  /** Canonical; undefined when only the digest is known and no row has it. */
+  readonly email?: string | undefined;
+  /** Of the registration that is on its way. */
+  readonly eventId?: string | undefined;
+}
+
+export interface RecordedErasure extends ErasureTarget, Erasure {
+  /** Whether there was a row. */
+  readonly row: boolean;
+}
+
+/** What the cleaning of Redis needs to know: `user` is the row of a person who has registered anew. */
+export interface DueErasure extends Erasure {
+  readonly email: string;
+  readonly user: User | undefined;
+}
+
+/** The erasures, and the rows that they delete. Every method may reject with UnavailableError. */
+export interface Erasures {
+  /**
+   * Deletes the rows and remembers who was erased, in one transaction. Leaves alone, and out of the result, whose row is
+   * younger than twice CLOCK_MARGIN_MS.
+   */
+  erase(targets: readonly ErasureTarget[], requestedBy: string): Promise<RecordedErasure[]>;
+  /** The emails of rows with these digests. Reads the whole table. */
+  emailsOf(digests: readonly string[]): Promise<string[]>;
+  /** Redis was cleaned of these. */
+  markSwept(emails: readonly string[]): Promise<void>;
+  /**
+   * Has some erasures cleaned that are due: not yet, or not since Redis may have older data (it was connected
+   * `redisConnectedMs` ago), or not since their age was half of what it is. Resolves to whether there may be more; at once
+   * to false while another process does the same.
+   */
+  sweep(redisConnectedMs: number, clean: (due: readonly DueErasure[]) => Promise<void>): Promise<boolean>;
+  /**
+   * Forgets, some at a time, the emails that no cache can bring back any more, and erasures older than `memoryDays`.
+   * Resolves to how many have not been cleaned once.
+   */
+  forget(memoryDays: number): Promise<number>;
 }

@@ -23,6 +23,10 @@ export interface PipelineMetrics {
   persisted(seconds: number): void;
   /** A record became a dead letter. */
   deadLettered(reason: DeadLetterReason): void;
+  /** This many records were refused: their emails were erased after them. */
+  recordsErased(records: number): void;
+  /** This many people were erased. */
+  erased(people: number): void;
   /** Kafka deleted this many records that were not read. */
   recordsLost(records: number): void;
 }

@@ -91,8 +91,28 @@ describe('loadConfig', () => {
     ]);
   });
 
+  it('rejects a key that may erase and only read, and a memory that is shorter than Kafka’s', () => {
+    const key = `x:${'c0'.repeat(32)}`;
+
+    const load = () =>
+      loadConfig({
+        API_KEYS: `crm:${'c1'.repeat(32)},${key}`,
+        ADMIN_API_KEYS: key.replace('x', 'y'),
+        KAFKA_RETENTION_DAYS: '91',
+      });
+
+    expect(load).toThrow(
+      new ConfigError(
+        'Bad configuration: ERASURE_MEMORY_DAYS must not be less than KAFKA_RETENTION_DAYS; ADMIN_API_KEYS must not hold a key of API_KEYS',
+      ),
+    );
+    const fine = { KAFKA_RETENTION_DAYS: '91', ERASURE_MEMORY_DAYS: '91', ADMIN_API_KEYS: key };
+    expect(loadConfig(fine)).toMatchObject({ kafka: { erasureMemoryDays: 91 } });
+    expect(loadConfig({}).kafka.erasureMemoryDays).toBe(90);
+  });
+
   it.each(SECRETS)('reads %s from the file that %s_FILE names', (name) => {
-    const value = name === 'API_KEYS' ? `crm:${'c0'.repeat(32)}` : 'redis://:s3cret@cache:6379';
+    const value = name.endsWith('API_KEYS') ? `crm:${'c0'.repeat(32)}` : 'redis://:s3cret@cache:6379';
 
     const config = loadConfig({
       [`${name}_FILE`]: fileWith(`${value}\n`),
@@ -102,6 +122,7 @@ describe('loadConfig', () => {
     });
 
     if (name === 'API_KEYS') expect(config.http.apiKeys).toHaveLength(1);
+    else if (name === 'ADMIN_API_KEYS') expect(config.http.adminApiKeys).toHaveLength(1);
     else expect(JSON.stringify(config)).toContain(`${value}"`);
   });
 
@@ -123,6 +144,7 @@ describe('loadConfig', () => {
   it.each(SECRETS)('reports %s beside %s_FILE, whichever was meant; an empty one counts as none', (name) => {
     const value = {
       API_KEYS: `crm:${'c0'.repeat(32)}`,
+      ADMIN_API_KEYS: `dpo:${'c0'.repeat(32)}`,
       DB_PASSWORD: 's3cret',
       REDIS_URL: 'redis://:s3cret@cache',
       KAFKA_SASL_PASSWORD: 's3cret',

@@ -36,6 +36,8 @@ beforeAll(async () => {
     idempotentRegistrations: { register: fail },
     registrationStatus: { find: fail },
     userQueries: { list: fail, findByEmail: fail },
+    erasures: { eraseOne: fail },
+    kafkaCopiesEnd: () => new Date(),
   });
   server = new HttpServer({ port: 0, app, recordRequest, limits: HTTP_LIMITS, log });
   await server.start();
@@ -131,11 +133,17 @@ const BODIES: Readonly<Record<ErrorName, readonly [number, string, string]>> = {
   unreadableBody: [400, '{"success":false,"error":"Bad request"}', 'malformed_body'],
   malformedRequest: [400, '{"success":false,"error":"Request is not valid HTTP"}', 'malformed_request'],
   apiKeyRequired: [401, '{"success":false,"error":"A valid API key is required"}', 'api_key_required'],
+  forbidden: [403, '{"success":false,"error":"This API key may not erase"}', 'forbidden'],
   userNotFound: [404, '{"success":false,"error":"User not found"}', 'user_not_found'],
   notFound: [404, '{"success":false,"error":"Not found"}', 'not_found'],
   methodNotAllowed: [405, '{"success":false,"error":"Method not allowed"}', 'method_not_allowed'],
   requestTimeout: [408, '{"success":false,"error":"Request took too long"}', 'request_timeout'],
   alreadyRegistered: [409, '{"success":false,"error":"User already registered"}', 'already_registered'],
+  recentlyRegistered: [
+    409,
+    '{"success":false,"error":"User registered a moment ago, please retry"}',
+    'recently_registered',
+  ],
   registrationInProgress: [
     409,
     '{"success":false,"error":"Registration already in progress"}',

@@ -202,7 +202,8 @@ describe('ConsumerBatches', () => {
     await batches.write(payload);
 
     const [key, value] = ['key', 'value'].map((text) => Buffer.from(text));
-    expect(written).toEqual([{ topic: 'topic', partition: 2, offset: '100', key, value, headers: {} }]);
+    const place = { topic: 'topic', partition: 2, offset: '100', timestamp: '0' };
+    expect(written).toEqual([{ ...place, key, value, headers: {} }]);
   });
 
   it.each([

@@ -13,7 +13,7 @@ const led: PartitionMetadata = {
 };
 
 /** kafkajs' admin client of a cluster that has, or gets, both topics. */
-function setUp({ exist = true, defaultReplicas = undefined as string | undefined } = {}) {
+function setUp({ exist = true, defaultReplicas = undefined as string | undefined, settings = {} } = {}) {
   const partitions = [led, { ...led, partitionId: 1 }];
   const created: ITopicConfig[] = [];
   const admin = {
@@ -26,7 +26,9 @@ function setUp({ exist = true, defaultReplicas = undefined as string | undefined
           resourceName: name,
           configEntries: configNames
             ? [{ configName: configNames[0], configValue: defaultReplicas }]
-            : [{ configName: 'min.insync.replicas', configValue: '2' }],
+            : Object.entries({ 'min.insync.replicas': '2', ...settings }).map(([configName, configValue]) => {
+                return { configName, configValue };
+              }),
         })),
       }),
     fetchTopicMetadata: ({ topics }: { topics: string[] }) => {
@@ -44,7 +46,7 @@ function setUp({ exist = true, defaultReplicas = undefined as string | undefined
   const log = new RecordingLogger();
   const { kafka: config } = loadConfig({ KAFKA_TOPIC: 'users' });
   const topics = new KafkaTopics({ kafka, config, log, users, onMissing: () => undefined });
-  return { topics, partitions, created, users };
+  return { topics, partitions, created, users, log };
 }
 
 const unknownTopic = (): Error =>
@@ -90,6 +92,33 @@ describe('KafkaTopics', () => {
         ['users.dlq', replicas],
       ]);
       expect(created.map((topic) => valueOf(topic, 'min.insync.replicas'))).toEqual([inSync, inSync]);
+    },
+  );
+
+  const DAY_MS = 86_400_000;
+
+  it.each([
+    [83, 7, 90, undefined],
+    [84, 7, 91, /^users keeps records for up to 91 days .*ERASURE_MEMORY_DAYS/],
+    [-1, 7, Infinity, /^users keeps records for ever .*ERASURE_MEMORY_DAYS/],
+  ])(
+    'with retention.ms of %d days and segment.ms of %d, its last copy ends in %d',
+    async (retention, segment, days, hint) => {
+      const settings = {
+        'retention.ms': String(retention === -1 ? -1 : retention * DAY_MS),
+        'segment.ms': String(segment * DAY_MS),
+      };
+      const { topics, log } = setUp({ settings });
+
+      await topics.check();
+
+      const hints = log.lines.map((line) => String(line['hint'])).filter((text) => text.includes('ERASURE'));
+      expect(hints).toEqual(
+        hint ? [expect.stringMatching(hint), expect.stringMatching(/^users\.dlq keeps/)] : [],
+      );
+      const end = topics.settings.copiesEnd();
+      if (days === Infinity) expect(end).toBeUndefined();
+      else expect(Math.ceil((Number(end) - Date.now()) / DAY_MS)).toBe(days + 1);
     },
   );
 

@@ -12,6 +12,7 @@ const sources = {
     ],
   },
   topics: { settings: { missing: new Map<string, object>() } },
+  sweeper: { unfinished: 3 },
   liveness: { silenceMs: 250 },
   health: { isReady: () => true },
   dependencies: [
@@ -56,6 +57,7 @@ describe('Metrics', () => {
 
     for (const line of [
       'registration_send_queue_records 7',
+      'registration_erasures_unfinished 3',
       'registration_send_queue_oldest_age_seconds 1.5',
       'registration_oldest_unstored_age_seconds 0',
       'registration_consumer_silence_seconds 0.25',

@@ -64,6 +64,9 @@ describe('the OpenAPI document', () => {
       ...pathsOf(
         createUsersRouter({
           apiKeys: [],
+          adminApiKeys: [],
+          erasures: nothing,
+          kafkaCopiesEnd: nothing,
           registrations: nothing,
           idempotentRegistrations: nothing,
           registrationStatus: nothing,

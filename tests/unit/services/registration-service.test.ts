@@ -1,3 +1,4 @@
+import { emailDigest } from '../../../src/domain/erasure';
 import {
   AlreadyRegisteredError,
   RegistrationInProgressError,
@@ -55,6 +56,36 @@ describe('RegistrationService.register', () => {
     await service.register({ ...first.registration }, 'req-2');
 
     expect(queue.published).toEqual([{ event: first, requestId: 'req-2' }]);
+  });
+
+  it.each([
+    ['the same fields', {}],
+    ['other fields', { firstName: 'Jane' }],
+  ])('takes over the reservation of an event that was erased, for %s', async (_what, fields) => {
+    const { service, pending, users, queue } = setUp();
+    const erased = buildEvent();
+    const { registration } = erased;
+    await pending.reserve(erased);
+    users.erasures.set(emailDigest(registration.email), { erasedAtMs: Date.now(), eventIds: [] });
+
+    await service.register({ ...registration, ...fields }, 'req-2');
+
+    const [sent] = queue.published;
+    expect(sent?.event).toMatchObject({ registration: { ...registration, ...fields } });
+    expect(sent?.event.eventId).not.toBe(erased.eventId);
+    expect(pending.entries.get(registration.email)).toEqual(sent?.event);
+  });
+
+  it('gives up when that reservation cannot be released', async () => {
+    const { service, pending, users } = setUp();
+    const erased = buildEvent();
+    await pending.reserve(erased);
+    users.erasures.set(emailDigest(erased.registration.email), { erasedAtMs: Date.now(), eventIds: [] });
+    pending.release = () => Promise.resolve();
+
+    const register = service.register({ ...erased.registration, firstName: 'Jane' }, 'req-2');
+
+    await expect(register).rejects.toThrow(RegistrationInProgressError);
   });
 
   it('rejects other fields while a registration is pending', async () => {

@@ -1,3 +1,4 @@
+import { emailDigest } from '../../../src/domain/erasure';
 import { RejectedError, UnavailableError } from '../../../src/domain/errors';
 import { DeadLetterPublisher } from '../../../src/services/dead-letter-publisher';
 import { RegistrationWriter } from '../../../src/services/registration-writer';
@@ -25,6 +26,105 @@ function setUp() {
   const deadLetterPublisher = new DeadLetterPublisher(deps);
   return { ...deps, writer: new RegistrationWriter({ ...deps, deadLetterPublisher }) };
 }
+
+describe('RegistrationWriter.write, of people who were erased', () => {
+  const erasedAtMs = Date.now() - 10_000;
+  const [before, after] = [-60_000, 1000].map((ms) => new Date(erasedAtMs + ms).toISOString());
+  const recordAt = (value: unknown, acceptedAt = '', offset = '0') =>
+    buildRecord({ value, offset, headers: { 'event-id': `event-${offset}`, 'accepted-at': acceptedAt } });
+  const erase = ({ users }: ReturnType<typeof setUp>, email: string): unknown =>
+    users.erasures.set(emailDigest(email), { erasedAtMs, eventIds: ['event-9'] });
+
+  it('stores none, keeps no dead letter, frees what is its own, and goes on', async () => {
+    const world = setUp();
+    const { writer, users, deadLetters, pending, metrics } = world;
+    const [erased, other] = [buildRegistration(), buildRegistration()];
+    erase(world, erased.email);
+    await pending.reserve({ eventId: 'event-0', acceptedAt: '', registration: erased });
+
+    await writer.write([recordAt(erased, before), recordAt(other, after, '1'), recordAt(erased, after, '9')]);
+
+    expect(users.rows.map(({ email }) => email)).toEqual([other.email]);
+    expect(deadLetters.published).toEqual([]);
+    expect(pending.entries.size).toBe(0);
+    expect(metrics.erasedRecords).toBe(2);
+    expect(metrics.delays).toHaveLength(1);
+  });
+
+  it('tells a record that has no time of its own by when Kafka got it', async () => {
+    const world = setUp();
+    const registration = buildRegistration();
+    erase(world, registration.email);
+    const foreign = { value: registration, headers: { 'accepted-at': 'soon' } };
+
+    await world.writer.write([buildRecord({ ...foreign, timestamp: String(erasedAtMs - 60_000) })]);
+    const refused = world.users.rows.length;
+    await world.writer.write([buildRecord({ ...foreign, timestamp: String(erasedAtMs + 1) })]);
+
+    expect([refused, world.users.rows.length]).toEqual([0, 1]);
+  });
+
+  it.each([
+    ['behind the old record', ['old', 'new']],
+    ['before the old record', ['new', 'old']],
+  ])('stores who has registered anew, %s, and leaves the new reservation alone', async (_where, order) => {
+    const world = setUp();
+    const { writer, users, deadLetters, pending, metrics } = world;
+    const registration = buildRegistration({ firstName: 'New' });
+    const records = {
+      old: recordAt({ ...registration, firstName: 'Old' }, before, '1'),
+      new: recordAt(registration, after, '2'),
+    };
+    erase(world, registration.email);
+    pending.clear = () => Promise.resolve();
+    await pending.reserve({ eventId: 'event-2', acceptedAt: '', registration });
+
+    await writer.write(order.map((each) => records[each as keyof typeof records]));
+
+    expect(users.rows).toEqual([expect.objectContaining({ first_name: 'New' })]);
+    expect(deadLetters.published).toEqual([]);
+    expect(pending.entries.get(registration.email)?.eventId).toBe('event-2');
+    expect(metrics.erasedRecords).toBe(1);
+  });
+
+  it('makes no dead letter of what could not be stored or read, either', async () => {
+    const world = setUp();
+    const bad = buildRegistration({ firstName: 'Bad' });
+    erase(world, bad.email);
+    world.users.rejects = ({ firstName }) => firstName === 'Bad';
+
+    await world.writer.write([
+      recordAt(bad, before, '1'),
+      { ...recordAt('broken', before, '2'), key: Buffer.from(bad.email.toUpperCase()) },
+    ]);
+
+    expect(world.deadLetters.published).toEqual([]);
+    expect(world.failed.entries.size).toBe(0);
+    expect(world.metrics.erasedRecords).toBe(2);
+  });
+
+  it('commits nothing while it cannot be told', async () => {
+    const { writer, users } = setUp();
+    const registration = buildRegistration();
+    await users.insertMissing([registration]);
+    users.findErasures = () => Promise.reject(new UnavailableError('away'));
+
+    const writing = writer.write([buildRecord({ value: { ...registration, firstName: 'Jane' } })]);
+
+    await expect(writing).rejects.toThrow(UnavailableError);
+  });
+
+  it('does without Redis', async () => {
+    const world = setUp();
+    const registration = buildRegistration();
+    erase(world, registration.email);
+    world.pending.isUnavailable = true;
+
+    await world.writer.write([recordAt(registration, before)]);
+
+    expect(world.metrics.erasedRecords).toBe(1);
+  });
+});
 
 describe('RegistrationWriter.write', () => {
   it('measures how long each took from its acceptance to its row, and counts the others by reason', async () => {

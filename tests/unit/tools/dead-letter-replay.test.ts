@@ -1,3 +1,4 @@
+import { emailDigest } from '../../../src/domain/erasure';
 import { UnavailableError } from '../../../src/domain/errors';
 import { DeadLetterReplay } from '../../../src/tools/dead-letter-replay';
 import type { StoredDeadLetter } from '../../../src/tools/dead-letter';
@@ -92,5 +93,43 @@ describe('DeadLetterReplay', () => {
     expect(await run([deadLetter])).toEqual(['sent']);
 
     expect(publisher.records).toHaveLength(1);
+  });
+});
+
+describe('DeadLetterReplay, of people who were erased', () => {
+  const erasedAtMs = Date.parse('2026-01-02T04:00:00Z');
+
+  it.each([
+    ['by its time', { 'accepted-at': '2026-01-02T03:00:00Z' }],
+    ['by when it became a dead letter, without one', {}],
+    ['by its event', { 'accepted-at': '2026-01-02T05:00:00Z', 'event-id': 'event' }],
+  ])('skips a dead letter, told %s, and reserves nothing', async (_how, headers) => {
+    const { users, pending, publisher, run } = setUp();
+    users.erasures.set(emailDigest(john.email), { erasedAtMs, eventIds: ['event'] });
+    const timestamp = String(Date.parse('2026-01-02T03:04:05.678Z'));
+
+    expect(await run([buildDeadLetter({ value: john, headers, timestamp })])).toEqual(['erased']);
+    expect(publisher.records).toEqual([]);
+    expect(pending.entries.size).toBe(0);
+  });
+
+  it('skips one that is invalid, too, and sends what was accepted afterwards', async () => {
+    const { users, run } = setUp();
+    users.erasures.set(emailDigest(john.email), { erasedAtMs, eventIds: [] });
+    const headers = { 'accepted-at': '2026-01-02T03:00:00Z' };
+    const later = buildDeadLetter({ value: john, headers: { 'accepted-at': '2026-01-02T05:00:00Z' } });
+
+    expect(await run([buildDeadLetter({ value: { email: john.email }, headers }), later])).toEqual([
+      'erased',
+      'sent',
+    ]);
+  });
+
+  it('gives a record without a time that of its dead letter: an erasure may come before the writer', async () => {
+    const { publisher, run } = setUp();
+
+    await run([buildDeadLetter({ value: john, headers: {}, writtenAt: '2026-01-02T03:04:05.678Z' })]);
+
+    expect(publisher.records[0]?.headers['accepted-at']).toBe('2026-01-02T03:04:05.678Z');
   });
 });

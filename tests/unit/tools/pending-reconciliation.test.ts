@@ -1,3 +1,4 @@
+import { emailDigest } from '../../../src/domain/erasure';
 import type { RegistrationEvent } from '../../../src/services/ports/messaging';
 import { reconcilePending } from '../../../src/tools/pending-reconciliation';
 import type { StoredReservation } from '../../../src/services/ports/stores';
@@ -36,6 +37,21 @@ describe('reconcilePending', () => {
 
     expect(await states({ email: event.registration.email, event: undefined })).toEqual(['stored']);
     expect(pending.entries.size).toBe(0);
+  });
+
+  it('leaves alone what was accepted before its email was erased', async () => {
+    const { users, pending, publisher, states } = setUp(true);
+    const [old, anew] = [accepted(20), accepted(11)];
+    await pending.reserve(old);
+    for (const { registration } of [old, anew])
+      users.erasures.set(emailDigest(registration.email), {
+        erasedAtMs: Date.now() - 15 * MINUTE_MS,
+        eventIds: [],
+      });
+
+    expect(await states(entryOf(old), entryOf(anew))).toEqual(['erased', 'unstored']);
+    expect(publisher.events).toEqual([anew]);
+    expect(pending.entries.size).toBe(1);
   });
 
   it('reports entries that hold no event the writer would accept', async () => {
