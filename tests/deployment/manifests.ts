@@ -19,6 +19,7 @@ export interface Container {
   image: string;
   args: string[];
   ports?: { name: string; containerPort: number }[];
+  env?: { name: string; value: string }[];
   envFrom: { configMapRef: { name: string } }[];
   resources: { requests: Record<string, string>; limits: Record<string, string> };
   securityContext: Record<string, unknown>;
@@ -69,6 +70,7 @@ export interface Kinds {
   Job: KubernetesObject & {
     spec: { backoffLimit: number; activeDeadlineSeconds: number; template: PodTemplate };
   };
+  StatefulSet: KubernetesObject & { spec: { serviceName: string; template: PodTemplate } };
   Service: KubernetesObject & {
     spec: { selector: Labels; ports: { name: string; port: number; targetPort: string }[] };
   };
