@@ -199,7 +199,12 @@ describe('PostgresPool.check', () => {
        CREATE TABLE users_0 PARTITION OF users FOR VALUES WITH (MODULUS 1, REMAINDER 0);
        GRANT SELECT, INSERT ON users TO $role; GRANT USAGE ON SEQUENCE ids TO $role`,
     ],
-    ['a time limit of the role', 'ALTER ROLE $role SET statement_timeout = 1'],
+    [
+      'a time limit of the role, which the check takes longer than',
+      `ALTER ROLE $role SET statement_timeout = 200;
+       CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END';
+       CREATE TRIGGER slow BEFORE INSERT ON users FOR EACH STATEMENT EXECUTE FUNCTION slow()`,
+    ],
     [
       'new columns that may be NULL or have a default',
       `ALTER TABLE users ADD COLUMN a text, ADD COLUMN b text NOT NULL DEFAULT 'b'`,
