@@ -13,6 +13,8 @@ interface Exchange {
 }
 
 const KEY = 'only-for-this-check';
+/** Erasing takes a key that schemathesis never has; without any the document's DELETE would not exist. */
+const ADMIN_KEY = 'of-nobody';
 const EXAMPLES = 400;
 // Sixty to eighty are usual (.ci/schemathesis_hooks.py sees to it): fewer, and it is refusals that were tested.
 const FEWEST_REGISTRATIONS = 20;
@@ -23,7 +25,9 @@ async function fuzz(port: number, examples: number, key?: string): Promise<void>
   const headers = key === undefined ? {} : { Authorization: `Bearer ${key}` };
   await schemathesis(url, examples);
 
-  const refused = exchanges().filter(({ response }) => response.status === 401).length;
+  const refused = exchanges().filter(
+    ({ request, response }) => request.method !== 'DELETE' && response.status === 401,
+  ).length;
   if (refused > 0 !== (key !== undefined)) throw new Error(`${refused} requests were answered 401`);
   const emails = registeredEmails();
   if (emails.size < FEWEST_REGISTRATIONS)
@@ -87,15 +91,20 @@ interface Accepted {
   readonly data: { readonly email: string };
 }
 
-const settings = { RATE_LIMIT_MAX: '1000000000', LOG_LEVEL: 'error' };
+const digestOf = (key: string): string => createHash('sha256').update(key).digest('hex');
+
+const settings = {
+  RATE_LIMIT_MAX: '1000000000',
+  LOG_LEVEL: 'error',
+  ADMIN_API_KEYS: `admin:${digestOf(ADMIN_KEY)}`,
+};
 
 async function main(): Promise<void> {
   await withBuiltService((_service, port) => fuzz(port, EXAMPLES), settings);
   // Once more where reading needs a key, which schemathesis has not: the answer to any read is 401.
-  const digest = createHash('sha256').update(KEY).digest('hex');
   await withBuiltService((_service, port) => fuzz(port, EXAMPLES, KEY), {
     ...settings,
-    API_KEYS: `fuzz:${digest}`,
+    API_KEYS: `fuzz:${digestOf(KEY)}`,
   });
 }
 
