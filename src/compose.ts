@@ -1,5 +1,5 @@
 import type { Config } from './config/config';
-import { httpLimits, type HttpLimits } from './http/limits';
+import { httpLimits, type HttpLimits } from './http/timeouts-and-limits';
 import { LoadShedder } from './http/load-shedder';
 import { MetricsServer } from './http/metrics-server';
 import { HttpServer } from './http/server';

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '../services/ports/telemetry';
-import type { HttpLimits } from './limits';
+import type { HttpLimits } from './timeouts-and-limits';
 import { clientKey } from './middleware/rate-limit';
 
 /** One client's connection, and its responses in flight. */

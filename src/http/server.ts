@@ -6,7 +6,7 @@ import type { Express } from 'express';
 import type { Logger, RecordRequest } from '../services/ports/telemetry';
 import { Connections } from './connections';
 import { createExpressPrototypes } from './express-prototypes';
-import type { HttpLimits } from './limits';
+import type { HttpLimits } from './timeouts-and-limits';
 import { MAX_HEADERS } from './middleware/reject-ambiguous';
 import { respondToClientError } from './unparsable-request';
 

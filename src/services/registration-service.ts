@@ -74,7 +74,7 @@ export class RegistrationService {
     if (reservation === null) return candidate;
     const { holder, hasFailed } = reservation;
     if (isFirstTry && holder && holder !== candidate && (await this.wasErased(holder, email))) {
-      // Left by a Redis that was away when the email was erased, or has older data. The writer would refuse its event.
+      // Left by a Redis that was unavailable when the email was erased, or has older data. The writer would refuse its event.
       const releasing = pending.release(email, holder.eventId);
       await (redisBudget?.run(releasing) ?? releasing);
       return this.reserve(registration, redisBudget, false);

@@ -1,6 +1,6 @@
 import express from 'express';
 import supertest from 'supertest';
-import { HTTP_LIMITS } from '../../src/http/limits';
+import { HTTP_LIMITS } from '../../src/http/timeouts-and-limits';
 import { HttpServer } from '../../src/http/server';
 import { RecordingLogger } from '../support/recording-logger';
 

@@ -1,5 +1,5 @@
 import type { User } from '../../src/domain/stored-user';
-import { HTTP_LIMITS } from '../../src/http/limits';
+import { HTTP_LIMITS } from '../../src/http/timeouts-and-limits';
 import { buildRegistration, buildUser } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { InMemoryUsers } from '../support/fakes';

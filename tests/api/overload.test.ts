@@ -2,7 +2,7 @@ import { MemoryStore } from 'express-rate-limit';
 import express from 'express';
 import supertest from 'supertest';
 import { loadConfig } from '../../src/config/config';
-import { HTTP_LIMITS } from '../../src/http/limits';
+import { HTTP_LIMITS } from '../../src/http/timeouts-and-limits';
 import { LoadShedder } from '../../src/http/load-shedder';
 import { HttpServer } from '../../src/http/server';
 import { createApp } from '../../src/routes/app';

@@ -5,7 +5,7 @@ import path from 'node:path';
 import dotenv from 'dotenv';
 import { ConfigError, loadConfig, productionWarnings, type Config } from '../../../src/config/config';
 import { envSchema, SECRETS } from '../../../src/config/env-schema';
-import { HTTP_LIMITS } from '../../../src/http/limits';
+import { HTTP_LIMITS } from '../../../src/http/timeouts-and-limits';
 
 /** A new file that holds this text. */
 function fileWith(text: string): string {

@@ -4,7 +4,7 @@ import { loadConfig } from '../../../src/config/config';
 import { UnavailableError } from '../../../src/domain/errors';
 import { ERRORS, httpError, type ErrorName } from '../../../src/http/errors';
 import { LoadShedder } from '../../../src/http/load-shedder';
-import { HTTP_LIMITS } from '../../../src/http/limits';
+import { HTTP_LIMITS } from '../../../src/http/timeouts-and-limits';
 import { HttpServer } from '../../../src/http/server';
 import { schemas } from '../../../src/openapi/schemas';
 import { createApp } from '../../../src/routes/app';

@@ -1,4 +1,4 @@
-import { HTTP_LIMITS } from '../../../src/http/limits';
+import { HTTP_LIMITS } from '../../../src/http/timeouts-and-limits';
 
 // Other tests shorten the limits to see them at work; these are production's.
 describe('HTTP_LIMITS', () => {
