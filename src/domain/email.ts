@@ -1,7 +1,7 @@
 import Joi from 'joi';
 import { toASCII, toUnicode } from 'tr46';
 import { INVISIBLE, printableText, toNfc } from './text';
-import { validator } from './validation';
+import { validator } from './validator';
 
 /** Characters of an email. */
 export const MAX_EMAIL_LENGTH = 254;

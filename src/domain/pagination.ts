@@ -1,5 +1,5 @@
 import Joi from 'joi';
-import { validator } from './validation';
+import { validator } from './validator';
 
 /** How many users a page holds, and how many it may skip. */
 export const PAGE_LIMIT = { min: 1, max: 1000, default: 100 };

@@ -1,7 +1,7 @@
 import Joi from 'joi';
 import { emailSchema, isCanonicalEmail } from './email';
 import { nfcText, printableText } from './text';
-import { validator } from './validation';
+import { validator } from './validator';
 
 const FIELDS = ['firstName', 'lastName', 'email', 'gender', 'sex', 'occupation'] as const;
 

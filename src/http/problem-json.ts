@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import type { ErrorResponse } from './errors';
+import type { ErrorResponse } from './error-catalogue';
 import { JSON_TYPE } from './send-json';
 
 /** The media type of RFC 9457. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { errorContent } from './problem-json';
-import { errorResponse, type ErrorName } from './errors';
+import { errorResponse, type ErrorName } from './error-catalogue';
 
 const NAMES: Readonly<Record<string, ErrorName>> = {
   HPE_HEADER_OVERFLOW: 'headersTooLarge',

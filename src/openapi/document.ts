@@ -1,4 +1,4 @@
-import { ERRORS } from '../http/errors';
+import { ERRORS } from '../http/error-catalogue';
 import { healthPaths } from './health';
 import { headers, responses } from './responses';
 import { schemas } from './schemas';

@@ -1,5 +1,5 @@
 import { errorBody, PROBLEM_TYPE } from '../http/problem-json';
-import { ERRORS, type ErrorName } from '../http/errors';
+import { ERRORS, type ErrorName } from '../http/error-catalogue';
 import { closedObject, schema } from './schemas';
 
 function header(description: string, pattern: string, example: string, required = true) {

@@ -9,7 +9,7 @@ import {
 } from '../domain/registration';
 import { PAGE_LIMIT } from '../domain/pagination';
 import type { User } from '../domain/stored-user';
-import { ERRORS } from '../http/errors';
+import { ERRORS } from '../http/error-catalogue';
 import { FAILURE_REASONS } from '../services/ports/messaging';
 
 const JOHN: Registration = {

@@ -2,7 +2,7 @@ import { parseEmail } from '../domain/email';
 import type { Origin } from '../domain/erasure';
 import { ValidationError } from '../domain/errors';
 import { parseRegistration, type Registration } from '../domain/registration';
-import { ifValid } from '../domain/validation';
+import { ifValid } from '../domain/validator';
 import type { ReceivedRecord, RegistrationEvent } from './ports/messaging';
 
 /** Header names of a registration record; the value holds the six fields, the key is the email. */

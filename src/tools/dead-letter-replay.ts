@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isSameRegistration, type Registration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/stored-user';
-import { ifValid } from '../domain/validation';
+import { ifValid } from '../domain/validator';
 import { promoteToCompleted, type PromotionStores } from '../services/registration-writer';
 import type { RegistrationEvent } from '../services/ports/messaging';
 import type { ReservationReader, Reservations, Users } from '../services/ports/stores';

@@ -1,5 +1,5 @@
 import { parseEmail } from '../domain/email';
-import { ifValid } from '../domain/validation';
+import { ifValid } from '../domain/validator';
 import type { DeadLetterFilter, DeadLetterId } from './dead-letter';
 import { parseOptions, parseTime, UsageError } from './run-tool';
 

@@ -1,6 +1,6 @@
 import { isErased } from '../domain/erasure';
 import { isSameRegistration, parseRegistration } from '../domain/registration';
-import { ifValid } from '../domain/validation';
+import { ifValid } from '../domain/validator';
 import { PENDING_TTL_SECONDS } from '../redis/keys-and-lifetimes';
 import type { StoredReservation, Users } from '../services/ports/stores';
 import { originOfEvent } from '../services/registration-record';

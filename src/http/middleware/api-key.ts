@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { RequestHandler, Response } from 'express';
 import type { ApiKey } from '../../config/config';
-import { httpError } from '../errors';
+import { httpError } from '../error-catalogue';
 
 /**
  * Admits only holders of one of `apiKeys` (`Authorization: Bearer <key>`), else 401; everyone when there are no keys.

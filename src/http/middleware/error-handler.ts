@@ -11,7 +11,7 @@ import {
 } from '../../domain/errors';
 import type { Logger } from '../../services/ports/telemetry';
 import { errorContent } from '../problem-json';
-import { errorResponse, httpError, type ErrorName, type ErrorResponse } from '../errors';
+import { errorResponse, httpError, type ErrorName, type ErrorResponse } from '../error-catalogue';
 import { sendJson } from '../send-json';
 import { requestIdOf } from './request-id';
 

@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
 import express, { type NextFunction, type Request, type RequestHandler } from 'express';
-import { httpError } from '../errors';
+import { httpError } from '../error-catalogue';
 
 const MAX_BYTES = 16 * 1024;
 const BYTE_ORDER_MARK = '\ufeff';

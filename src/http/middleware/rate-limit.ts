@@ -8,7 +8,7 @@ import {
   type Store,
 } from 'express-rate-limit';
 import { UnavailableError } from '../../domain/errors';
-import { httpError } from '../errors';
+import { httpError } from '../error-catalogue';
 
 const IPV6_SUBNET = 56;
 const MAPPED_IPV4 = /^::ffff:(?=\d+\.)/i;

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { RequestHandler } from 'express';
-import { httpError, type ErrorName } from '../errors';
+import { httpError, type ErrorName } from '../error-catalogue';
 
 /** Header fields of one request; more are rejected. */
 export const MAX_HEADERS = 100;

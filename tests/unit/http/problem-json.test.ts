@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import { MemoryStore } from 'express-rate-limit';
 import { loadConfig } from '../../../src/config/config';
 import { UnavailableError } from '../../../src/domain/errors';
-import { ERRORS, httpError, type ErrorName } from '../../../src/http/errors';
+import { ERRORS, httpError, type ErrorName } from '../../../src/http/error-catalogue';
 import { LoadShedder } from '../../../src/http/load-shedder';
 import { HTTP_LIMITS } from '../../../src/http/timeouts-and-limits';
 import { HttpServer } from '../../../src/http/server';

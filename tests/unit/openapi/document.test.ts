@@ -4,7 +4,7 @@ import * as domainErrors from '../../../src/domain/errors';
 import { parseRegistration } from '../../../src/domain/registration';
 import { createHealthRouter } from '../../../src/routes/health';
 import { createErrorHandler } from '../../../src/http/middleware/error-handler';
-import { ERRORS, httpError, type ErrorName } from '../../../src/http/errors';
+import { ERRORS, httpError, type ErrorName } from '../../../src/http/error-catalogue';
 import { openapiDocument } from '../../../src/openapi/document';
 import { headers, responses } from '../../../src/openapi/responses';
 import { schemas } from '../../../src/openapi/schemas';
