@@ -73,21 +73,22 @@ export class RegistrationService {
     }
     if (reservation === null) return candidate;
     const { holder, hasFailed } = reservation;
-    if (isFirstTry && holder && holder !== candidate && (await this.wasErased(holder, email))) {
+    if (holder === candidate) {
+      // Where this fails the mark expires by itself, and the status looks at it last.
+      if (hasFailed) runInBackground(failed.clear(email), log);
+      return candidate;
+    }
+    const erasure = isFirstTry && holder ? await ifAvailable(users.findErasure(email)) : undefined;
+    if (holder && erasure && isErased(originOfEvent(holder), erasure)) {
       // Left by a Redis that was unavailable when the email was erased, or has older data. The writer would refuse its event.
       const releasing = pending.release(email, holder.eventId);
       await (redisBudget?.run(releasing) ?? releasing);
       return this.reserve(registration, redisBudget, false);
     }
-    // Where this fails the mark expires by itself, and the status looks at it last.
-    if (holder === candidate && hasFailed) runInBackground(failed.clear(email), log);
-    if (holder && isSameRegistration(holder.registration, registration)) return holder;
+    if (holder && isSameRegistration(holder.registration, registration))
+      // Nobody could tell whether that event is erased. The writer takes a second one for a duplicate, or for the first.
+      return erasure === null ? candidate : holder;
     throw new RegistrationInProgressError('the email is reserved for other fields');
-  }
-
-  private async wasErased(event: RegistrationEvent, email: string): Promise<boolean> {
-    const erasure = await ifAvailable(this.deps.users.findErasure(email));
-    return isErased(originOfEvent(event), erasure ?? undefined);
   }
 
   /**

@@ -76,6 +76,20 @@ describe('RegistrationService.register', () => {
     expect(pending.entries.get(registration.email)).toEqual(sent?.event);
   });
 
+  it('sends an event of its own when nobody can tell whether the pending one was erased', async () => {
+    const { service, pending, users, queue } = setUp();
+    const first = buildEvent();
+    await pending.reserve(first);
+    users.isUnavailable = true;
+
+    await service.register({ ...first.registration }, 'req-2');
+
+    const [sent] = queue.published;
+    expect(sent?.event.registration).toEqual(first.registration);
+    expect(sent?.event.eventId).not.toBe(first.eventId);
+    expect(pending.entries.get(first.registration.email)).toBe(first);
+  });
+
   it('gives up when that reservation cannot be released', async () => {
     const { service, pending, users } = setUp();
     const erased = buildEvent();
