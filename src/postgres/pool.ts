@@ -13,8 +13,9 @@ const CHECK_TIMEOUT_MS = 3000;
 // A role's or a database's settings, a password and the right to connect only apply to new sessions.
 const CHECK_SESSION_SECONDS = 5;
 const READ_CHECK_TIMEOUT_MS = 400;
-// A frozen server never responds. Longer than any limit that the server has to keep itself.
 const QUERY_TIMEOUT_MS = 11_000;
+// A frozen server never responds, and keeps none of the limits that it was given: so much longer it is waited for.
+const SILENCE_MS = 1000;
 const DRAIN_MS = 1000;
 
 type PostgresPoolDeps = Readonly<{ config: Config['postgres']; state: DependencyState; log: Logger }>;
@@ -92,17 +93,20 @@ export class PostgresPool {
   // By SET LOCAL: as start-up parameters poolers reject them, and a session they may hand to another client.
   private async runTransaction<T>(timeoutMs: number, work: (run: Run) => Promise<T>, first = ''): Promise<T> {
     const client = await this.pool.connect();
+    const silent = (): Error => new UnavailableError('PostgreSQL is silent');
+    const query = <R extends QueryResultRow>(sql: string, values?: unknown[]) =>
+      withTimeout(client.query<R>(sql, values), timeoutMs + SILENCE_MS, silent);
     let isDone = false;
     try {
-      await client.query(
+      await query(
         `BEGIN; SET LOCAL statement_timeout = ${timeoutMs}; SET LOCAL lock_timeout = ${timeoutMs / 2};
          SET LOCAL idle_in_transaction_session_timeout = ${timeoutMs}; ${first}`,
       );
       const result = await work(
         async <R extends QueryResultRow>(sql: string, values?: unknown[]) =>
-          (await client.query<R>(sql, values).catch(translated)).rows,
+          (await query<R>(sql, values).catch(translated)).rows,
       );
-      await client.query('COMMIT');
+      await query('COMMIT');
       isDone = true;
       return result;
     } finally {

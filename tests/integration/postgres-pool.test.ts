@@ -61,6 +61,20 @@ describe('PostgresPool', () => {
     expect(tables).toEqual({ kept: 'kept', dropped: null });
   });
 
+  it('gives a transaction up soon when the server is silent', async () => {
+    let backend = 0;
+    const asking = pool.transaction(200, async (run) => {
+      const [own] = await run<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      backend = own?.pid ?? 0;
+      process.kill(backend, 'SIGSTOP');
+      await run('SELECT 1');
+    });
+
+    await expect(asking).rejects.toThrow('PostgreSQL is silent');
+
+    process.kill(backend, 'SIGCONT');
+  });
+
   it('survives a connection that is lost between two statements of a transaction', async () => {
     const losing = pool.transaction(1000, async (run) => {
       const [own] = await run<{ pid: number }>('SELECT pg_backend_pid() AS pid');

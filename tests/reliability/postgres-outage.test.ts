@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { eventually } from '../support/eventually';
 import type { TestService } from '../support/harness';
 import { deadLettersIn } from '../support/kafka-tools';
@@ -7,7 +8,9 @@ import { runEntryPoint } from '../support/service-process';
 import { sql } from '../support/test-servers';
 import { countByStatus, expectStored, register, startTraffic } from '../support/traffic';
 
+const ADMIN = { Authorization: 'Bearer secret' };
 const postgres = useOwnServer('postgres', {
+  variables: { ADMIN_API_KEYS: `dpo:${createHash('sha256').update('secret').digest('hex')}` },
   prepare: async (env) => expect(await runEntryPoint('src/migrate.ts', env)).toMatchObject({ code: 0 }),
 });
 let service: TestService;
@@ -80,13 +83,18 @@ describe('PostgreSQL frozen', () => {
     const [attempts, reads] = await Promise.all([
       Promise.all(Array.from({ length: 20 }, () => register(service.url))),
       // Asked before the background check knows; each ends by its own short deadline.
-      Promise.all([service.http.get('/api/users'), service.http.get('/api/users/a@example.com')]),
+      Promise.all([
+        service.http.get('/api/users'),
+        service.http.get('/api/users/a@example.com'),
+        // Long before the transaction of a batch gives up, at 11 s.
+        service.http.delete('/api/users/a@example.com').set(ADMIN).timeout(9000),
+      ]),
     ]);
     await postgres.untilUnhealthy();
     attempts.push(await register(service.url));
 
     await postgres.server.thaw();
-    expect(reads.map(({ status }) => status)).toEqual([503, 503]);
+    expect(reads.map(({ status }) => status)).toEqual([503, 503, 503]);
 
     expect(countByStatus(attempts)).toEqual({ 201: 21 });
     await postgres.drained();
