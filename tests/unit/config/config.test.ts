@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import dotenv from 'dotenv';
@@ -7,9 +7,13 @@ import { ConfigError, loadConfig, productionWarnings, type Config } from '../../
 import { envSchema, SECRETS } from '../../../src/config/env-schema';
 import { HTTP_LIMITS } from '../../../src/http/timeouts-and-limits';
 
+let folder: string;
+beforeAll(() => (folder = mkdtempSync(path.join(tmpdir(), 'config-'))));
+afterAll(() => rmSync(folder, { recursive: true }));
+
 /** A new file that holds this text. */
 function fileWith(text: string): string {
-  const file = path.join(mkdtempSync(path.join(tmpdir(), 'config-')), 'file');
+  const file = path.join(folder, randomUUID());
   writeFileSync(file, text);
   return file;
 }
