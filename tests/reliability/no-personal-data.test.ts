@@ -20,6 +20,9 @@ const FOUND = new RegExp(`${MARK}\\w*`, 'gi');
 const MALFORMED = `{${MARK}malformed`;
 const API_KEY = `${MARK}apikey`;
 const READER = { Authorization: `Bearer ${API_KEY}` };
+const ADMIN_API_KEY = `${MARK}adminkey`;
+const ADMIN = { Authorization: `Bearer ${ADMIN_API_KEY}` };
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 // More than all other requests of this test.
 const RATE_LIMIT = 150;
 const JSON_TYPE = { 'Content-Type': 'application/json' };
@@ -116,8 +119,7 @@ async function withAnIdempotencyKey(): Promise<void> {
   await post(400, registration, { 'Idempotency-Key': `${MARK}key with blanks` });
   // Redis rejects reading this one; the error of its client holds the command with its arguments.
   const broken = `${MARK}brokenkey`;
-  const digest = createHash('sha256').update(broken).digest('hex');
-  await withRedis(env, (redis) => redis.set(`idempotency:${digest}`, `${MARK}string`));
+  await withRedis(env, (redis) => redis.set(`idempotency:${sha256(broken)}`, `${MARK}string`));
   await post(201, marked('brokenkey'), { 'Idempotency-Key': broken });
   await drained(env);
 }
@@ -149,7 +151,25 @@ async function rejectedByPath(email: string): Promise<void> {
   await get(404, `/api/users/unknown-${email}/status`);
   await get(400, `/api/users/${MARK}noaddress/status`);
   await ask(401, `/api/users/${email}`, { headers: { Authorization: `Bearer ${MARK}wrongkey` } });
-  await ask(405, `/api/users/${email}`, { method: 'DELETE', headers: { Cookie: `name=${MARK}cookie` } });
+  await ask(405, `/api/users/${email}`, { method: 'PUT', headers: { Cookie: `name=${MARK}cookie` } });
+}
+
+async function erased(): Promise<void> {
+  const { email } = marked('erased');
+  const erase = (status: number, headers: object, path = email) =>
+    ask(status, `/api/users/${path}`, { method: 'DELETE', headers: { ...headers } });
+  await post(201, { ...marked('erased') });
+  await drained(env);
+  await erase(401, {});
+  await erase(403, READER);
+  await erase(400, ADMIN, `${MARK}noaddress`);
+  await erase(409, ADMIN);
+  await sql(env, `UPDATE users SET created_at = created_at - interval '1 minute' WHERE email = $1`, [email]);
+  expect((await erase(200, ADMIN)).body).toContain('"row":true');
+  await logged('user erased');
+  // Accepted before the erasure and read again: refused.
+  await produce(env, [record(marked('erased'), { headers: { 'accepted-at': '2026-01-01T00:00:00.000Z' } })]);
+  await drained(env);
 }
 
 const record = (registration: Record<keyof Registration, string>, overrides: object = {}) => ({
@@ -262,13 +282,13 @@ describe.each(['production', 'development'])('in %s, at LOG_LEVEL=debug, traced'
   beforeAll(async () => {
     env = await isolatedServers();
     collector = await TraceCollector.start();
-    const digest = createHash('sha256').update(API_KEY).digest('hex');
     service = await ServiceProcess.start({
       ...env,
       ...collector.env,
       NODE_ENV: mode,
       LOG_LEVEL: 'debug',
-      API_KEYS: `reader:${digest}`,
+      API_KEYS: `reader:${sha256(API_KEY)}`,
+      ADMIN_API_KEYS: `officer:${sha256(ADMIN_API_KEY)}`,
       TRUST_PROXY: '1',
       RATE_LIMIT_MAX: String(RATE_LIMIT),
     });
@@ -279,6 +299,7 @@ describe.each(['production', 'development'])('in %s, at LOG_LEVEL=debug, traced'
     await rejectedBySize();
     await withAnIdempotencyKey();
     await plantedInKafka(email);
+    await erased();
     await rejectedByPostgres();
     await heldUpByPostgres();
     await brokenInRedis(email);
@@ -300,7 +321,7 @@ describe.each(['production', 'development'])('in %s, at LOG_LEVEL=debug, traced'
 
   it('nor do the spans', () => {
     expect(new Set(collector.spans.map(({ name }) => name.split(' ')[0]))).toEqual(
-      new Set(['GET', 'POST', 'DELETE', 'send', 'process', 'INSERT']),
+      new Set(['GET', 'POST', 'PUT', 'DELETE', 'send', 'process', 'INSERT']),
     );
     expect(collector.bodies.join('\n').match(FOUND)).toBeNull();
   });
@@ -308,12 +329,13 @@ describe.each(['production', 'development'])('in %s, at LOG_LEVEL=debug, traced'
   it('nor the metrics', () => {
     expect(metrics).toContain('registration_dead_letters_total{reason="unstorable"} 4');
     expect(metrics).toContain('registration_rejected_writes_total{sqlstate="23502",constraint="tenant"}');
+    expect(metrics).toContain('registration_erased_records_total 1');
     expect(metrics.match(FOUND)).toBeNull();
   });
 
   it('nor any error response, its headers included', () => {
     expect(new Set(errorAnswers.map(({ status }) => status))).toEqual(
-      new Set([400, 401, 404, 405, 409, 413, 415, 422, 429, 431, 500, 503]),
+      new Set([400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 431, 500, 503]),
     );
     const texts = errorAnswers.map(({ headers, body }) => JSON.stringify(headers) + body);
     expect(texts.join('\n').match(FOUND)).toBeNull();
