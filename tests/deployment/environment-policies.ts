@@ -20,6 +20,7 @@ export function configOf(manifests: Manifests, env = manifests.env()): Config {
   const folder = mkdtempSync(join(tmpdir(), 'secrets-'));
   const values: Record<string, string> = {
     API_KEYS: `crm:${'c0'.repeat(32)}`,
+    ADMIN_API_KEYS: `dpo:${'d0'.repeat(32)}`,
     REDIS_URL: 'rediss://:token@redis.example.com:6379',
   };
   const names = manifests.all('ExternalSecret').flatMap(({ spec }) => Object.keys(spec.target.template.data));
