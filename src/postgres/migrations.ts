@@ -60,17 +60,21 @@ async function rejectWhenSilent(config: Config['postgres'], done: AbortSignal): 
 
 async function migrateWith(client: Client, log: (message: string) => void): Promise<string[]> {
   // Loaded late: the package is ESM-only and not needed by a process that never migrates.
-  const { runner } = await import('node-pg-migrate');
+  const { PG_MIGRATE_LOCK_ID, runner } = await import('node-pg-migrate');
+  // The package's own lock is the session's, which a pooler may hand to another client. This one ends with the transaction,
+  // which is the package's, too: its BEGIN changes nothing within another.
+  await client.query(`BEGIN; SELECT pg_advisory_xact_lock(${PG_MIGRATE_LOCK_ID})`);
   const applied = await runner({
     dbClient: client,
     dir: MIGRATIONS_DIR,
     direction: 'up',
     count: Infinity,
     migrationsTable: 'pgmigrations',
-    advisoryLockMode: 'wait',
+    noLock: true,
     singleTransaction: true,
     log,
   });
+  await client.query('COMMIT'); // Where there was nothing to apply.
   return applied.map(({ name }) => name);
 }
 

@@ -98,7 +98,7 @@ describe('a server that freezes while a tool waits for it', () => {
   it('ends the tool with one line within 15 s: PostgreSQL in a migration, Redis in its scan, Kafka at once', async () => {
     const env = await isolatedServers();
     const { hostname, port, pathname } = new URL(env['REDIS_URL'] ?? '');
-    const postgres = await freezeAfter('pg_advisory_lock', env['DB_HOST'] ?? '', Number(env['DB_PORT']));
+    const postgres = await freezeAfter('pg_advisory_xact_lock', env['DB_HOST'] ?? '', Number(env['DB_PORT']));
     const redis = await freezeAfter('scan', hostname, Number(port));
     const kafka = await listen(() => undefined);
     const startedAt = performance.now();
