@@ -1,4 +1,5 @@
-import { join, resolve } from 'node:path';
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import dotenv from 'dotenv';
 import { devDataDir, findDevServers } from './dev-settings';
 import { checkoutDir } from './local-stack/paths';
@@ -10,8 +11,11 @@ import { checkoutDir } from './local-stack/paths';
 async function runWithDevServers(): Promise<void> {
   dotenv.config({ path: join(checkoutDir, '.env'), quiet: true });
   Object.assign(process.env, await findDevServers(process.env, devDataDir));
-  const [entryPoint = ''] = process.argv.splice(2, 1);
-  await import(resolve(entryPoint));
+  // A process of its own: a tool only starts where it is the main module.
+  const args = [...process.execArgv, ...process.argv.slice(2)];
+  const tool = spawn(process.execPath, args, { stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => tool.kill(signal));
+  tool.on('exit', (code) => process.exit(code ?? 1));
 }
 
 void runWithDevServers();

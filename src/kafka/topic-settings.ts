@@ -44,10 +44,15 @@ export class TopicSettings {
     return retentionMs < 0 ? Infinity : retentionMs + segmentMs;
   }
 
-  /** When both topics keep nothing any more of what they hold now; undefined when that is never. */
-  copiesEnd(): Date | undefined {
+  /** How long one of the topics may keep a copy, in ms: Infinity when for ever. */
+  get keepsCopiesMs(): number {
     const { topic, deadLetterTopic } = this.deps.config;
-    const end = Date.now() + Math.max(this.keepsMs(topic), this.keepsMs(deadLetterTopic)) + DAY_MS;
+    return Math.max(this.keepsMs(topic), this.keepsMs(deadLetterTopic)) + DAY_MS;
+  }
+
+  /** When both topics keep nothing any more of what they held at `sinceMs`; undefined when that is never. */
+  copiesEnd(sinceMs = Date.now()): Date | undefined {
+    const end = sinceMs + this.keepsCopiesMs;
     return end <= MAX_DATE_MS ? new Date(end) : undefined;
   }
 

@@ -24,8 +24,9 @@ const FACTS = `(extract(epoch FROM erased_at) * 1000)::float8 AS "erasedAtMs", e
 // A time in the future is no time of this service: that row is old.
 const ERASE = `
   WITH target AS (
-    SELECT decode(t.digest, 'hex') AS email_sha256, t.email, array_remove(ARRAY[t.event_id], NULL) AS event_ids
-    FROM unnest($1::text[], $2::text[], $3::text[]) AS t(digest, email, event_id)),
+    SELECT decode(t.digest, 'hex') AS email_sha256, t.email, array_remove(ARRAY[t.event_id], NULL) AS event_ids,
+      date_trunc('milliseconds', least(to_timestamp(t.as_of_ms / 1000), clock_timestamp())) AS erased_at
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[]) AS t(digest, email, event_id, as_of_ms)),
   young AS (
     SELECT email FROM users WHERE email = ANY ($2::text[])
       AND abs(extract(epoch FROM CASE WHEN isfinite(created_at) THEN (now() AT TIME ZONE 'UTC') - created_at END)) < ${(2 * CLOCK_MARGIN_MS) / 1000}),
@@ -33,7 +34,7 @@ const ERASE = `
     DELETE FROM users WHERE email = ANY ($2::text[]) AND email NOT IN (SELECT email FROM young) RETURNING email),
   recorded AS (
     INSERT INTO erasures AS e (email_sha256, erased_at, event_ids, requested_by, email)
-    SELECT email_sha256, date_trunc('milliseconds', clock_timestamp()), event_ids, $4, email
+    SELECT email_sha256, erased_at, event_ids, $5, email
     FROM target WHERE email IS NULL OR email NOT IN (SELECT email FROM young)
     ON CONFLICT (email_sha256) DO UPDATE SET erased_at = greatest(e.erased_at, EXCLUDED.erased_at),
       event_ids = (EXCLUDED.event_ids || e.event_ids)[1:${MAX_EVENT_IDS}], requested_by = EXCLUDED.requested_by,
@@ -78,7 +79,8 @@ export class PostgresErasures implements Erasures {
     const column = (name: keyof ErasureTarget) => targets.map((target) => target[name] ?? null);
     return this.transaction(ERASE_TIMEOUT_MS, async (run) => {
       await run(LOCK_WRITERS);
-      return run<RecordedErasure>(ERASE, [column('digest'), column('email'), column('eventId'), requestedBy]);
+      const columns = [column('digest'), column('email'), column('eventId'), column('asOfMs')];
+      return run<RecordedErasure>(ERASE, [...columns, requestedBy]);
     });
   }
 

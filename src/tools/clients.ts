@@ -1,13 +1,18 @@
 import type { Config } from '../config/config';
 import { UnavailableError } from '../domain/errors';
-import { createKafka } from '../kafka/client';
+import { createKafka, withAdmin } from '../kafka/client';
 import { KafkaProducer } from '../kafka/producer';
+import { TopicSettings } from '../kafka/topic-settings';
+import { PostgresErasures } from '../postgres/erasures';
+import { PostgresExpiredUsers } from '../postgres/expired-users';
 import { PostgresPool } from '../postgres/pool';
 import { PostgresUsers } from '../postgres/users';
 import { RedisConnection } from '../redis/connection';
+import { RedisFailureMarks } from '../redis/failure-marks';
 import { RedisReservationReader, RedisReservations } from '../redis/reservations';
 import { RedisUserCache } from '../redis/user-cache';
 import { Lifecycle } from '../runtime/lifecycle';
+import { ErasureService } from '../services/erasure-service';
 import type { Logger } from '../services/ports/telemetry';
 import { RegistrationPublisher } from './registration-publisher';
 
@@ -24,20 +29,31 @@ export const NOOP_LOGGER: Logger = {
 /** A tool has no background check: every command tries for itself. */
 export const ASSUME_AVAILABLE = { isUnavailable: false };
 
-type Stores = ReturnType<typeof createStores>;
+export type Stores = ReturnType<typeof createStores>;
 
-/** Runs `work` with the stores and the publisher once Redis and PostgreSQL are reachable. Throws UnavailableError. */
-export async function withStores(config: Config, work: (stores: Stores) => Promise<void>): Promise<void> {
+/**
+ * Runs `work` with the stores and the publisher once PostgreSQL and Redis are reachable. One that `erases` needs the rights
+ * to do so, and no Redis: without it the service cleans it later. Throws UnavailableError.
+ */
+export async function withStores(
+  config: Config,
+  work: (stores: Stores) => Promise<void>,
+  erases = false,
+): Promise<void> {
+  const redisState = { isUnavailable: false };
   const pool = new PostgresPool({ config: config.postgres, state: ASSUME_AVAILABLE, log: NOOP_LOGGER });
-  const redis = new RedisConnection({ url: config.redis.url, state: ASSUME_AVAILABLE, log: NOOP_LOGGER });
+  const redis = new RedisConnection({ url: config.redis.url, state: redisState, log: NOOP_LOGGER });
   const producer = new KafkaProducer(createKafka(config.kafka, NOOP_LOGGER), NOOP_LOGGER);
   const lifecycle = new Lifecycle(NOOP_LOGGER);
   lifecycle.register([pool, redis, producer]);
   try {
     await lifecycle.start();
     await Promise.all([
-      assertReachable('Redis', redis.check()),
-      assertReachable('PostgreSQL', pool.check(false)),
+      assertReachable('Redis', redis.check()).catch((error: unknown) => {
+        if (!erases) throw error;
+        redisState.isUnavailable = true;
+      }),
+      assertReachable('PostgreSQL', pool.check(false, erases)),
     ]);
     await work(createStores(config, pool, redis, producer));
   } finally {
@@ -51,12 +67,30 @@ export async function withUsers<T>(config: Config, work: (users: PostgresUsers) 
   return work(new PostgresUsers(pool)).finally(() => pool.stop());
 }
 
+/** What both topics keep, and for how long. Throws UnavailableError. */
+export async function readTopicSettings({ kafka: config }: Config): Promise<TopicSettings> {
+  const settings = new TopicSettings({ config, log: NOOP_LOGGER });
+  const topics = [config.topic, config.deadLetterTopic].map((name) => ({ name, partitions: [] }));
+  const reading = withAdmin(createKafka(config, NOOP_LOGGER), (admin) => settings.check(admin, topics));
+  await assertReachable('Kafka', reading);
+  return settings;
+}
+
 function createStores(config: Config, pool: PostgresPool, redis: RedisConnection, producer: KafkaProducer) {
-  return {
+  const stores = {
     users: new PostgresUsers(pool),
     completed: new RedisUserCache(redis),
     pending: new RedisReservations(redis),
     entries: new RedisReservationReader(redis),
+  };
+  const erasures = new PostgresErasures(pool);
+  const failed = new RedisFailureMarks(redis);
+  const metrics = { erased: () => undefined };
+  return {
+    ...stores,
+    redis,
+    erasures: new ErasureService({ ...stores, erasures, failed, metrics, log: NOOP_LOGGER }),
+    expired: new PostgresExpiredUsers(pool),
     publisher: new RegistrationPublisher({ topic: config.kafka.topic, producer }),
   };
 }

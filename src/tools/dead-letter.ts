@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import {
   emailsIn,
   ERROR_HEADER,
@@ -55,6 +56,22 @@ export function describeDeadLetter(deadLetter: StoredDeadLetter) {
     source: `${header(SOURCE_TOPIC_HEADER)}/${header(SOURCE_PARTITION_HEADER)}:${header(SOURCE_OFFSET_HEADER)}`,
     ...(replayOf !== undefined && { replayOf }),
   };
+}
+
+/** All of it, personal data included; bytes that are no text as base64. */
+export function contentOf(deadLetter: StoredDeadLetter) {
+  const { key, value, headers } = deadLetter;
+  const texts = Object.entries(headers).map(([name, header]) => [
+    name,
+    Array.isArray(header) ? header.map(toText) : toText(header),
+  ]);
+  const all = { key: toText(key), value: toText(value), headers: Object.fromEntries(texts) as object };
+  return { ...describeDeadLetter(deadLetter), ...all };
+}
+
+function toText(bytes: Buffer | string | null | undefined): unknown {
+  if (bytes === null || bytes === undefined || typeof bytes === 'string') return bytes ?? null;
+  return isUtf8(bytes) ? bytes.toString() : { base64: bytes.toString('base64') };
 }
 
 /** A predicate: whether a dead letter matches the filter. */

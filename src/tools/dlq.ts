@@ -1,10 +1,8 @@
-import { isUtf8 } from 'node:buffer';
 import type { Config } from '../config/config';
 import { ifAvailable } from '../services/if-available';
-import type { ReceivedRecord } from '../services/ports/messaging';
 import type { Users } from '../services/ports/stores';
 import { withStores, withUsers } from './clients';
-import { describeDeadLetter, formatId, type StoredDeadLetter } from './dead-letter';
+import { contentOf, describeDeadLetter, formatId, type StoredDeadLetter } from './dead-letter';
 import { DeadLetterArchive } from './dead-letter-archive';
 import { DeadLetterReplay, type ReplayOutcome, type SkipReason } from './dead-letter-replay';
 import { findErased } from '../services/erased-records';
@@ -87,22 +85,7 @@ async function show(
   if (!found) throw new Error(`there is no dead letter ${formatId(id)}`);
   if ((await findErased([found], users)).size > 0)
     throw new Error(`the person of dead letter ${formatId(id)} was erased after it`);
-  const [key, value, headers] = [toText(found.key), toText(found.value), toTexts(found.headers)];
-  const everything = { ...describeDeadLetter(found), key, value, headers };
-  for (const line of JSON.stringify(everything, null, 2).split('\n')) terminal.line(line);
-}
-
-function toTexts(headers: ReceivedRecord['headers']): Record<string, unknown> {
-  const texts = Object.entries(headers).map(([name, value]) => [
-    name,
-    Array.isArray(value) ? value.map(toText) : toText(value),
-  ]);
-  return Object.fromEntries(texts) as Record<string, unknown>;
-}
-
-function toText(bytes: Buffer | string | null | undefined): unknown {
-  if (bytes === null || bytes === undefined || typeof bytes === 'string') return bytes ?? null;
-  return isUtf8(bytes) ? bytes.toString() : { base64: bytes.toString('base64') };
+  terminal.json(contentOf(found));
 }
 
 /** Sends the dead letters again that can become rows, and says why the others were skipped. */

@@ -14,7 +14,8 @@ type Stream = Pick<WriteStream, 'write' | 'on'> & { readonly isTTY?: boolean };
 
 /** Results go to stdout; progress and hints go to stderr. */
 export class Terminal {
-  private isClosed = false;
+  /** Whether something of the result could not be written. */
+  isClosed = false;
   private nextProgressAt = 0;
   private plainIntervalMs = FIRST_PLAIN_INTERVAL_MS;
   private hasProgressLine = false;
@@ -32,6 +33,11 @@ export class Terminal {
     if (this.isClosed) throw new OutputClosedError('the output was closed');
     this.clearProgress();
     this.stdout.write(`${printable(text)}\n`);
+  }
+
+  /** As one JSON text of several lines. */
+  json(value: unknown): void {
+    for (const line of JSON.stringify(value, null, 2).split('\n')) this.line(line);
   }
 
   note(text: string): void {

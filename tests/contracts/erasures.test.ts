@@ -145,6 +145,24 @@ describe.each<[string, () => Stores]>([
     expect((await stores.users.insertMissing([event('third')])).size).toBe(1);
   });
 
+  it('hold as of an earlier time, when that is given, unless a later one is known', async () => {
+    const { users, erasures } = create();
+    const email = uniqueEmail();
+    const { digest } = targetOf(email);
+    const asOfMs = Date.now() - 3_600_000;
+    const registration = buildRegistration({ email });
+
+    const [restored] = await erasures.erase([{ digest, asOfMs }], 'cli');
+    const refused = await users.insertMissing([{ ...registration, acceptedAtMs: asOfMs - 60_000 }]);
+    const stored = await users.insertMissing([{ ...registration, acceptedAtMs: asOfMs + 60_000 }]);
+    const [older] = await erasures.erase([{ digest, asOfMs: asOfMs - 1 }], 'cli');
+    const [future] = await erasures.erase([{ digest, asOfMs: Date.now() + 3_600_000 }], 'cli');
+
+    expect([restored?.erasedAtMs, older?.erasedAtMs]).toEqual([asOfMs, asOfMs]);
+    expect(Math.abs(Date.now() - (future?.erasedAtMs ?? 0))).toBeLessThan(2000);
+    expect([refused.size, stored.size]).toEqual([0, 1]);
+  });
+
   it('answer the row of a person who has registered anew, also for a record of before', async () => {
     const stores = create();
     const registration = buildRegistration();

@@ -440,10 +440,11 @@ describe('dlq', () => {
     });
   });
 
-  it('is an entry point of its own', async () => {
+  it('is an entry point of its own, as npm run starts it', async () => {
     const env = await withDeadLetters([deadLetterOf(buildRegistration({ email: uniqueEmail() }))]);
 
-    expect(await runEntryPoint('src/tools/dlq.ts', env, ['list'])).toMatchObject({
+    const args = ['src/tools/dlq.ts', 'list'];
+    expect(await runEntryPoint('dev/with-dev-servers.ts', env, args)).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^1 dead letter: 1 conflict$/m),
       stderr: '',

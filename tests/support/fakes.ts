@@ -229,16 +229,17 @@ export class InMemoryErasures extends Dependency implements Erasures {
 
   async erase(targets: readonly ErasureTarget[]): Promise<RecordedErasure[]> {
     this.reach();
-    const erasedAtMs = Date.now();
+    const now = Date.now();
     const isYoung = ({ created_at: at }: User): boolean =>
-      Math.abs(erasedAtMs - Date.parse(at)) < 2 * CLOCK_MARGIN_MS;
-    const recorded = targets.flatMap(({ digest, email, eventId }): RecordedErasure[] => {
+      Math.abs(now - Date.parse(at)) < 2 * CLOCK_MARGIN_MS;
+    const recorded = targets.flatMap(({ digest, email, eventId, asOfMs = now }): RecordedErasure[] => {
+      const earlier = this.users.erasures.get(digest);
+      const erasedAtMs = Math.max(Math.min(asOfMs, now), earlier?.erasedAtMs ?? 0);
       const index = this.users.rows.findIndex((row) => row.email === email);
       const row = this.users.rows[index];
       if (row && isYoung(row)) return [];
       if (row) this.users.rows.splice(index, 1);
-      const known = this.users.erasures.get(digest)?.eventIds ?? [];
-      const eventIds = [...(eventId === undefined ? [] : [eventId]), ...known];
+      const eventIds = [...(eventId === undefined ? [] : [eventId]), ...(earlier?.eventIds ?? [])];
       this.users.erasures.set(digest, { erasedAtMs, eventIds });
       if (email !== undefined) [this.emails, this.unswept].forEach((emails) => emails.add(email));
       return [{ digest, email, erasedAtMs, eventIds, row: row !== undefined }];

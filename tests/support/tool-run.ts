@@ -1,5 +1,7 @@
+import { Readable } from 'node:stream';
 import { createSeedTool } from '../../dev/seed/seed-tool';
 import { DLQ } from '../../src/tools/dlq';
+import { createPrivacyTool } from '../../src/tools/privacy';
 import { RECONCILE } from '../../src/tools/reconcile';
 import { runTool, type Tool } from '../../src/tools/run-tool';
 import type { Env } from './test-servers';
@@ -19,6 +21,11 @@ export function dlq(env: Env, line: string): Promise<ToolRun> {
 /** `npm run reconcile -- <line>` in this process. */
 export function reconcile(env: Env, line = ''): Promise<ToolRun> {
   return run(RECONCILE, env, line);
+}
+
+/** `npm run privacy -- <line>` in this process, with this text on stdin. */
+export function privacy(env: Env, line: string, stdin = ''): Promise<ToolRun> {
+  return run(createPrivacyTool(Readable.from([stdin])), env, line);
 }
 
 /** `npm run seed -- <line>` in this process. */

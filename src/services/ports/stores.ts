@@ -118,6 +118,8 @@ export interface ErasureTarget {
   readonly email?: string | undefined;
   /** Of the registration that is on its way. */
   readonly eventId?: string | undefined;
+  /** When it was erased, in epoch ms, if that is to hold again: what came after it is new. Else, or later than now: now. */
+  readonly asOfMs?: number | undefined;
 }
 
 export interface RecordedErasure extends ErasureTarget, Erasure {

@@ -1,4 +1,5 @@
 import { parseDlqArguments } from '../../../src/tools/dlq-arguments';
+import { parsePrivacyArguments } from '../../../src/tools/privacy-arguments';
 import { RECONCILE } from '../../../src/tools/reconcile';
 
 const usageError = (message: string): Error =>
@@ -76,5 +77,43 @@ describe('reconcile', () => {
     ['now', 'reconcile takes only options'],
   ])('rejects "%s"', (line, problem) => {
     expect(() => RECONCILE.parse(words(line))).toThrow(usageError(problem));
+  });
+});
+
+describe('privacy', () => {
+  it.each<[string, object]>([
+    ['show JOHN@Example.com', { name: 'show', email: 'john@example.com' }],
+    [
+      'erase a@example.com b@example.com --yes',
+      { targets: [{ email: 'a@example.com' }, { email: 'b@example.com' }], confirmed: true },
+    ],
+    [`erase sha256:${'0'.repeat(64)}`, { targets: [{ digest: '0'.repeat(64) }], confirmed: false }],
+    ['erase --stdin', { name: 'erase', targets: undefined, confirmed: false }],
+    [
+      'expire --created-before 2020-01-01 --yes',
+      { name: 'expire', before: new Date('2020-01-01'), confirmed: true },
+    ],
+  ])('understands %s', (line, expected) => {
+    expect(parsePrivacyArguments(words(line))).toMatchObject(expected);
+  });
+
+  it.each([
+    ['', 'the command must be show, erase or expire'],
+    ['show', 'show takes one valid email'],
+    ['show john', 'show takes one valid email'],
+    ['show a@example.com b@example.com', 'show takes one valid email'],
+    ['erase', 'erase takes either emails or --stdin'],
+    ['erase --yes', 'erase takes either emails or --stdin'],
+    ['erase a@example.com --stdin', 'erase takes either emails or --stdin'],
+    ['erase a@example.com john', 'argument 2 of erase is neither a valid email nor sha256:<digest>'],
+    ['expire', 'expire takes --created-before <time>, a time in the past'],
+    ['expire --created-before 9999-01-01', 'expire takes --created-before <time>, a time in the past'],
+    ['expire 2020-01-01', 'expire takes --created-before <time>, a time in the past'],
+    [
+      'expire --created-before soon',
+      '--created-before must be an ISO time such as 2026-11-23 or 2026-11-23T21:30:00Z',
+    ],
+  ])('rejects "%s"', (line, problem) => {
+    expect(() => parsePrivacyArguments(words(line))).toThrow(usageError(problem));
   });
 });
