@@ -98,6 +98,9 @@ async function judge(journal: Journal, env: Env, pods: readonly Pod[]): Promise<
     planted: { deadLetters: [], registrations: [] },
     rows,
     deadLetters: await readDeadLetters(servers),
+    // Nobody is erased.
+    replayable: [],
+    keysOfGone: [],
     storedEmails: await askAboutRows(rows, pods),
     livenessFailures: [],
     recoveryFailures: journal.count(503) > 0 ? [`${journal.count(503)} requests were turned away`] : [],

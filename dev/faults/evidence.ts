@@ -9,6 +9,12 @@ export interface DeadLetterSeen {
   readonly reason: string;
 }
 
+/** Where a promise was broken. */
+export interface Finding {
+  readonly email?: string;
+  readonly detail: string;
+}
+
 /** What is left after a run, collected when the pipeline had drained. */
 export interface Evidence {
   readonly tolerates: readonly Tolerance[];
@@ -17,6 +23,10 @@ export interface Evidence {
   readonly planted: Planted;
   readonly rows: readonly (Registration & { readonly id: number })[];
   readonly deadLetters: readonly DeadLetterSeen[];
+  /** The emails of those that a replay would send again. */
+  readonly replayable: readonly string[];
+  /** What Redis still held of people who were gone, 90 s after all was well. */
+  readonly keysOfGone: readonly string[];
   /** What the service says about stored emails, with every server well. */
   readonly storedEmails: readonly StoredEmail[];
   /** One line for each liveness probe of a running process that failed. */

@@ -9,7 +9,7 @@ import { Problems } from './problems';
 import { Random } from './random';
 import { isWell, untilWell } from './recovery';
 import { faultLimitSeconds, type Planted, type Scenario, type Stage } from './scenario';
-import type { TestBed } from './test-bed';
+import { adminKey, type TestBed } from './test-bed';
 import { Traffic } from './traffic';
 
 const replicas = 2;
@@ -51,7 +51,8 @@ export class FaultRun {
   ) {
     const { balancer, journal } = this;
     this.random = new Random(options.seed);
-    this.traffic = new Traffic({ balancer, journal, random: this.random, perSecond: options.perSecond });
+    const { random } = this;
+    this.traffic = new Traffic({ balancer, journal, random, perSecond: options.perSecond, adminKey });
     this.memory = new MemoryCheck(bed.replicas);
   }
 
@@ -69,7 +70,7 @@ export class FaultRun {
   get progressLine(): string {
     const { journal, traffic } = this;
     const counts = [201, 409, 503].map((status) => `${status}: ${journal.count(status)}`).join('  ');
-    return `${this.scenario.name}  ${this.phase}  ${counts}  cut: ${journal.count(0)}  open: ${traffic.openCount}`;
+    return `${this.scenario.name}  ${this.phase}  ${counts}  cut: ${journal.count(0)}  erased: ${journal.erased}  open: ${traffic.openCount}`;
   }
 
   private async startReplicas(): Promise<void> {

@@ -1,4 +1,4 @@
-import { Agent, request } from 'node:http';
+import { Agent, request, type OutgoingHttpHeaders } from 'node:http';
 
 /** Status 0: the connection was refused or cut, or the time was over; `body` says which. */
 export interface HttpResponse {
@@ -10,8 +10,19 @@ export interface HttpResponse {
 
 const agent = new Agent({ keepAlive: true, maxSockets: Infinity });
 
-/** Sends one request and never rejects. */
-export function ask(url: string, timeoutMs: number, body?: unknown): Promise<HttpResponse> {
+export interface RequestOptions {
+  /** POST with a body, else GET. */
+  readonly method?: string;
+  readonly headers?: OutgoingHttpHeaders;
+}
+
+/** Sends one request, with `body` as JSON, and never rejects. */
+export function ask(
+  url: string,
+  timeoutMs: number,
+  body?: unknown,
+  { method, headers }: RequestOptions = {},
+): Promise<HttpResponse> {
   const startedAt = performance.now();
   const json = body === undefined ? undefined : JSON.stringify(body);
   return new Promise((resolve) => {
@@ -19,8 +30,8 @@ export function ask(url: string, timeoutMs: number, body?: unknown): Promise<Htt
       resolve({ status, retryAfter, body: text, durationMs: performance.now() - startedAt });
     const options = {
       agent,
-      method: json === undefined ? 'GET' : 'POST',
-      headers: json === undefined ? {} : { 'Content-Type': 'application/json' },
+      method: method ?? (json === undefined ? 'GET' : 'POST'),
+      headers: { ...(json !== undefined && { 'Content-Type': 'application/json' }), ...headers },
       signal: AbortSignal.timeout(timeoutMs),
     };
     const sent = request(url, options, (response) => {

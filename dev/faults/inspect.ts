@@ -1,8 +1,11 @@
-import { Redis } from 'ioredis';
+import { loadConfig } from '../../src/config/config';
 import type { Registration } from '../../src/domain/registration';
-import { pendingKey } from '../../src/redis/keys-and-lifetimes';
+import { completedKey, failedKey, pendingKey } from '../../src/redis/keys-and-lifetimes';
+import { withStores } from '../../src/tools/clients';
+import { DeadLetterArchive } from '../../src/tools/dead-letter-archive';
+import { DeadLetterReplay } from '../../src/tools/dead-letter-replay';
 import { readAll } from '../../tests/support/kafka-tools';
-import { sql, type Env } from '../../tests/support/test-servers';
+import { sql, withRedis, type Env } from '../../tests/support/test-servers';
 import type { DeadLetterSeen } from './evidence';
 
 /** The service's defaults. */
@@ -31,11 +34,28 @@ export async function readDeadLetters(env: Env): Promise<DeadLetterSeen[]> {
 
 /** Every email with a reservation. */
 export async function readPendingEmails(env: Env): Promise<string[]> {
-  const redis = new Redis(env['REDIS_URL'] ?? '');
-  try {
-    const keys = await redis.keys(pendingKey('*'));
-    return keys.map((key) => key.slice(pendingKey('').length));
-  } finally {
-    redis.disconnect();
-  }
+  const keys = await withRedis(env, (redis) => redis.keys(pendingKey('*')));
+  return keys.map((key) => key.slice(pendingKey('').length));
+}
+
+/** Every key that Redis holds for these emails. */
+export async function readKeysOf(env: Env, emails: ReadonlySet<string>): Promise<string[]> {
+  const keys = [...emails].flatMap((email) => [pendingKey(email), completedKey(email), failedKey(email)]);
+  if (keys.length === 0) return [];
+  const values = await withRedis(env, (redis) => redis.mget(keys));
+  return keys.filter((_, index) => values[index] !== null);
+}
+
+/** The email of each dead letter that `npm run dlq -- replay` would send again. */
+export async function readReplayable(env: Env): Promise<string[]> {
+  const config = loadConfig(env);
+  const emails: string[] = [];
+  await withStores(config, async (stores) => {
+    const replay = new DeadLetterReplay({ ...stores, dryRun: true });
+    await new DeadLetterArchive(config.kafka).read({}, async (deadLetters) => {
+      for (const { deadLetter, outcome } of await replay.replay(deadLetters))
+        if (outcome === 'sent') emails.push(String(deadLetter.key));
+    });
+  });
+  return emails;
 }

@@ -1,9 +1,20 @@
+import { findGone } from './erasures';
+import { eventually } from './eventually';
 import type { FaultRun } from './fault-run';
-import { inspected, readDeadLetters, readPendingEmails, readRows } from './inspect';
+import {
+  inspected,
+  readDeadLetters,
+  readKeysOf,
+  readPendingEmails,
+  readReplayable,
+  readRows,
+} from './inspect';
 import { findViolations } from './invariants';
 import type { Outcome } from './outcome';
 import { untilWell } from './recovery';
 import { askAboutRows, chooseRows, type StoredEmail } from './stored-emails';
+
+const cleanLimitSeconds = 90;
 
 /** Collects what is left after a run that has drained, and holds it against the invariants. */
 export async function judge(run: FaultRun): Promise<Outcome> {
@@ -13,12 +24,15 @@ export async function judge(run: FaultRun): Promise<Outcome> {
   const rows = await readRows(env);
   const deadLetters = await readDeadLetters(env);
   const storedEmails = await askAboutStored(run, rows);
+  const keysOfGone = await leftInRedis(run);
+  let replayable: readonly string[] = [];
+  if (deadLetters.length > 0) await problems.attempt(async () => (replayable = await readReplayable(env)));
   const livenessFailures = bed.replicas.flatMap((replica) => replica.livenessFailures);
   await stopReplicas(run);
   const violations = findViolations({
     tolerates: scenario.tolerates,
     isWithoutFault: scenario.name === 'none',
-    ...{ journal, planted, rows, deadLetters, storedEmails, livenessFailures },
+    ...{ journal, planted, rows, deadLetters, replayable, keysOfGone, storedEmails, livenessFailures },
     recoveryFailures: problems.lines,
   });
   const figures = {
@@ -28,6 +42,7 @@ export async function judge(run: FaultRun): Promise<Outcome> {
     '409': journal.count(409),
     '503': journal.count(503),
     cut: journal.count(0),
+    erased: journal.erased,
     worstMs: Math.round(journal.worstMs),
     rows: rows.length,
     deadLetters: deadLetters.length,
@@ -53,6 +68,17 @@ async function askAboutStored(
     storedEmails = await askAboutRows(chooseRows(rows, suspects, random), running);
   });
   return storedEmails;
+}
+
+/** What Redis still holds of people who are gone when the service had its time to clean it. */
+async function leftInRedis({ bed, journal, scenario }: FaultRun): Promise<readonly string[]> {
+  const gone = findGone({ journal, tolerates: scenario.tolerates });
+  let keys: readonly string[] = [];
+  await eventually('Redis is clean', cleanLimitSeconds, async () => {
+    keys = await readKeysOf(bed.env, gone);
+    return keys.length === 0;
+  }).catch(() => undefined); // findViolations() judges the keys.
+  return keys;
 }
 
 async function stopReplicas({ bed, problems }: FaultRun): Promise<void> {

@@ -10,6 +10,7 @@ const columns = [
   '409',
   '503',
   'cut',
+  'erased',
   'worstMs',
   'readyMs',
   'drainedMs',

@@ -7,7 +7,7 @@ import { faultLimitSeconds, type Scenario } from './scenario';
 import { TestBed } from './test-bed';
 
 // Recovery, draining, memory, judging: all their waits together, and the same again to spare.
-const afterFaultLimitSeconds = 300;
+const afterFaultLimitSeconds = 500;
 
 /** Runs one scenario on servers of its own, from their start to the judgement. */
 export async function runScenario(scenario: Scenario, options: FaultRunOptions): Promise<Outcome> {

@@ -7,9 +7,10 @@ import type { Traffic } from './traffic';
  * What a scenario may cause that is a broken promise in any other:
  * - conflicts: an accepted registration may become a `conflict` dead letter (Redis lost data, or PostgreSQL was unavailable)
  * - cuts: connections may be refused or cut (a process of the service ends)
+ * - repeats: a bad record may become a dead letter again (everything is read again)
  * - slow: responses may take longer than ten seconds (the process itself is blocked)
  */
-export type Tolerance = 'conflicts' | 'cuts' | 'slow';
+export type Tolerance = 'conflicts' | 'cuts' | 'repeats' | 'slow';
 
 /** Records that a scenario put into the topic itself. */
 export interface Planted {

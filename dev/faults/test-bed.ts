@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +11,11 @@ import { FaultyServer } from './faulty-server';
 import { ServiceReplica } from './service-replica';
 import { TcpProxy } from './tcp-proxy';
 
+/** May erase. */
+export const adminKey = 'harness';
+
 const serviceEnv = {
+  ADMIN_API_KEYS: `harness:${createHash('sha256').update(adminKey).digest('hex')}`,
   NODE_ENV: 'production',
   METRICS_PORT: '0',
   RATE_LIMIT_MAX: '1000000000',

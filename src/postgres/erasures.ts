@@ -6,8 +6,8 @@ import { WRITER_LOCK } from './insert-missing';
 import type { PostgresPool, Run } from './pool';
 import { USER_COLUMNS } from './user-columns';
 
-// The wait for the writers under way is half of it.
-const ERASE_TIMEOUT_MS = 2000;
+// For what somebody waits for. The wait for the writers under way is half of it.
+const REQUEST_TIMEOUT_MS = 2000;
 const TIMEOUT_MS = 10_000;
 const SWEEP_LIMIT = 100;
 /** The longest lifetime of a key in Redis, and an hour. */
@@ -77,11 +77,8 @@ export class PostgresErasures implements Erasures {
 
   erase(targets: readonly ErasureTarget[], requestedBy: string): Promise<RecordedErasure[]> {
     const column = (name: keyof ErasureTarget) => targets.map((target) => target[name] ?? null);
-    return this.transaction(ERASE_TIMEOUT_MS, async (run) => {
-      await run(LOCK_WRITERS);
-      const columns = [column('digest'), column('email'), column('eventId'), column('asOfMs')];
-      return run<RecordedErasure>(ERASE, [...columns, requestedBy]);
-    });
+    const values = [column('digest'), column('email'), column('eventId'), column('asOfMs'), requestedBy];
+    return this.transaction(REQUEST_TIMEOUT_MS, (run) => run<RecordedErasure>(ERASE, values), LOCK_WRITERS);
   }
 
   async emailsOf(digests: readonly string[]): Promise<string[]> {
@@ -97,7 +94,7 @@ export class PostgresErasures implements Erasures {
   }
 
   async markSwept(emails: readonly string[]): Promise<void> {
-    await this.transaction(TIMEOUT_MS, (run) => run(MARK_SWEPT, [emails]));
+    await this.transaction(REQUEST_TIMEOUT_MS, (run) => run(MARK_SWEPT, [emails]));
   }
 
   sweep(redisConnectedMs: number, clean: (due: readonly DueErasure[]) => Promise<void>): Promise<boolean> {
@@ -125,10 +122,10 @@ export class PostgresErasures implements Erasures {
     });
   }
 
-  // What only the set-up is to blame for, or the time it takes, counts as unavailability: nothing was done.
-  private async transaction<T>(timeoutMs: number, work: (run: Run) => Promise<T>): Promise<T> {
-    return this.pool.transaction(timeoutMs, work).catch((error: unknown) => {
-      if (!(error instanceof RejectedError) || !/^(42|57014)/.test(error.sqlState)) throw error;
+  // What only the set-up is to blame for (25006: read-only), or the time it takes, counts as unavailability: nothing was done.
+  private async transaction<T>(timeoutMs: number, work: (run: Run) => Promise<T>, first = ''): Promise<T> {
+    return this.pool.transaction(timeoutMs, work, first).catch((error: unknown) => {
+      if (!(error instanceof RejectedError) || !/^(25006|42|57014)/.test(error.sqlState)) throw error;
       throw new UnavailableError('PostgreSQL rejected the statement', { cause: error });
     });
   }

@@ -285,6 +285,37 @@ describe('PostgresErasures', () => {
     expect(await own.stores.users.findErasure(email)).toBeUndefined();
   });
 
+  describe('on one connection', () => {
+    let single: PostgresPool;
+    beforeEach(() => {
+      const config = loadConfig({ ...env, DB_POOL_MAX: '1' }).postgres;
+      const state = { isUnavailable: false };
+      single = new PostgresPool({ config, state, log: new RecordingLogger() });
+    });
+    afterEach(() => single.stop());
+
+    it('erase nothing in a server that is read-only, as after a failover', async () => {
+      await single.query('SET default_transaction_read_only = on', []);
+
+      const erasing = new PostgresErasures(single).erase([targetOf(uniqueEmail())], 'dpo');
+
+      await expect(erasing).rejects.toThrow(UnavailableError);
+    });
+
+    it('have no request wait long for a server that freezes behind its erasure', async () => {
+      const [backend] = await single.query<{ pid: number }>('SELECT pg_backend_pid() AS pid', []);
+      if (backend === undefined) throw new Error('no backend');
+      const startedAt = performance.now();
+      process.kill(backend.pid, 'SIGSTOP');
+
+      const marking = new PostgresErasures(single).markSwept([uniqueEmail()]);
+
+      await expect(marking).rejects.toThrow(UnavailableError);
+      process.kill(backend.pid, 'SIGCONT');
+      expect(performance.now() - startedAt).toBeLessThan(6000);
+    });
+  });
+
   it.each([`'infinity'`, `'-infinity'`, 'NULL', `'0044-03-15 BC'`, `'9999-12-31'`])(
     'erase a row whose created_at is %s',
     async (createdAt) => {

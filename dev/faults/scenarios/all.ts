@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario';
+import { erasureScenarios } from './erasures';
 import { everyServer } from './every-server';
 import { kafkaScenarios } from './kafka';
 import { postgresScenarios } from './postgres';
@@ -22,4 +23,5 @@ export const scenarios: readonly Scenario[] = [
   ...kafkaScenarios,
   ...setUpScenarios,
   ...serviceScenarios,
+  ...erasureScenarios,
 ];

@@ -3,7 +3,8 @@ import type { Message } from 'kafkajs';
 import type { Registration } from '../../../src/domain/registration';
 import { alterTopic, lag, produce, topicExists, withAdmin } from '../../../tests/support/kafka-tools';
 import { eventually } from '../eventually';
-import { consumerGroup as groupId, inspected, topic } from '../inspect';
+import { inspected, topic } from '../inspect';
+import { readAgain } from '../read-again';
 import type { Scenario, Stage } from '../scenario';
 
 /** Faults of a Kafka that runs. */
@@ -71,14 +72,7 @@ export const kafkaScenarios: readonly Scenario[] = [
     name: 'kafka-offsets-reset',
     title: 'the group is stopped, its offsets are set to the beginning, and it reads everything again',
     tolerates: [],
-    async run({ bed, traffic, untilWell }) {
-      await traffic.pause(30);
-      await Promise.all(bed.replicas.map((replica) => replica.stop()));
-      await withAdmin(bed.env, (admin) => admin.resetOffsets({ groupId, topic, earliest: true }));
-      await Promise.all(bed.replicas.map((replica) => replica.start()));
-      await untilWell();
-      traffic.start();
-    },
+    run: readAgain,
   },
   {
     name: 'kafka-partition-unled',

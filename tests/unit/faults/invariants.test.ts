@@ -1,52 +1,16 @@
 import type { Evidence } from '../../../dev/faults/evidence';
 import { findViolations } from '../../../dev/faults/invariants';
-import { Journal, type Attempt } from '../../../dev/faults/journal';
-import type { StoredEmail } from '../../../dev/faults/stored-emails';
-import type { Registration } from '../../../src/domain/registration';
-import { buildRegistration } from '../../support/builders';
+import {
+  attempt,
+  broken,
+  evidence,
+  other,
+  registered,
+  registration,
+  stored,
+  storedEmail,
+} from '../../support/fault-evidence';
 
-const registration = buildRegistration();
-const other: Registration = { ...registration, occupation: 'Other' };
-
-function attempt(overrides: Partial<Attempt> = {}): Attempt {
-  const hasRetryAfter = true;
-  return {
-    registration,
-    status: 201,
-    hasRetryAfter,
-    error: '',
-    durationMs: 5,
-    sentAt: new Date(),
-    ...overrides,
-  };
-}
-
-const registered = { status: 409, body: '{"success":false,"error":"User already registered"}' };
-const completed = { status: 200, body: '{"success":true,"data":{"email":"…","status":"completed"}}' };
-
-function storedEmail(overrides: Partial<StoredEmail> = {}): StoredEmail {
-  return { email: registration.email, posts: [registered, registered], status: completed, ...overrides };
-}
-
-/** A run in which one registration was accepted and stored; the overrides are what went differently. */
-function evidence(attempts: readonly Attempt[], overrides: Partial<Evidence> = {}): Evidence {
-  const journal = new Journal();
-  attempts.forEach((each) => journal.add(each));
-  return {
-    tolerates: [],
-    isWithoutFault: false,
-    journal,
-    planted: { deadLetters: [], registrations: [] },
-    rows: [{ ...registration, id: 1 }],
-    deadLetters: [],
-    storedEmails: [storedEmail()],
-    livenessFailures: [],
-    recoveryFailures: [],
-    ...overrides,
-  };
-}
-
-const broken = (of: Evidence): string[] => findViolations(of).map(({ invariant }) => invariant);
 const conflict = { email: registration.email, value: JSON.stringify(other), reason: 'conflict' };
 
 describe('findViolations', () => {
@@ -58,7 +22,7 @@ describe('findViolations', () => {
   });
 
   it.each<[string, Evidence]>([
-    ['each 201 is exactly one row with that payload', evidence([attempt()], { rows: [] })],
+    [stored, evidence([attempt()], { rows: [] })],
     ['no email has two rows', evidence([attempt()], { rows: [1, 2].map((id) => ({ ...registration, id })) })],
     ['no row without a request', evidence([], {})],
     ['at most one payload of an email gets 201', evidence([attempt(), attempt({ registration: other })])],
@@ -66,7 +30,10 @@ describe('findViolations', () => {
       'an email that is "already registered" has a row',
       evidence([attempt({ status: 409, error: 'User already registered' })], { rows: [] }),
     ],
-    ['the only responses are 201, 409 and 503', evidence([attempt(), attempt({ status: 500 })])],
+    [
+      'the only responses are 201, 409 and 503, and 200 of an erasure',
+      evidence([attempt(), attempt({ status: 500 })]),
+    ],
     ['each 503 has Retry-After', evidence([attempt(), attempt({ status: 503, hasRetryAfter: false })])],
     ['connections are cut only when a process ends', evidence([attempt(), attempt({ status: 0 })])],
     ['no response takes longer than 10 s', evidence([attempt({ durationMs: 10_001 })])],
@@ -122,8 +89,16 @@ describe('findViolations', () => {
     expect(findViolations(evidence(attempts, { tolerates: ['conflicts'], deadLetters: [conflict] }))).toEqual(
       [],
     );
-    expect(broken(evidence(attempts, { tolerates: ['conflicts'] }))).toEqual([
-      'each 201 is exactly one row with that payload',
+    expect(broken(evidence(attempts, { tolerates: ['conflicts'] }))).toEqual([stored]);
+  });
+
+  it('accepts a bad record twice among the dead letters only where everything is read again', () => {
+    const bad = { email: 'bad@example.com', value: 'bad', reason: 'invalid' };
+    const twice = { deadLetters: [bad, bad], planted: { deadLetters: ['bad'], registrations: [] } };
+
+    expect(broken(evidence([attempt()], { ...twice, tolerates: ['repeats'] }))).toEqual([]);
+    expect(broken(evidence([attempt()], twice))).toEqual([
+      'the dead letters are exactly the bad records and the conflicts',
     ]);
   });
 
