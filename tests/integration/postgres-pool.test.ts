@@ -62,17 +62,16 @@ describe('PostgresPool', () => {
   });
 
   it('gives a transaction up soon when the server is silent', async () => {
-    let backend = 0;
+    const [backend] = await pool.query<{ pid: number }>('SELECT pg_backend_pid() AS pid', []);
+    if (backend === undefined) throw new Error('no backend');
     const asking = pool.transaction(200, async (run) => {
-      const [own] = await run<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-      backend = own?.pid ?? 0;
-      process.kill(backend, 'SIGSTOP');
+      process.kill(backend.pid, 'SIGSTOP');
       await run('SELECT 1');
     });
 
     await expect(asking).rejects.toThrow('PostgreSQL is silent');
 
-    process.kill(backend, 'SIGCONT');
+    process.kill(backend.pid, 'SIGCONT');
   });
 
   it('survives a connection that is lost between two statements of a transaction', async () => {
