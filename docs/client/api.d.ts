@@ -766,6 +766,11 @@ export interface components {
          */
         Link: string;
         /**
+         * @description With total=exact: how many users the window holds, on all pages.
+         * @example 1250
+         */
+        "X-Total-Count": string;
+        /**
          * @description The methods of the path.
          * @example GET, HEAD, POST, OPTIONS
          */
@@ -799,6 +804,12 @@ export interface operations {
                 offset?: number;
                 /** @description Where the page begins, from the `Link` header of the previous page; opaque: do not parse or construct it. Going from `Link` to `Link` neither skips nor repeats a user, whatever is inserted in the meantime. */
                 cursor?: string;
+                /** @description Only users created at this time or later: ISO 8601 with a zone, to the microsecond, years 1 to 9999. `Link` carries it on. */
+                created_from?: string;
+                /** @description Only users created before this time, written alike */
+                created_before?: string;
+                /** @description Adds `X-Total-Count`. `Link` does not carry it on. A count that takes longer than 3 s is 503. */
+                total?: "exact";
             };
             header?: {
                 /** @description An id for the request in the log: 1-128 letters, digits or `_ . : -`; any other is replaced */
@@ -816,6 +827,7 @@ export interface operations {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     Link: components["headers"]["Link"];
+                    "X-Total-Count": components["headers"]["X-Total-Count"];
                     [name: string]: unknown;
                 };
                 content: {

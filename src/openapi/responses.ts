@@ -34,6 +34,12 @@ export const headers = {
     '</api/users?limit=100&cursor=MTc5NTQ2OTAwOTUzMDAwMCw0Mg>; rel="next"',
     false,
   ),
+  'X-Total-Count': header(
+    'With total=exact: how many users the window holds, on all pages.',
+    '^\\d+$',
+    '1250',
+    false,
+  ),
   Allow: header('The methods of the path.', '^[A-Z]+(, [A-Z]+)*$', 'GET, HEAD, POST, OPTIONS'),
   'WWW-Authenticate': header(
     'How to authenticate.',

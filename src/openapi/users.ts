@@ -1,5 +1,5 @@
 import type { RegistrationStatus } from '../services/registration-status-service';
-import { PAGE_LIMIT, PAGE_OFFSET } from '../domain/pagination';
+import { PAGE_LIMIT, PAGE_OFFSET, TIME_FORMAT } from '../domain/pagination';
 import { errorResponses, json, limitedHeaders, RATE_LIMITED_RESPONSES } from './responses';
 import { EXAMPLES, schema } from './schemas';
 
@@ -21,6 +21,8 @@ const integer = ({ min, max, default: value }: typeof PAGE_LIMIT) => ({
   maximum: max,
   default: value,
 });
+
+const time = { type: 'string', pattern: TIME_FORMAT.source, examples: ['2026-11-01T00:00:00Z'] };
 
 const inQuery = (name: string, description: string, type: object) => ({
   name,
@@ -88,9 +90,21 @@ const list = {
         'Going from `Link` to `Link` neither skips nor repeats a user, whatever is inserted in the meantime.',
       { type: 'string' },
     ),
+    inQuery(
+      'created_from',
+      'Only users created at this time or later: ISO 8601 with a zone, to the microsecond, years 1 to 9999. `Link` carries ' +
+        'it on.',
+      time,
+    ),
+    inQuery('created_before', 'Only users created before this time, written alike', time),
+    inQuery(
+      'total',
+      'Adds `X-Total-Count`. `Link` does not carry it on. A count that takes longer than 3 s is 503.',
+      { type: 'string', enum: ['exact'] },
+    ),
   ],
   responses: {
-    200: json('The users', limitedHeaders('Link'), schema('UsersAnswer'), {
+    200: json('The users', limitedHeaders('Link', 'X-Total-Count'), schema('UsersAnswer'), {
       one: { value: { success: true, count: 1, data: [EXAMPLES.user] } },
       none: { value: { success: true, count: 0, data: [] } },
     }),

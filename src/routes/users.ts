@@ -1,6 +1,6 @@
 import { Router, type RequestHandler } from 'express';
 import { parseEmail } from '../domain/email';
-import { encodeCursor, parsePage } from '../domain/pagination';
+import { encodeCursor, parsePage, type PageCursor, type PageRequest } from '../domain/pagination';
 import { parseRegistration } from '../domain/registration';
 import type { ErasureService } from '../services/erasure-service';
 import type { IdempotentRegistrationService } from '../services/idempotent-registration-service';
@@ -39,9 +39,9 @@ export function createUsersRouter(deps: UsersRouterDeps): Router {
     .post(parseJson, registerUser(deps))
     .get(mayRead, async (req, res) => {
       const page = parsePage(req.query);
-      const { users, next } = await userQueries.list(page);
-      if (next !== undefined)
-        res.setHeader('Link', `</api/users?limit=${page.limit}&cursor=${encodeCursor(next)}>; rel="next"`);
+      const { users, next, total } = await userQueries.list(page);
+      if (next !== undefined) res.setHeader('Link', `<${pagePath(page, next)}>; rel="next"`);
+      if (total !== undefined) res.setHeader('X-Total-Count', total);
       sendJson(res, 200, { success: true, count: users.length, data: users });
     })
     .all(allowOnly('GET', 'HEAD', 'POST'));
@@ -64,6 +64,12 @@ export function createUsersRouter(deps: UsersRouterDeps): Router {
     .all(allowOnly('GET', 'HEAD'));
 
   return router;
+}
+
+function pagePath({ limit, createdFrom, createdBefore }: PageRequest, after: PageCursor): string {
+  const from = createdFrom === undefined ? '' : `&created_from=${createdFrom}`;
+  const before = createdBefore === undefined ? '' : `&created_before=${createdBefore}`;
+  return `/api/users?limit=${limit}&cursor=${encodeCursor(after)}${from}${before}`;
 }
 
 function eraseUser({ erasures, kafkaCopiesEnd }: UsersRouterDeps): RequestHandler<{ email: string }> {

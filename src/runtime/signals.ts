@@ -25,3 +25,12 @@ export function stopOnCrash(report: (error: unknown) => void, stop: () => Promis
   process.on('uncaughtException', onCrash);
   process.on('unhandledRejection', onCrash);
 }
+
+/** Aborted by SIGTERM or SIGINT: for a program that then ends by itself. One Ctrl-C may come twice, as npm passes it on. */
+export function abortOnSignal(): AbortSignal {
+  const controller = new AbortController();
+  const onSignal = (): void => controller.abort();
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  return controller.signal;
+}

@@ -40,6 +40,20 @@ export class Terminal {
     for (const line of JSON.stringify(value, null, 2).split('\n')) this.line(line);
   }
 
+  /**
+   * A part of the result for a file or a program, as it is. Resolves when it is written, so that memory holds one part only.
+   * Rejects with OutputClosedError when the reader is gone, else with what went wrong, such as a full disk.
+   */
+  async data(text: string): Promise<void> {
+    this.clearProgress();
+    await new Promise<void>((resolve, reject) => {
+      this.stdout.write(text, (error) => (error ? reject(error) : resolve()));
+    }).catch((error: unknown) => {
+      const isClosed = (error as NodeJS.ErrnoException).code === 'EPIPE';
+      throw isClosed ? new OutputClosedError('the output was closed', { cause: error }) : error;
+    });
+  }
+
   note(text: string): void {
     this.clearProgress();
     this.stderr.write(`${printable(text)}\n`);

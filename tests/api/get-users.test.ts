@@ -177,6 +177,95 @@ describe('GET /api/users', () => {
     );
   });
 
+  describe('of a window', () => {
+    const times = [
+      '2026-10-31T23:59:59.999999',
+      '2026-11-01',
+      '2026-11-01',
+      '2026-11-01T00:00:00.000001',
+      '2026-12-01',
+    ];
+    const NOVEMBER = 'created_from=2026-11-01T00:00:00Z&created_before=2026-12-01T01:00:00%2B01:00';
+    let ids: number[];
+    const get = async (query: string) => {
+      const { body, headers } = await service.http.get(`/api/users?${query}`).expect(200);
+      return {
+        ids: (body as { data: Row[] }).data.map(({ id }) => id),
+        headers: headers as Record<string, string>,
+      };
+    };
+
+    beforeAll(async () => {
+      await sql(service.env, 'TRUNCATE users');
+      ids = (await insertRows(times)).map(({ id }) => id).reverse();
+    });
+
+    it('begins with created_from, ends before created_before, to the microsecond', async () => {
+      expect((await get(NOVEMBER)).ids).toEqual(ids.slice(1, 4));
+      expect((await get('created_from=2026-11-01T00:00:00.000001Z')).ids).toEqual(ids.slice(0, 2));
+      expect((await get('created_before=2026-11-01T00:00:00Z')).ids).toEqual(ids.slice(4));
+      expect(
+        (await get('created_from=2026-12-02T00:00:00Z&created_before=2026-11-01T00:00:00Z')).ids,
+      ).toEqual([]);
+    });
+
+    it('goes on from link to link in its window, without the count', async () => {
+      const first = await get(`${NOVEMBER}&limit=1&total=exact`);
+      const pages = [first];
+      for (let link = first.headers['link']; link !== undefined; link = pages.at(-1)?.headers['link'])
+        pages.push(await get(/^<\/api\/users\?(.+)>; rel="next"$/.exec(link)?.[1] ?? 'limit=0'));
+
+      expect(pages.map((page) => page.ids)).toEqual([[ids[1]], [ids[2]], [ids[3]]]);
+      expect(first.headers['link']).toMatch(
+        /&created_from=2026-11-01T00:00:00.000000Z&created_before=2026-12-01T00:00:00.000000Z>; rel="next"$/,
+      );
+      expect(pages.map(({ headers }) => headers['x-total-count'])).toEqual(['3', undefined, undefined]);
+    });
+
+    it('takes a cursor of another window as a position in its own', async () => {
+      const cursorAfter = async (count: number): Promise<string> =>
+        /cursor=([\w-]+)/.exec((await get(`limit=${count}`)).headers['link'] ?? '')?.[1] ?? '';
+
+      expect((await get(`${NOVEMBER}&cursor=${await cursorAfter(1)}`)).ids).toEqual(ids.slice(1, 4));
+      expect((await get(`${NOVEMBER}&cursor=${await cursorAfter(2)}`)).ids).toEqual(ids.slice(2, 4));
+      expect((await get(`created_from=2026-12-01T00:00:00Z&cursor=${await cursorAfter(1)}`)).ids).toEqual([]);
+    });
+
+    it('counts its users, or all, for HEAD, too, wherever the page begins', async () => {
+      const total = async (query: string) => (await get(`total=exact&${query}`)).headers['x-total-count'];
+
+      expect(await total('limit=2')).toBe('5');
+      expect(await total(`${NOVEMBER}&offset=2`)).toBe('3');
+      expect(await total('created_from=2027-01-01T00:00:00Z')).toBe('0');
+      expect((await service.http.head('/api/users?total=exact')).headers).toHaveProperty(
+        'x-total-count',
+        '5',
+      );
+    });
+
+    it.each([
+      ['created_from', '2026-11-01', 'a time such as 2026-11-01T00:00:00Z'],
+      ['created_from', '2026-11-01T00:00:00+01:00', 'a time such as 2026-11-01T00:00:00Z'],
+      [
+        'created_from',
+        '2026-11-01T00:00:00Z&created_from=2026-11-01T00:00:00Z',
+        'a time such as 2026-11-01T00:00:00Z',
+      ],
+      ['created_before', '2026-02-30T00:00:00Z', 'a time such as 2026-11-01T00:00:00Z'],
+      ['created_before', '', 'a time such as 2026-11-01T00:00:00Z'],
+      ['total', 'estimate', 'exact, or absent'],
+    ])('rejects %s=%s', async (name, value, rule) => {
+      const url = `/api/users?${name}=${value}`;
+      const message = `${name} must be ${rule}`;
+
+      const plain = await service.http.get(url).expect(400);
+      const problem = await service.http.get(url).set('Accept', 'application/problem+json').expect(400);
+
+      expect(plain.body).toEqual({ success: false, error: `Validation error: ${message}` });
+      expect(problem.body).toMatchObject({ code: 'validation_failed', errors: [{ field: name, message }] });
+    });
+  });
+
   const encode = (text: string): string => Buffer.from(text).toString('base64url');
   it.each([
     '',

@@ -84,6 +84,7 @@ describe('CORS', () => {
     expect(headers['access-control-expose-headers']?.split(',')).toEqual([
       'Location',
       'Link',
+      'X-Total-Count',
       'Retry-After',
       'RateLimit',
       'RateLimit-Policy',

@@ -142,6 +142,30 @@ describe.each<[string, () => Users]>([
     expect(third.next).toBeUndefined();
   });
 
+  it('lists, and counts when asked to, what was created in a window', async () => {
+    const users = create();
+    const batch = Array.from({ length: 5 }, () => buildRegistration());
+    const stored = await users.insertMissing(batch);
+    const since = stored.get(batch[0]?.email ?? '')?.created_at.replace('Z', '000Z');
+    const emails = batch.map(({ email }) => email).reverse();
+
+    const young = await users.list({ limit: 2, offset: 1, createdFrom: since, total: 'exact' });
+    const old = await users.list({ limit: 1000, offset: 0, createdBefore: since });
+    const none = await users.list({
+      limit: 1,
+      offset: 0,
+      createdFrom: since,
+      createdBefore: since,
+      total: 'exact',
+    });
+
+    expect(young.users.map(({ email }) => email)).toEqual(emails.slice(1, 3));
+    expect(young.total).toBeGreaterThanOrEqual(5);
+    expect(old.users.filter(({ email }) => emails.includes(email))).toEqual([]);
+    expect(old.total).toBeUndefined();
+    expect(none).toEqual({ users: [], total: 0 });
+  });
+
   it('takes an empty batch', async () => {
     expect((await create().insertMissing([])).size).toBe(0);
   });

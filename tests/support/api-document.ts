@@ -48,7 +48,7 @@ export interface Answer {
 
 // What HTTP, CORS and Helmet add to every answer alike; the document's text speaks of them.
 const UNDESCRIBED =
-  /^(access-control-|cross-origin-|x-(?!request-id)|content-|cache-control|vary|connection|keep-alive|date|origin-agent|referrer|strict-tr)/;
+  /^(access-control-|cross-origin-|x-(?!request-id|total-count)|content-|cache-control|vary|connection|keep-alive|date|origin-agent|referrer|strict-tr)/;
 // Answers that are no part of the API: the documentation itself.
 const DOCS = /^\/api\/(docs|openapi\.json)\b/i;
 

@@ -177,14 +177,20 @@ export class InMemoryUsers extends Dependency implements Users {
     return Promise.resolve(this.rows.filter(({ email }) => emails.includes(email)));
   }
 
-  async list({ limit, offset, after }: PageRequest): Promise<UsersPage> {
+  async list({ limit, offset, after, total, ...window }: PageRequest): Promise<UsersPage> {
     this.reach();
-    const newestFirst = this.rows.toReversed().filter(({ id }) => after === undefined || id < after.id);
+    const { createdFrom = '', createdBefore = '~' } = window;
+    const inWindow = this.rows.toReversed().filter(({ created_at: createdAt }) => {
+      const micros = createdAt.replace('Z', '000Z');
+      return micros >= createdFrom && micros < createdBefore;
+    });
+    const newestFirst = inWindow.filter(({ id }) => after === undefined || id < after.id);
     const users = newestFirst.slice(offset, offset + limit);
     const last = newestFirst.length > offset + limit ? users.at(-1) : undefined;
     return Promise.resolve({
       users,
       next: last && { createdAtMicros: String(Date.parse(last.created_at) * 1000), id: last.id },
+      total: total && inWindow.length,
     });
   }
 

@@ -9,7 +9,7 @@ const TSX = ['--import', 'tsx'];
 const run = promisify(execFile);
 
 /** The environment of a child: nothing of this machine's service settings, only what the test gives. */
-function childEnv(env: Env): NodeJS.ProcessEnv {
+export function childEnv(env: Env): NodeJS.ProcessEnv {
   const { PATH, HOME } = process.env;
   return { ...(PATH !== undefined && { PATH }), ...(HOME !== undefined && { HOME }), ...env };
 }

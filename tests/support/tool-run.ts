@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { createSeedTool } from '../../dev/seed/seed-tool';
 import { DLQ } from '../../src/tools/dlq';
 import { createPrivacyTool } from '../../src/tools/privacy';
+import { createExport } from '../../src/tools/export';
 import { RECONCILE } from '../../src/tools/reconcile';
 import { runTool, type Tool } from '../../src/tools/run-tool';
 import type { Env } from './test-servers';
@@ -12,6 +13,8 @@ export interface ToolRun {
   readonly stdout: string;
   readonly stderr: string;
 }
+
+type OnOutput = (stream: 'stdout' | 'stderr', text: string) => unknown;
 
 /** `npm run dlq -- <line>` in this process. */
 export function dlq(env: Env, line: string): Promise<ToolRun> {
@@ -28,6 +31,16 @@ export function privacy(env: Env, line: string, stdin = ''): Promise<ToolRun> {
   return run(createPrivacyTool(Readable.from([stdin])), env, line);
 }
 
+/** `npm run export -- <line>` in this process; `onOutput` gets each part of what it prints before it goes on. */
+export function exportUsers(
+  env: Env,
+  line = '',
+  onOutput: OnOutput = () => undefined,
+  stop = new AbortController().signal,
+): Promise<ToolRun> {
+  return run(createExport(stop), env, line, onOutput);
+}
+
 /** `npm run seed -- <line>` in this process. */
 export function seed(env: Env, line = ''): Promise<ToolRun> {
   return run(createSeedTool(env), env, line);
@@ -37,12 +50,14 @@ async function run<Command extends { readonly name: string }>(
   tool: Tool<Command>,
   env: Env,
   line: string,
+  onOutput: OnOutput = () => undefined,
 ): Promise<ToolRun> {
   const output = { stdout: '', stderr: '' };
   const stream = (name: keyof typeof output): never =>
     ({
-      write: (text: string) => {
+      write: (text: string, onWritten?: () => void) => {
         output[name] += text;
+        void Promise.resolve(onOutput(name, text)).then(onWritten);
       },
       on: () => undefined,
     }) as never;

@@ -5,7 +5,7 @@ const PREFLIGHT_CACHE_SECONDS = 600;
 // Tracing in the browser adds them by itself; it never sends a request with a header that is not allowed.
 const TRACING_HEADERS = ['traceparent', 'tracestate', 'baggage', 'sentry-trace'];
 const EXPOSED_HEADERS =
-  'Location,Link,Retry-After,RateLimit,RateLimit-Policy,Idempotency-Replayed,X-Request-Id';
+  'Location,Link,X-Total-Count,Retry-After,RateLimit,RateLimit-Policy,Idempotency-Replayed,X-Request-Id';
 
 /** Allows the listed origins; others get neither a CORS header nor an error. */
 export function createCors(allowedOrigins: readonly string[]): RequestHandler[] {

@@ -82,6 +82,8 @@ export interface UsersPage {
   readonly users: User[];
   /** Of the last user; undefined on the last page. */
   readonly next: PageCursor | undefined;
+  /** The users of the window, on all pages; only when asked for. Not of the same snapshot as the page. */
+  readonly total?: number | undefined;
 }
 
 /** The users table. Every method may reject with UnavailableError. */

@@ -163,6 +163,33 @@ describe('the schemas of parameters', () => {
     );
   });
 
+  it('created_from, created_before, total: describe what the service accepts, but for days that no month has', () => {
+    const text = fc.constantFrom(
+      '2026-11-01',
+      'T12:34',
+      ':56',
+      '.123456',
+      '.1234567',
+      'Z',
+      '+01:00',
+      '+0100',
+      'exact',
+      ' ',
+    );
+
+    fc.assert(
+      fc.property(
+        fc.array(text, { maxLength: 5 }).map((parts) => parts.join('')),
+        (value) => {
+          expect(parameter(3)(value)).toBe(isPage({ created_from: value }));
+          expect(parameter(4)(value)).toBe(isPage({ created_before: value }));
+          expect(parameter(5)(value)).toBe(isPage({ total: value }));
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
   it('X-Request-Id: anything may be sent; the answer’s says what is taken over', () => {
     const isSane = schemaAt('components', 'headers', 'X-Request-Id', 'schema');
 

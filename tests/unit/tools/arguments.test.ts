@@ -1,5 +1,6 @@
 import { parseDlqArguments } from '../../../src/tools/dlq-arguments';
 import { parsePrivacyArguments } from '../../../src/tools/privacy-arguments';
+import { createExport } from '../../../src/tools/export';
 import { RECONCILE } from '../../../src/tools/reconcile';
 
 const usageError = (message: string): Error =>
@@ -115,5 +116,44 @@ describe('privacy', () => {
     ],
   ])('rejects "%s"', (line, problem) => {
     expect(() => parsePrivacyArguments(words(line))).toThrow(usageError(problem));
+  });
+});
+
+describe('export', () => {
+  const { parse } = createExport(new AbortController().signal);
+  const cursor = Buffer.from('1,2').toString('base64url');
+
+  it('understands its options', () => {
+    expect(parse([])).toMatchObject({ page: { limit: 1000, offset: 0 }, header: '' });
+    expect(
+      parse(
+        words(
+          `--created-from 2026-11-01T01:00:00.000001+01:00 --created-before 2026-12-01T00:00:00Z --cursor ${cursor}`,
+        ),
+      ),
+    ).toMatchObject({
+      page: {
+        createdFrom: '2026-11-01T00:00:00.000001Z',
+        createdBefore: '2026-12-01T00:00:00.000000Z',
+        after: { createdAtMicros: '1', id: 2 },
+      },
+    });
+    expect(parse(words('--format csv'))).toMatchObject({
+      header: expect.stringMatching(/^id,first_name,.*\r\n$/) as string,
+    });
+    expect(parse(words(`--format csv --cursor ${cursor}`))).toMatchObject({ header: '' });
+  });
+
+  it.each([
+    ['users', 'export takes only options'],
+    ['--format xml', '--format must be ndjson or csv'],
+    ['--raw', '--raw needs --format csv'],
+    ['--format ndjson --raw', '--raw needs --format csv'],
+    ['--created-from 2026-11-01', '--created-from must be a time such as 2026-11-01T00:00:00Z'],
+    ['--created-before 2026-11-31T00:00:00Z', '--created-before must be a time such as 2026-11-01T00:00:00Z'],
+    ['--cursor 1,2', '--cursor must be one that a Link header of this list gave'],
+    ['--limit 5', "Unknown option '--limit'"],
+  ])('rejects "%s"', (line, problem) => {
+    expect(() => parse(words(line))).toThrow(usageError(problem));
   });
 });

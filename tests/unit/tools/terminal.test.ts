@@ -6,8 +6,11 @@ class Stream {
 
   constructor(readonly isTTY: boolean) {}
 
-  write(text: string): boolean {
+  written: (error?: Error) => void = () => undefined;
+
+  write(text: string, onWritten: (error?: Error) => void = () => undefined): boolean {
     this.text += text;
+    this.written = onWritten;
     return true;
   }
 
@@ -69,5 +72,31 @@ describe('Terminal', () => {
     stdout.closed();
 
     expect(() => terminal.line('result')).toThrow(OutputClosedError);
+  });
+
+  it('hands over data as they are, and goes on when they are written', async () => {
+    const { stdout, stderr, terminal } = setUp(true);
+    let isWritten = false;
+
+    terminal.progress('1 of 3');
+    const writing = terminal.data('a\u202e\tb\r\n').then(() => (isWritten = true));
+    await Promise.resolve();
+
+    expect(isWritten).toBe(false);
+    expect([stdout.text, stderr.text]).toEqual(['a\u202e\tb\r\n', '\r\u001b[K1 of 3\r\u001b[K']);
+    stdout.written();
+    await expect(writing).resolves.toBe(true);
+  });
+
+  it.each([
+    ['EPIPE', OutputClosedError],
+    ['ENOSPC', 'no room'],
+  ])('rejects when data cannot be written (%s)', async (code, problem) => {
+    const { stdout, terminal } = setUp();
+
+    const writing = terminal.data('data');
+    stdout.written(Object.assign(new Error('no room'), { code }));
+
+    await expect(writing).rejects.toThrow(problem);
   });
 });
