@@ -12,6 +12,7 @@ import { KafkaProducer } from './kafka/producer';
 import { SEND_QUEUE_LIMITS as limits, SendQueue } from './kafka/send-queue';
 import { StallDetector } from './kafka/stall-detector';
 import { KafkaTopics } from './kafka/topics';
+import { KafkaUserEvents } from './kafka/user-events';
 import { hintFor } from './observability/hint';
 import { Metrics } from './observability/metrics';
 import { PostgresErasures } from './postgres/erasures';
@@ -60,7 +61,8 @@ export async function compose(config: Config, log: Logger, overrides: Overrides 
   const pipeline = buildPipeline(base, stores);
   const erasures = new ErasureService({ ...base, ...stores });
   const [intervalMs, memoryDays] = [overrides.sweepIntervalMs, config.kafka.erasureMemoryDays];
-  const sweeper = new ErasureSweeper({ ...base, ...stores, service: erasures, intervalMs, memoryDays });
+  const sweeping = { service: erasures, events: pipeline.events, intervalMs, memoryDays };
+  const sweeper = new ErasureSweeper({ ...base, ...stores, ...sweeping });
   const { server, health } = buildHttp(base, stores, pipeline, erasures);
   const { lifecycle, metrics, tracing, shedder, liveness, dependencies } = base;
   const { pool, redis, migrations } = stores;
@@ -95,8 +97,7 @@ async function buildFoundation(config: Config, log: Logger, overrides: Overrides
     kafka: new DependencyStatus('kafka'),
   };
   return {
-    config,
-    ...{ log, overrides, status },
+    ...{ config, log, overrides, status },
     dependencies: Object.values(status),
     lifecycle: new Lifecycle(log),
     liveness: new Liveness(config.consumerEnabled),
@@ -130,27 +131,27 @@ function buildPipeline(base: Foundation, { users, pending, completed, failed, mi
   const { config, log, status, liveness, metrics, shedder, tracing } = base;
   const kafka = createKafka(config.kafka, log);
   const shared = { kafka, config: config.kafka, log };
-  const { topic, deadLetterTopic } = config.kafka;
-  // One each: what is wrong with one topic is not the other's affair.
-  const [producer, deadLetterProducer] = [new KafkaProducer(kafka, log), new KafkaProducer(kafka, log)];
+  const { topic, deadLetterTopic, eventsTopic } = config.kafka;
+  // One each, connected when it is used: what is wrong with one topic is not the others' affair.
+  const create = (): KafkaProducer => new KafkaProducer(kafka, log);
+  const [producer, deadLetterProducer, eventsProducer] = [create(), create(), create()];
   const published = new KafkaDeadLetterTopic(deadLetterProducer, deadLetterTopic);
+  const toEvents = { producer: eventsProducer, topic: eventsTopic ?? '', metrics };
+  const events = eventsTopic === undefined ? undefined : new KafkaUserEvents(toEvents);
   const deadLetters = new DeadLetterPublisher({ deadLetters: published, failed, pending, metrics, log });
   const sendQueue = new SendQueue({ topic, producer, deadLetters, limits, metrics, tracing, log });
-  const sinks = { users, completed, pending, deadLetterPublisher: deadLetters };
+  const sinks = { users, completed, pending, deadLetterPublisher: deadLetters, events };
   const writer = new RegistrationWriter({ ...sinks, metrics, tracing });
-  const read = () => readConsumerLag(kafka, config.kafka);
-  const consumerLag = new ConsumerLag({ read, metrics, log });
+  const consumerLag = new ConsumerLag({ read: () => readConsumerLag(kafka, config.kafka), metrics, log });
   const consumer = new RegistrationConsumer({
     ...{ ...shared, writer, liveness, metrics, lag: consumerLag },
-    throttle: new BacklogThrottle(shedder),
-    ...{ kafkaStatus: status.kafka, migrations },
+    ...{ throttle: new BacklogThrottle(shedder), kafkaStatus: status.kafka, migrations },
     stallDetector: new StallDetector(liveness, consumerLag),
   });
-  const topics = new KafkaTopics({
-    ...{ ...shared, users: [sendQueue, consumer] },
-    onMissing: () => consumer.rebuild('a topic is missing'),
-  });
-  return { topics, producers: [producer, deadLetterProducer], sendQueue, consumer, consumerLag };
+  const onMissing = (): void => consumer.rebuild('a topic is missing');
+  const topics = new KafkaTopics({ ...shared, users: [sendQueue, consumer], onMissing });
+  const producers = [producer, deadLetterProducer, eventsProducer];
+  return { topics, producers, sendQueue, events, consumer, consumerLag };
 }
 
 function buildHttp(base: Foundation, stores: Stores, pipeline: Pipeline, erasures: ErasureService) {

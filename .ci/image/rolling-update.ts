@@ -98,6 +98,7 @@ async function judge(journal: Journal, env: Env, pods: readonly Pod[]): Promise<
     planted: { deadLetters: [], registrations: [] },
     rows,
     deadLetters: await readDeadLetters(servers),
+    announced: undefined,
     // Nobody is erased.
     replayable: [],
     keysOfGone: [],

@@ -1,5 +1,6 @@
 import { isSameRegistration, type Registration } from '../../src/domain/registration';
 import { erasedButStored, mayBeErased, mayHaveErased, replayableButGone } from './erasures';
+import { announcedOtherwise } from './events';
 import type { Evidence, Finding } from './evidence';
 import type { Exchange } from './journal';
 import type { StatusAndBody } from './stored-emails';
@@ -36,6 +37,7 @@ const checks: Readonly<Record<string, Check>> = {
   'every POST of a stored email gets 409 "already registered"': storedButNotRejected,
   'the status of a stored email is "completed"': storedButNotCompleted,
   'the dead letters are exactly the bad records and the conflicts': otherDeadLetters,
+  'the events topic, compacted, is the users table': announcedOtherwise,
   'liveness is 200 throughout': ({ livenessFailures }) => livenessFailures.map((detail) => ({ detail })),
   'all is well again after the fault': ({ recoveryFailures }) =>
     recoveryFailures.map((detail) => ({ detail })),

@@ -1,4 +1,5 @@
 import { findGone } from './erasures';
+import { readAnnounced } from './events';
 import { eventually } from './eventually';
 import type { FaultRun } from './fault-run';
 import {
@@ -25,6 +26,7 @@ export async function judge(run: FaultRun): Promise<Outcome> {
   const deadLetters = await readDeadLetters(env);
   const storedEmails = await askAboutStored(run, rows);
   const keysOfGone = await leftInRedis(run);
+  const announced = await readAnnounced(env, rows);
   let replayable: readonly string[] = [];
   if (deadLetters.length > 0) await problems.attempt(async () => (replayable = await readReplayable(env)));
   const livenessFailures = bed.replicas.flatMap((replica) => replica.livenessFailures);
@@ -32,7 +34,8 @@ export async function judge(run: FaultRun): Promise<Outcome> {
   const violations = findViolations({
     tolerates: scenario.tolerates,
     isWithoutFault: scenario.name === 'none',
-    ...{ journal, planted, rows, deadLetters, replayable, keysOfGone, storedEmails, livenessFailures },
+    ...{ journal, planted, rows, deadLetters, replayable, keysOfGone, announced, storedEmails },
+    livenessFailures,
     recoveryFailures: problems.lines,
   });
   const figures = {

@@ -7,6 +7,7 @@ import { createThrowAwayFolder } from '../local-stack/folders';
 import { type KafkaCluster, startKafkaCluster } from '../local-stack/kafka-cluster';
 import { type LocalStack, type ServiceName, startLocalStack } from '../local-stack/local-stack';
 import { chooseFreePort } from '../local-stack/ports';
+import { eventsTopic } from './events';
 import { FaultyServer } from './faulty-server';
 import { ServiceReplica } from './service-replica';
 import { TcpProxy } from './tcp-proxy';
@@ -17,6 +18,7 @@ export const adminKey = 'harness';
 const serviceEnv = {
   ADMIN_API_KEYS: `harness:${createHash('sha256').update(adminKey).digest('hex')}`,
   NODE_ENV: 'production',
+  KAFKA_EVENTS_TOPIC: eventsTopic,
   METRICS_PORT: '0',
   RATE_LIMIT_MAX: '1000000000',
   // As with a proxy in front: one address may open any number of connections.

@@ -98,9 +98,21 @@ function validate(env: Env, problems: string[]): EnvValues {
     problems.push('METRICS_PORT must be another port than PORT');
   if (values.ERASURE_MEMORY_DAYS < values.KAFKA_RETENTION_DAYS)
     problems.push('ERASURE_MEMORY_DAYS must not be less than KAFKA_RETENTION_DAYS');
+  if (collides(values.KAFKA_EVENTS_TOPIC, values.KAFKA_TOPIC, deadLetterTopicOf(values.KAFKA_TOPIC)))
+    problems.push('KAFKA_EVENTS_TOPIC must be another topic than KAFKA_TOPIC and its dead letters');
   if (haveSameKey(values.API_KEYS, values.ADMIN_API_KEYS))
     problems.push('ADMIN_API_KEYS must not hold a key of API_KEYS');
   return values;
+}
+
+function deadLetterTopicOf(topic: string): string {
+  return `${topic}.dlq`;
+}
+
+/** Kafka does not tell a dot from an underscore either when it creates a topic. */
+function collides(name: string | undefined, ...others: string[]): boolean {
+  const plain = (text: string): string => text.replaceAll('.', '_');
+  return name !== undefined && others.some((other) => plain(other) === plain(name));
 }
 
 function haveSameKey(...lists: (string | undefined)[]): boolean {
@@ -151,7 +163,8 @@ function toConfig(values: EnvValues, caFiles: { db: string | undefined; kafka: s
       clientId: values.KAFKA_CLIENT_ID,
       groupId: values.KAFKA_GROUP_ID,
       topic: values.KAFKA_TOPIC,
-      deadLetterTopic: `${values.KAFKA_TOPIC}.dlq`,
+      deadLetterTopic: deadLetterTopicOf(values.KAFKA_TOPIC),
+      eventsTopic: values.KAFKA_EVENTS_TOPIC,
       partitions: values.KAFKA_PARTITIONS,
       replicationFactor: values.KAFKA_REPLICATION_FACTOR,
       retentionDays: values.KAFKA_RETENTION_DAYS,

@@ -71,6 +71,11 @@ const redisUrl: Reader = (text) => {
   }
 };
 
+const topic = readAs(
+  (text) => /^(?!\.{1,2}$)[\w.-]{1,200}$/.exec(text)?.[0],
+  '1 to 200 letters, digits, dots, dashes or underscores, other than . and ..',
+);
+
 // Without the other variable it has no effect: its operator would rely on TLS, or a login, that is not there.
 const onlyWith = (other: string, is: Joi.SchemaLike, needed: string, then: Joi.Schema) =>
   optional(Joi.string())
@@ -119,10 +124,8 @@ const VARIABLES = {
   KAFKA_BROKERS: list(broker, 'host:port').default('localhost:9092'),
   KAFKA_CLIENT_ID: Joi.string().default('user-registration-backend'),
   KAFKA_GROUP_ID: Joi.string().default('user-registration-consumer'),
-  KAFKA_TOPIC: readAs(
-    (text) => /^(?!\.{1,2}$)[\w.-]{1,200}$/.exec(text)?.[0],
-    '1 to 200 letters, digits, dots, dashes or underscores, other than . and ..',
-  ).default('user-registration'),
+  KAFKA_TOPIC: topic.default('user-registration'),
+  KAFKA_EVENTS_TOPIC: optional(topic),
   KAFKA_PARTITIONS: count(1, 1000, 3),
   KAFKA_REPLICATION_FACTOR: count(-1, 10, -1).invalid(0),
   KAFKA_RETENTION_DAYS: count(1, 3650, 30),

@@ -7,14 +7,16 @@ const DAY_MS = 86_400_000;
 const CHECK_INTERVAL_MS = 2000;
 const MAX_DATE_MS = Date.UTC(9999, 11, 31);
 const SAFE_REPLICAS = 3;
+// Of the events topic: an erased user's row is gone this long after its erasure, and the erasure itself as long after that.
+const COMPACTION_MS = 7 * DAY_MS;
 // Records are deleted by whole segments: the last of one is young when the first is this old (Kafka's default).
 const SEGMENT_MS = 7 * DAY_MS;
 /** More than wanted is fine, too. */
-const MINIMA = ['max.message.bytes', 'min.insync.replicas'];
+const MINIMA = ['max.message.bytes', 'min.insync.replicas', 'delete.retention.ms'];
 
 type Settings = Readonly<Record<string, string>>;
 
-/** The settings of both topics: all that the promise needs, whatever the brokers' defaults. */
+/** The settings of the topics: all that the promise needs, whatever the brokers' defaults. */
 export class TopicSettings {
   /** By topic: what it should have and does not have, as of the last check. */
   missing: ReadonlyMap<string, Settings> = new Map();
@@ -50,7 +52,10 @@ export class TopicSettings {
     return Math.max(this.keepsMs(topic), this.keepsMs(deadLetterTopic)) + DAY_MS;
   }
 
-  /** When both topics keep nothing any more of what they held at `sinceMs`; undefined when that is never. */
+  /**
+   * When neither the topic nor the dead letters keep anything any more of what they held at `sinceMs`; undefined when that is
+   * never. The events of those who are erased go before, by compaction.
+   */
   copiesEnd(sinceMs = Date.now()): Date | undefined {
     const end = sinceMs + this.keepsCopiesMs;
     return end <= MAX_DATE_MS ? new Date(end) : undefined;
@@ -65,7 +70,7 @@ export class TopicSettings {
     this.missing = new Map(topics.map((topic) => [topic.name, this.compare(topic)]));
     const hints = [...this.missing].filter(([, settings]) => Object.keys(settings).length > 0).map(toCommand);
     if (this.actual.size === 0)
-      hints.push('the Kafka user needs DescribeConfigs on both topics, to check their settings');
+      hints.push('the Kafka user needs DescribeConfigs on the topics, to check their settings');
     hints.push(...topics.flatMap(({ name }) => this.memoryHint(name)));
     if (hints.join() === this.lastHints) return;
     this.lastHints = hints.join();
@@ -74,6 +79,7 @@ export class TopicSettings {
   }
 
   private memoryHint(topic: string): string[] {
+    if (topic === this.deps.config.eventsTopic) return [];
     const days = Math.ceil(this.keepsMs(topic) / DAY_MS);
     if (days <= this.deps.config.erasureMemoryDays) return [];
     const duration = days === Infinity ? 'for ever' : `for up to ${days} days`;
@@ -92,19 +98,32 @@ export class TopicSettings {
   }
 
   private wanted(topic: string, replicas: number): Settings {
-    const { deadLetterTopic, retentionDays } = this.deps.config;
+    const { deadLetterTopic, eventsTopic, retentionDays } = this.deps.config;
     return {
-      'cleanup.policy': 'delete', // Compaction keeps the last record of an email: it is the first that counts.
+      ...(topic === eventsTopic ? COMPACTED : deletedAfter(retentionDays)),
       'compression.type': 'producer',
       'message.timestamp.type': 'LogAppendTime', // Else brokers reject records of a process with a wrong clock.
-      'retention.bytes': '-1',
-      'retention.ms': String(retentionDays * DAY_MS),
       'unclean.leader.election.enable': 'false',
       // Kafka's default; the largest such record still fits with the headers that a dead letter adds.
       'max.message.bytes': topic === deadLetterTopic ? '4194304' : '1048588',
       ...(replicas >= SAFE_REPLICAS && { 'min.insync.replicas': '2' }),
     };
   }
+}
+
+/** The last record of each user is kept for ever. */
+const COMPACTED: Settings = {
+  'cleanup.policy': 'compact',
+  'max.compaction.lag.ms': String(COMPACTION_MS),
+  'delete.retention.ms': String(COMPACTION_MS),
+};
+
+function deletedAfter(days: number): Settings {
+  return {
+    'cleanup.policy': 'delete', // Compaction keeps the last record of an email: it is the first that counts.
+    'retention.bytes': '-1',
+    'retention.ms': String(days * DAY_MS),
+  };
 }
 
 /** By topic or broker; none when the user may not read them. */

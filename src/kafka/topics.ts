@@ -25,7 +25,7 @@ export interface KafkaTopicsDeps {
   readonly onMissing: () => void;
 }
 
-/** Creates the two topics where they are missing, at start and whenever they go missing later, and checks them. */
+/** Creates the service's topics where they are missing, at start and whenever they go missing later, and checks them. */
 export class KafkaTopics {
   readonly name = 'kafka topics';
   readonly stopTimeoutMs = 1000;
@@ -45,7 +45,7 @@ export class KafkaTopics {
   }
 
   /**
-   * Rejects unless both topics exist and can be worked with. Missing ones are created first: at once at the start, after
+   * Rejects unless all topics exist and can be worked with. Missing ones are created first: at once at the start, after
    * MISSING_MS of failed checks when they had existed.
    */
   async check(): Promise<void> {
@@ -101,9 +101,8 @@ export class KafkaTopics {
 
   /** Undefined when Kafka responds with one of the errors `unless`. */
   private async find(admin: Admin, unless = [MISSING]): Promise<ITopicMetadata[] | undefined> {
-    const { topic, deadLetterTopic } = this.deps.config;
     try {
-      const { topics } = await admin.fetchTopicMetadata({ topics: [topic, deadLetterTopic] });
+      const { topics } = await admin.fetchTopicMetadata({ topics: topicsOf(this.deps.config) });
       // kafkajs asks for them in random order: their hints would take turns.
       return topics.sort((a, b) => a.name.localeCompare(b.name));
     } catch (error) {
@@ -124,7 +123,7 @@ export class KafkaTopics {
     }
     const replicas = await this.replicas(admin);
     // One by one: kafkajs reports several at once as failed when only one of them exists already.
-    for (const topic of [config.topic, config.deadLetterTopic]) {
+    for (const topic of topicsOf(config)) {
       const topics = [this.settings.newTopic(topic, replicas)];
       const isNew = await admin.createTopics({ topics, waitForLeaders: false });
       if (isNew) log.info('topic created', { topic, partitions: config.partitions, replicas });
@@ -155,6 +154,10 @@ export class KafkaTopics {
     // Without the right to ask, or an answer, both are the brokers' choice.
     return Number(settings.get(broker.name)?.[DEFAULT_REPLICAS]) || wanted;
   }
+}
+
+function topicsOf({ topic, deadLetterTopic, eventsTopic }: Config['kafka']): string[] {
+  return [topic, deadLetterTopic, ...(eventsTopic === undefined ? [] : [eventsTopic])];
 }
 
 function isLed({ leader }: PartitionMetadata): boolean {

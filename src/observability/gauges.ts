@@ -65,7 +65,11 @@ function pipelineGauges({ sendQueue, consumer, consumerLag, liveness, sweeper }:
     ['consumer_lag_records', lag + byPartition, lags, 'partition'],
     ['consumer_offset', offset + byPartition, offsets, 'partition'],
     ['consumer_silence_seconds', silence, () => liveness.silenceMs / 1000],
-    ['erasures_unfinished', 'Erasures that Redis was not cleaned of yet', () => sweeper.unfinished],
+    [
+      'erasures_unfinished',
+      'Erasures that Redis was not cleaned of yet, or not announced',
+      () => sweeper.unfinished,
+    ],
   ];
 }
 

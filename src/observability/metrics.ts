@@ -1,7 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { DEAD_LETTER_REASONS, type DeadLetterReason } from '../services/ports/messaging';
+import {
+  DEAD_LETTER_REASONS,
+  USER_EVENT_TYPES,
+  type DeadLetterReason,
+  type UserEventType,
+} from '../services/ports/messaging';
 import type { PipelineMetrics, RecordRequest, UniquenessSource } from '../services/ports/telemetry';
 import { PREFIX, registerGauges, type Sources } from './gauges';
 
@@ -65,6 +70,11 @@ export class Metrics implements PipelineMetrics {
     'erased_records_total',
     'Records that became neither a row nor a dead letter, because their people were erased after them',
   );
+  private readonly userEvents = this.counter(
+    'events_total',
+    'Events that Kafka has confirmed, by type; the same one may be published more than once',
+    'type',
+  );
   private readonly lost = this.counter(
     'records_lost_total',
     'Records that Kafka deleted before the consumer group had read them',
@@ -73,6 +83,7 @@ export class Metrics implements PipelineMetrics {
   constructor(revision: string) {
     collectDefaultMetrics({ register: this.registry });
     for (const reason of DEAD_LETTER_REASONS) this.deadLetters.inc({ reason }, 0);
+    for (const type of USER_EVENT_TYPES) this.userEvents.inc({ type }, 0);
     for (const dependency of ['redis', 'postgres']) this.decidedAlone.inc({ dependency }, 0);
     const manifest = readFileSync(join(__dirname, '../../package.json'), 'utf8');
     const { version } = JSON.parse(manifest) as { version: string };
@@ -124,6 +135,10 @@ export class Metrics implements PipelineMetrics {
 
   erased(people: number): void {
     this.erasures.inc(people);
+  }
+
+  eventsPublished(type: UserEventType, events: number): void {
+    this.userEvents.inc({ type }, events);
   }
 
   recordsLost(records: number): void {

@@ -1,6 +1,7 @@
 import { CLOCK_MARGIN_MS, type Erasure } from '../domain/erasure';
 import { RejectedError, UnavailableError } from '../domain/errors';
 import type { User } from '../domain/stored-user';
+import type { ErasedUser } from '../services/ports/messaging';
 import type { DueErasure, Erasures, ErasureTarget, RecordedErasure } from '../services/ports/stores';
 import { WRITER_LOCK } from './insert-missing';
 import type { PostgresPool, Run } from './pool';
@@ -14,8 +15,9 @@ const SWEEP_LIMIT = 100;
 const EMAIL_HOURS = 25;
 // Kept from earlier erasures: those accepted before the last one are known by their time by then.
 const MAX_EVENT_IDS = 100;
-// Not row locks: an erasure must not wait for a Redis that a sweep waits for.
-const TRY_SWEEP_LOCK = `SELECT pg_try_advisory_xact_lock(${WRITER_LOCK + 1}) AS held`;
+const MAX_USER_IDS = 1000;
+// Not row locks: an erasure must not wait for what a sweep waits for.
+const [SWEEP_LOCK, ANNOUNCE_LOCK] = [WRITER_LOCK + 1, WRITER_LOCK + 2];
 // Waits for the writers under way and holds up the next ones. Not LOCK TABLE, which also waits for a vacuum or a dump.
 const LOCK_WRITERS = `SELECT pg_advisory_xact_lock(${WRITER_LOCK})`;
 
@@ -31,14 +33,16 @@ const ERASE = `
     SELECT email FROM users WHERE email = ANY ($2::text[])
       AND abs(extract(epoch FROM CASE WHEN isfinite(created_at) THEN (now() AT TIME ZONE 'UTC') - created_at END)) < ${(2 * CLOCK_MARGIN_MS) / 1000}),
   deleted AS (
-    DELETE FROM users WHERE email = ANY ($2::text[]) AND email NOT IN (SELECT email FROM young) RETURNING email),
+    DELETE FROM users WHERE email = ANY ($2::text[]) AND email NOT IN (SELECT email FROM young) RETURNING id, email),
   recorded AS (
-    INSERT INTO erasures AS e (email_sha256, erased_at, event_ids, requested_by, email)
-    SELECT email_sha256, erased_at, event_ids, $5, email
+    INSERT INTO erasures AS e (email_sha256, erased_at, event_ids, requested_by, email, user_ids)
+    SELECT email_sha256, erased_at, event_ids, $5, email,
+      ARRAY(SELECT d.id FROM deleted d WHERE d.email = target.email)
     FROM target WHERE email IS NULL OR email NOT IN (SELECT email FROM young)
     ON CONFLICT (email_sha256) DO UPDATE SET erased_at = greatest(e.erased_at, EXCLUDED.erased_at),
       event_ids = (EXCLUDED.event_ids || e.event_ids)[1:${MAX_EVENT_IDS}], requested_by = EXCLUDED.requested_by,
-      email = coalesce(EXCLUDED.email, e.email), swept_at = NULL
+      email = coalesce(EXCLUDED.email, e.email), swept_at = NULL,
+      user_ids = (EXCLUDED.user_ids || e.user_ids)[1:${MAX_USER_IDS}], announcements = 0, announce_at = now()
     RETURNING email_sha256, erased_at, event_ids, email)
   SELECT encode(email_sha256, 'hex') AS digest, email, ${FACTS}, email IS NOT NULL AND email IN (SELECT email FROM deleted) AS row FROM recorded`;
 
@@ -58,16 +62,29 @@ const MARK_SWEPT = `
   UPDATE erasures SET swept_at = clock_timestamp()
   WHERE email_sha256 IN (SELECT sha256(convert_to(email, 'UTF8')) FROM unnest($1::text[]) AS t(email))`;
 
+const UNANNOUNCED = `
+  SELECT encode(email_sha256, 'hex') AS digest, user_ids::float8[] AS "userIds", ${FACTS} FROM erasures
+  WHERE user_ids <> '{}' AND announce_at <= clock_timestamp() ORDER BY announce_at LIMIT ${SWEEP_LIMIT}`;
+
+// 15, 30 and 60 s apart: see KafkaUserEvents.
+const MARK_ANNOUNCED = `
+  UPDATE erasures SET announcements = announcements + 1,
+    announce_at = clock_timestamp() + 2 ^ announcements * interval '15 seconds',
+    user_ids = CASE WHEN announcements < 3 THEN user_ids ELSE '{}' END
+  WHERE email_sha256 IN (SELECT decode(digest, 'hex') FROM unnest($1::text[]) AS t(digest))`;
+
 const HAS_EMAIL_TOO_LONG = `email IS NOT NULL AND erased_at < now() - interval '${EMAIL_HOURS} hours'`;
 const IS_OLD = `erased_at < now() - $1 * interval '1 day'`;
 const SURVEY = `
-  SELECT count(*) FILTER (WHERE swept_at IS NULL)::int AS unfinished,
+  SELECT (count(*) FILTER (WHERE swept_at IS NULL)
+      + (SELECT count(*) FROM erasures WHERE $2 AND user_ids <> '{}' AND announcements = 0))::int AS unfinished,
     EXISTS (SELECT FROM erasures WHERE ${HAS_EMAIL_TOO_LONG}) AS "hasEmails",
     EXISTS (SELECT FROM erasures WHERE ${IS_OLD}) AS "hasOld"
   FROM erasures WHERE email IS NOT NULL`;
 const some = (condition: string): string =>
   `email_sha256 IN (SELECT email_sha256 FROM erasures WHERE ${condition} LIMIT 1000)`;
 
+type Unannounced = Erasure & Readonly<{ digest: string; userIds: number[] }>;
 type Page = Readonly<{ emails: string[]; last: number | null }>;
 type Survey = Readonly<{ unfinished: number; hasEmails: boolean; hasOld: boolean }>;
 
@@ -98,9 +115,7 @@ export class PostgresErasures implements Erasures {
   }
 
   sweep(redisConnectedMs: number, clean: (due: readonly DueErasure[]) => Promise<void>): Promise<boolean> {
-    return this.transaction(TIMEOUT_MS, async (run) => {
-      const [lock] = await run<{ held: boolean }>(TRY_SWEEP_LOCK);
-      if (lock?.held !== true) return false;
+    return this.unlessLocked(SWEEP_LOCK, async (run) => {
       const due = await run<Erasure & { email: string }>(DUE, [redisConnectedMs]);
       if (due.length === 0) return false;
       const emails = due.map(({ email }) => email);
@@ -112,13 +127,31 @@ export class PostgresErasures implements Erasures {
     });
   }
 
-  forget(memoryDays: number): Promise<number> {
+  announce(publish: (users: readonly ErasedUser[]) => Promise<void>): Promise<boolean> {
+    return this.unlessLocked(ANNOUNCE_LOCK, async (run) => {
+      const due = await run<Unannounced>(UNANNOUNCED);
+      if (due.length === 0) return false;
+      await publish(due.flatMap(({ userIds, erasedAtMs }) => userIds.map((id) => ({ id, erasedAtMs }))));
+      await run(MARK_ANNOUNCED, [due.map(({ digest }) => digest)]);
+      return due.length === SWEEP_LIMIT;
+    });
+  }
+
+  forget(memoryDays: number, mustAnnounce: boolean): Promise<number> {
     return this.transaction(TIMEOUT_MS, async (run) => {
-      const [found] = await run<Survey>(SURVEY, [memoryDays]);
+      const [found] = await run<Survey>(SURVEY, [memoryDays, mustAnnounce]);
       // Only when there is something: DB_USER may have no right to it where nobody is ever erased.
       if (found?.hasEmails) await run(`UPDATE erasures SET email = NULL WHERE ${some(HAS_EMAIL_TOO_LONG)}`);
       if (found?.hasOld) await run(`DELETE FROM erasures WHERE ${some(IS_OLD)}`, [memoryDays]);
       return found?.unfinished ?? 0;
+    });
+  }
+
+  /** Resolves to false while another process has the lock. */
+  private unlessLocked(lock: number, work: (run: Run) => Promise<boolean>): Promise<boolean> {
+    return this.transaction(TIMEOUT_MS, async (run) => {
+      const [row] = await run<{ held: boolean }>(`SELECT pg_try_advisory_xact_lock(${lock}) AS held`);
+      return row?.held === true && work(run);
     });
   }
 

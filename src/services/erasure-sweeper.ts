@@ -1,16 +1,18 @@
-import { Backoff, pause } from '../runtime/backoff';
+import { pause } from '../runtime/backoff';
 import { ifAvailable } from './if-available';
 import type { ErasureService } from './erasure-service';
+import type { UserEvents } from './ports/messaging';
 import type { Erasures } from './ports/stores';
 import type { Logger } from './ports/telemetry';
 
-// So that what comes back with Redis is gone a minute after its return.
+// So that what comes back with Redis is gone a minute after its return, and what is announced late is taken back in 90 s.
 const SWEEP_INTERVAL_MS = 15_000;
-const MAX_BACKOFF_MS = 30_000;
 
 export interface ErasureSweeperDeps {
-  readonly erasures: Pick<Erasures, 'sweep' | 'forget'>;
+  readonly erasures: Pick<Erasures, 'sweep' | 'announce' | 'forget'>;
   readonly service: Pick<ErasureService, 'clean'>;
+  /** None where nobody is told. */
+  readonly events: Pick<UserEvents, 'erased'> | undefined;
   readonly redis: { readonly connectedMs: number };
   readonly memoryDays: number;
   /** Between two looks: 15 s unless given. */
@@ -20,12 +22,12 @@ export interface ErasureSweeperDeps {
 
 /**
  * Goes on where an erasure could not finish, and takes away what came back into Redis after it: from a reader that was
- * under way, or with a server that has older data.
+ * under way, or with a server that has older data. Tells other programs who was erased.
  */
 export class ErasureSweeper {
   readonly name = 'erasure sweeper';
   readonly stopTimeoutMs = 1000;
-  /** Erasures that Redis was not cleaned of yet, by the last look. */
+  /** Erasures that Redis was not cleaned of yet, or nobody told, by the last look. */
   unfinished = 0;
   private readonly stopping = new AbortController();
 
@@ -43,31 +45,26 @@ export class ErasureSweeper {
   private async run(): Promise<void> {
     const { intervalMs = SWEEP_INTERVAL_MS, log } = this.deps;
     const { signal } = this.stopping;
-    const backoff = new Backoff({ minMs: intervalMs, maxMs: Math.max(intervalMs, MAX_BACKOFF_MS) });
     await pause(intervalMs, signal);
     while (!signal.aborted) {
-      const isDone = await this.sweepOnce().catch((error: unknown) => {
-        log.error('erasures could not be finished', { error });
-        return false;
-      });
-      if (isDone) backoff.reset();
-      await (isDone ? pause(intervalMs, signal) : backoff.wait(signal));
+      await this.sweepOnce().catch((error: unknown) =>
+        log.error('erasures could not be finished', { error }),
+      );
+      // After a failure, too: that is seldom enough for a server that is unavailable.
+      await pause(intervalMs, signal);
     }
   }
 
-  /** Resolves to whether both servers were there. */
-  private async sweepOnce(): Promise<boolean> {
-    const { erasures, memoryDays } = this.deps;
-    const swept = await ifAvailable(this.sweepAll());
-    const unfinished = await ifAvailable(erasures.forget(memoryDays));
+  // Each by itself: an unavailable Redis keeps nobody from being told, nor Kafka Redis from being cleaned.
+  private async sweepOnce(): Promise<void> {
+    const { erasures, service, redis, events, memoryDays } = this.deps;
+    if (events) await ifAvailable(this.untilDone(() => erasures.announce((users) => events.erased(users))));
+    await ifAvailable(this.untilDone(() => erasures.sweep(redis.connectedMs, (due) => service.clean(due))));
+    const unfinished = await ifAvailable(erasures.forget(memoryDays, events !== undefined));
     if (unfinished !== null) this.unfinished = unfinished;
-    return swept !== null && unfinished !== null;
   }
 
-  private async sweepAll(): Promise<void> {
-    const { erasures, service, redis } = this.deps;
-    while (!this.stopping.signal.aborted) {
-      if (!(await erasures.sweep(redis.connectedMs, (due) => service.clean(due)))) return;
-    }
+  private async untilDone(workOnSome: () => Promise<boolean>): Promise<void> {
+    while (!this.stopping.signal.aborted) if (!(await workOnSome())) return;
   }
 }

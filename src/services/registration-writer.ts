@@ -5,10 +5,17 @@ import { forEachChunk, yieldingChunks } from '../runtime/yielding';
 import type { DeadLetterPublisher } from './dead-letter-publisher';
 import { findErased } from './erased-records';
 import { ifAvailable } from './if-available';
-import type { DeadLetter, ReceivedRecord } from './ports/messaging';
+import type { DeadLetter, ReceivedRecord, UserEvents } from './ports/messaging';
 import type { Reservations, UserCache, Users } from './ports/stores';
 import type { PipelineMetrics, Tracing } from './ports/telemetry';
-import { emailOf, originOf, readRecord, type ReadableRecord } from './registration-record';
+import {
+  emailOf,
+  headerText,
+  originOf,
+  readRecord,
+  TRACEPARENT_HEADER,
+  type ReadableRecord,
+} from './registration-record';
 
 /** The stores that promoteToCompleted() writes to. */
 export interface PromotionStores {
@@ -17,9 +24,11 @@ export interface PromotionStores {
 }
 
 export interface RegistrationWriterDeps extends PromotionStores {
-  readonly users: Pick<Users, 'insertMissing' | 'confirmRejection' | 'findErasures'>;
+  readonly users: Pick<Users, 'insertMissing' | 'confirmRejection' | 'findErasures' | 'findByEmails'>;
   readonly pending: Pick<Reservations, 'clear' | 'release'>;
   readonly deadLetterPublisher: DeadLetterPublisher;
+  /** None where nobody is told. */
+  readonly events?: Pick<UserEvents, 'registered'> | undefined;
   readonly metrics: Pick<PipelineMetrics, 'persisted' | 'recordsErased'>;
   readonly tracing?: Pick<Tracing, 'batchWritten'> | undefined;
 }
@@ -31,7 +40,10 @@ interface Outcome {
   unconfirmed: RejectedError | undefined;
 }
 
-/** Turns records into rows. When write() resolves, every record is a row, a known duplicate, a dead letter, or erased. */
+/**
+ * Turns records into rows. When write() resolves, every record is a row, a known duplicate, a dead letter, or erased, and
+ * other programs are told of every row.
+ */
 export class RegistrationWriter {
   constructor(private readonly deps: RegistrationWriterDeps) {}
 
@@ -48,6 +60,7 @@ export class RegistrationWriter {
     // An unavailable Redis never holds an offset: the reservations that are left end within their hour.
     await ifAvailable(promoteToCompleted(this.deps, [...outcome.stored.values()]));
     const refused = [...invalid, ...outcome.unstorable, ...this.conflicts(readable, outcome)];
+    await this.announce(readable, refused);
     const rowless = readable.filter(({ registration }) => !outcome.stored.has(registration.email));
     // A dead letter would keep what was erased.
     const candidates = [...refused, ...rowless].map(({ record }) => record);
@@ -57,6 +70,26 @@ export class RegistrationWriter {
     await this.releaseErased(erased);
     this.measure(readable, new Set([...erased, ...deadLetters.map(({ record }) => record)]));
     this.deps.tracing?.batchWritten({ records, deadLetters, startedAt, insertedAt });
+  }
+
+  /** Those who were stored before, too: they may have been by an attempt at this batch that did not come to this. */
+  private async announce(readable: readonly ReadableRecord[], refused: readonly DeadLetter[]): Promise<void> {
+    const { events, users } = this.deps;
+    if (!events) return;
+    const others = new Set(refused.map(({ record }) => record));
+    const told = readable.filter(({ record }) => !others.has(record));
+    // Of each email, the first one's.
+    const traceparents = new Map(
+      told
+        .toReversed()
+        .map(({ record, registration }) => [registration.email, headerText(record, TRACEPARENT_HEADER)]),
+    );
+    if (traceparents.size === 0) return;
+    // Read now: the rows of store() may have been erased since.
+    const readAt = performance.now();
+    const rows = await users.findByEmails([...traceparents.keys()]);
+    const registered = rows.map((user) => ({ user, traceparent: traceparents.get(user.email) }));
+    await events.registered(registered, readAt);
   }
 
   private async releaseErased(erased: ReadonlySet<ReceivedRecord>): Promise<void> {

@@ -16,7 +16,7 @@ import { ErasureService } from '../services/erasure-service';
 import type { Logger } from '../services/ports/telemetry';
 import { RegistrationPublisher } from './registration-publisher';
 
-const STOP_TIMEOUT_MS = 5000;
+export const STOP_TIMEOUT_MS = 5000;
 
 /** A tool prints its own lines; what the clients log meanwhile is meant for the service's log. */
 export const NOOP_LOGGER: Logger = {

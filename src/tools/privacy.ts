@@ -66,14 +66,15 @@ async function erase(
   if (stdin && stdin.bad > 0) throw new Error(`${plural(stdin.bad, 'line')} named above`);
 }
 
-/** Deletes old rows, and remembers as erased those of whom Kafka may have copies. */
+/** Deletes old rows, and remembers as erased those of whom Kafka may have copies: with an events topic all, to tell others. */
 async function expire(
   { before, confirmed }: CommandOf<'expire'>,
   config: Config,
   terminal: Terminal,
 ): Promise<void> {
-  const { keepsCopiesMs } = await readTopicSettings(config);
-  const withoutCopies = new Date(Math.min(before.getTime(), Math.max(0, Date.now() - keepsCopiesMs)));
+  const settings = await readTopicSettings(config);
+  const keepsMs = config.kafka.eventsTopic === undefined ? settings.keepsCopiesMs : Infinity;
+  const withoutCopies = new Date(Math.min(before.getTime(), Math.max(0, Date.now() - keepsMs)));
   let [rows, erased] = [0, 0];
   const summary = (done = 'deleted'): string =>
     `${plural(rows, 'row')} ${done}, ${erased} with an erasure, since Kafka may have copies`;

@@ -8,6 +8,7 @@ import { SHARE_WRITER_LOCK, WRITER_LOCK } from '../../src/postgres/insert-missin
 import { connectionOptions, PostgresPool } from '../../src/postgres/pool';
 import { PostgresUsers } from '../../src/postgres/users';
 import { targetOf } from '../../src/services/erasure-service';
+import type { ErasedUser } from '../../src/services/ports/messaging';
 import type { DueErasure, Erasures, Users } from '../../src/services/ports/stores';
 import { buildRegistration, uniqueEmail } from '../support/builders';
 import { eventually } from '../support/eventually';
@@ -196,6 +197,32 @@ describe.each<[string, () => Stores]>([
     expect((await stores.users.insertMissing(old)).size).toBe(0);
   });
 
+  it('have the ids of deleted rows announced, again while nobody takes them', async () => {
+    const stores = create();
+    const [known, unknown] = [uniqueEmail(), uniqueEmail()];
+    await stores.storeOld(known);
+    const row = await stores.users.findByEmail(known);
+    const { erasedAtMs } = await erase(stores, known);
+    await erase(stores, unknown);
+    const announced: ErasedUser[][] = [];
+    const announce = () =>
+      stores.erasures.announce((users) => {
+        announced.push([...users]);
+        return Promise.resolve();
+      });
+    const before = await stores.erasures.forget(90, true);
+
+    await expect(
+      stores.erasures.announce(() => Promise.reject(new UnavailableError('Kafka is unavailable'))),
+    ).rejects.toThrow(UnavailableError);
+    await announce();
+    await announce();
+
+    expect(announced.flat().filter(({ id }) => id === row?.id)).toEqual([{ id: row?.id, erasedAtMs }]);
+    expect(before - (await stores.erasures.forget(90, true))).toBe(announced.flat().length);
+    expect(await stores.erasures.forget(90, false)).toBe(await stores.erasures.forget(90, true));
+  });
+
   it('are swept until they have been, with the row of who has registered anew', async () => {
     const stores = create();
     const [gone, anew] = [uniqueEmail(), uniqueEmail()];
@@ -208,7 +235,7 @@ describe.each<[string, () => Stores]>([
         swept.push(...due);
         return Promise.resolve();
       });
-    const unfinished = await stores.erasures.forget(90);
+    const unfinished = await stores.erasures.forget(90, true);
 
     await expect(
       stores.erasures.sweep(LONG_MS, () => Promise.reject(new UnavailableError('Redis is unavailable'))),
@@ -223,7 +250,7 @@ describe.each<[string, () => Stores]>([
     expect(ofThese).toContainEqual(expect.objectContaining({ email: anew, user }));
     expect(swept.filter(({ email }) => email === gone)).toHaveLength(1);
     expect(unfinished).toBeGreaterThanOrEqual(2);
-    expect(await stores.erasures.forget(90)).toBe(0);
+    expect(await stores.erasures.forget(90, true)).toBe(0);
   });
 });
 
@@ -348,6 +375,72 @@ describe('PostgresErasures', () => {
     expect(eventIds).toEqual(['newest', ...earlier.slice(0, 99)]);
   });
 
+  /** What is announced now to those erased with this email. */
+  const announcedNow = async (email: string): Promise<number[]> => {
+    const [row] = await sql(env, 'SELECT erased_at FROM erasures WHERE email = $1', [email]);
+    const announced: ErasedUser[] = [];
+    await own.stores.erasures.announce((users) => {
+      announced.push(...users);
+      return Promise.resolve();
+    });
+    const ofEmail = announced.filter(({ erasedAtMs }) => erasedAtMs === Number(row?.['erased_at']));
+    return ofEmail.map(({ id }) => id);
+  };
+
+  it('are announced four times, ever less often, and then without their ids', async () => {
+    const email = uniqueEmail();
+    await own.stores.storeOld(email);
+    const { id } = (await own.stores.users.findByEmail(email)) ?? {};
+    await erase(own.stores, email);
+    const after = (seconds: number) =>
+      sql(env, `UPDATE erasures SET announce_at = announce_at - $2 * interval '1 second' WHERE email = $1`, [
+        email,
+        seconds,
+      ]);
+    const seen: unknown[] = [await announcedNow(email)];
+
+    for (const seconds of [15, 30, 60]) {
+      await after(seconds - 2);
+      seen.push(await announcedNow(email));
+      await after(2);
+      seen.push(await announcedNow(email));
+    }
+    await after(1000);
+
+    expect(seen).toEqual([[id], [], [id], [], [id], [], [id]]);
+    expect(await announcedNow(email)).toEqual([]);
+    expect(await sql(env, 'SELECT user_ids FROM erasures WHERE email = $1', [email])).toEqual([
+      { user_ids: [] },
+    ]);
+  });
+
+  it('are announced from the start when somebody is erased again, with the rows of both times', async () => {
+    const email = uniqueEmail();
+    const ids: unknown[] = [];
+    for (let time = 0; time < 2; time += 1) {
+      await own.stores.storeOld(email);
+      ids.unshift((await own.stores.users.findByEmail(email))?.id);
+      await erase(own.stores, email);
+      expect(await announcedNow(email)).toEqual(ids);
+    }
+    await erase(own.stores, email);
+
+    expect(await announcedNow(email)).toEqual(ids);
+  });
+
+  it('are announced by one process at a time', async () => {
+    const email = uniqueEmail();
+    await own.stores.storeOld(email);
+    await erase(own.stores, email);
+    const seen: unknown[] = [];
+
+    await own.stores.erasures.announce(async () => {
+      seen.push(await announcedNow(email));
+    });
+
+    expect(seen).toEqual([[]]);
+  });
+
   const dueNow = async (redisConnectedMs: number): Promise<string[]> => {
     const emails: string[] = [];
     await own.stores.erasures.sweep(redisConnectedMs, (due) => {
@@ -405,7 +498,7 @@ describe('PostgresErasures', () => {
     await age(cold, 26);
     await age(old, 7 * 24 + 1);
 
-    await own.stores.erasures.forget(7);
+    await own.stores.erasures.forget(7, true);
 
     const rows = await sql(env, 'SELECT email FROM erasures WHERE email_sha256 = ANY ($1::bytea[])', [
       [fresh, cold].map((email) => Buffer.from(emailDigest(email), 'hex')),

@@ -7,12 +7,12 @@ import type { Registration } from '../../src/domain/registration';
 import { buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { startService, type TestService } from '../support/harness';
-import { blocks } from '../support/readme';
+import { blocks, readPage } from '../support/readme';
 import { runEntryPoint } from '../support/service-process';
 import { sql } from '../support/test-servers';
 
 const TYPES = 'docs/client/api.d.ts';
-const [EXAMPLE = 'no example'] = blocks('ts');
+const [EXAMPLE = 'no example'] = blocks('ts', readPage('docs/front-end.md'));
 
 async function inFolder<T>(work: (folder: string) => T): Promise<Awaited<T>> {
   const folder = mkdtempSync(join(tmpdir(), 'client-'));

@@ -282,7 +282,7 @@ describe('PostgresPool.check of a process that erases', () => {
     const [erased] = await new PostgresErasures(pool).erase([targetOf(registration.email)], 'dpo');
     await new PostgresUsers(pool).insertMissing([registration]);
     expect(erased?.row).toBe(false);
-    expect(await new PostgresErasures(pool).forget(90)).toBe(1);
+    expect(await new PostgresErasures(pool).forget(90, true)).toBe(1);
   });
 
   it('asks for none of them where nobody is erased; looking for unfinished ones takes none', async () => {
@@ -291,7 +291,7 @@ describe('PostgresPool.check of a process that erases', () => {
 
     await pool.check(true, false);
 
-    expect(await erasures.forget(90)).toBe(0);
+    expect(await erasures.forget(90, true)).toBe(0);
     expect(await erasures.sweep(0, () => Promise.reject(new Error('nothing to clean')))).toBe(false);
   });
 });

@@ -1,10 +1,16 @@
+import { Client } from 'pg';
+import { loadConfig } from '../../src/config/config';
+import { WRITER_LOCK } from '../../src/postgres/insert-missing';
+import { connectionOptions } from '../../src/postgres/pool';
 import { eventually } from '../support/eventually';
 import type { TestService } from '../support/harness';
 import { useOwnServer } from '../support/outage';
 import { withRedis } from '../support/test-servers';
 import { countByStatus, expectStored, register } from '../support/traffic';
+import { expectTopicIsTable, userEventsIn, usersTable } from '../support/user-events';
 
-const kafka = useOwnServer('kafka', { variables: { KAFKA_DELIVERY_TIMEOUT_MS: '500' } });
+const variables = { KAFKA_DELIVERY_TIMEOUT_MS: '500', KAFKA_EVENTS_TOPIC: 'user-events' };
+const kafka = useOwnServer('kafka', { variables });
 let service: TestService;
 
 beforeAll(() => ({ service } = kafka));
@@ -27,6 +33,29 @@ describe('Kafka frozen', () => {
     await kafka.drained();
     await expectStored(service.env, [{ ...first, answer: { ...first.answer, status: 201 } }]);
     await eventually(() => withRedis(service.env, async (redis) => expect(await redis.exists(key)).toBe(0)));
+  });
+
+  it('between a row and its event holds the offset, so that other programs are told after the thaw', async () => {
+    const { env } = service;
+    const before = await usersTable(env);
+    const writer = new Client(connectionOptions(loadConfig(env).postgres));
+    await writer.connect();
+    await writer.query(`SELECT pg_advisory_lock(${WRITER_LOCK})`);
+    const attempt = await register(service.url);
+    await eventually(async () => {
+      const waiting = `SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`;
+      expect((await writer.query(waiting)).rowCount).toBe(1);
+    });
+
+    await kafka.server.freeze();
+    await writer.end();
+    await eventually(async () => expect(await usersTable(env)).toHaveLength(before.length + 1));
+    await kafka.server.thaw();
+    await kafka.drained();
+
+    expect(attempt.answer.status).toBe(201);
+    expect((await userEventsIn(env)).length).toBeGreaterThan(before.length);
+    await expectTopicIsTable(env);
   });
 });
 
@@ -72,5 +101,6 @@ describe('Kafka killed and restarted', () => {
       const { body } = await service.http.get(`/api/users/${registration.email}`).expect(200);
       expect(body).toMatchObject({ data: { first_name: registration.firstName } });
     }
+    await expectTopicIsTable(service.env);
   });
 });

@@ -6,10 +6,14 @@ import type {
   DeadLetter,
   DeadLetterReason,
   DeadLetters,
+  ErasedUser,
   FailureReason,
+  RegisteredUser,
   RegistrationEvent,
   RegistrationQueue,
   SendPermit,
+  UserEvents,
+  UserEventType,
 } from '../../src/services/ports/messaging';
 import type { PageRequest } from '../../src/domain/pagination';
 import type {
@@ -228,6 +232,7 @@ export class InMemoryUsers extends Dependency implements Users {
 export class InMemoryErasures extends Dependency implements Erasures {
   private readonly emails = new Set<string>();
   private readonly unswept = new Set<string>();
+  private unannounced: ErasedUser[] = [];
 
   constructor(private readonly users: InMemoryUsers) {
     super();
@@ -245,6 +250,7 @@ export class InMemoryErasures extends Dependency implements Erasures {
       const row = this.users.rows[index];
       if (row && isYoung(row)) return [];
       if (row) this.users.rows.splice(index, 1);
+      if (row) this.unannounced.push({ id: row.id, erasedAtMs });
       const eventIds = [...(eventId === undefined ? [] : [eventId]), ...(earlier?.eventIds ?? [])];
       this.users.erasures.set(digest, { erasedAtMs, eventIds });
       if (email !== undefined) [this.emails, this.unswept].forEach((emails) => emails.add(email));
@@ -278,9 +284,35 @@ export class InMemoryErasures extends Dependency implements Erasures {
     return false;
   }
 
-  async forget(): Promise<number> {
+  async announce(publish: (users: readonly ErasedUser[]) => Promise<void>): Promise<boolean> {
     this.reach();
-    return Promise.resolve(this.unswept.size);
+    if (this.unannounced.length > 0) await publish(this.unannounced);
+    this.unannounced = [];
+    return false;
+  }
+
+  async forget(_memoryDays: number, mustAnnounce: boolean): Promise<number> {
+    this.reach();
+    return Promise.resolve(this.unswept.size + (mustAnnounce ? this.unannounced.length : 0));
+  }
+}
+
+/** The events topic, in order. */
+export class RecordingUserEvents extends Dependency implements UserEvents {
+  readonly published: (RegisteredUser | ErasedUser)[] = [];
+
+  async registered(users: readonly RegisteredUser[]): Promise<void> {
+    return this.record(users);
+  }
+
+  async erased(users: readonly ErasedUser[]): Promise<void> {
+    return this.record(users);
+  }
+
+  private async record(users: readonly (RegisteredUser | ErasedUser)[]): Promise<void> {
+    this.reach();
+    this.published.push(...users);
+    return Promise.resolve();
   }
 }
 
@@ -366,6 +398,7 @@ export class RecordingMetrics implements PipelineMetrics {
   readonly rejections: [string, string | undefined][] = [];
   readonly reasons: DeadLetterReason[] = [];
   readonly lost: number[] = [];
+  readonly events = { registered: 0, erased: 0 };
   erasedRecords = 0;
   erasures = 0;
 
@@ -399,6 +432,10 @@ export class RecordingMetrics implements PipelineMetrics {
 
   erased(people: number): void {
     this.erasures += people;
+  }
+
+  eventsPublished(type: UserEventType, events: number): void {
+    this.events[type] += events;
   }
 
   recordsLost(records: number): void {

@@ -3,7 +3,7 @@ import { findViolations } from '../../dev/faults/invariants';
 import { Journal, type Attempt, type Erasure } from '../../dev/faults/journal';
 import type { StoredEmail } from '../../dev/faults/stored-emails';
 import type { Registration } from '../../src/domain/registration';
-import { buildRegistration } from './builders';
+import { buildRegistration, buildUser } from './builders';
 
 export const registration = buildRegistration();
 export const other: Registration = { ...registration, occupation: 'Other' };
@@ -54,12 +54,14 @@ export function evidence(
     if ('registration' in each) journal.add(each);
     else journal.addErasure(each);
   }
+  const { rows = [{ ...registration, id: 1 }] } = overrides;
   return {
     tolerates: [],
     isWithoutFault: false,
     journal,
     planted: { deadLetters: [], registrations: [] },
-    rows: [{ ...registration, id: 1 }],
+    rows,
+    announced: rows.map((row) => buildUser(row, row.id)),
     deadLetters: [],
     replayable: [],
     keysOfGone: [],

@@ -15,10 +15,10 @@ export const readPage = (page: string): string => readFileSync(page, 'utf8');
 /** The text of all pages. */
 export const DOCS = PAGES.map(readPage).join('\n');
 
-/** The text of the fenced blocks of one language, of all pages. */
-export function blocks(language: string): string[] {
+/** The text of the fenced blocks of one language, of all pages or of this text. */
+export function blocks(language: string, text = DOCS): string[] {
   const fenced = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms');
-  return [...DOCS.matchAll(fenced)].map((match) => match[1] ?? '');
+  return [...text.matchAll(fenced)].map((match) => match[1] ?? '');
 }
 
 /** The headings of a page, with their marks: `## Quick start`. */

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { createSeedTool } from '../../dev/seed/seed-tool';
 import { DLQ } from '../../src/tools/dlq';
+import { EVENTS } from '../../src/tools/events';
 import { createPrivacyTool } from '../../src/tools/privacy';
 import { createExport } from '../../src/tools/export';
 import { RECONCILE } from '../../src/tools/reconcile';
@@ -19,6 +20,11 @@ type OnOutput = (stream: 'stdout' | 'stderr', text: string) => unknown;
 /** `npm run dlq -- <line>` in this process. */
 export function dlq(env: Env, line: string): Promise<ToolRun> {
   return run(DLQ, env, line);
+}
+
+/** `npm run events -- <line>` in this process. */
+export function events(env: Env, line: string): Promise<ToolRun> {
+  return run(EVENTS, env, line);
 }
 
 /** `npm run reconcile -- <line>` in this process. */

@@ -5,6 +5,7 @@ import type { ServiceReplica } from '../service-replica';
 
 const insert = 'INSERT INTO users';
 const insertDone = /INSERT 0 [1-9]/;
+const commitDone = 'COMMIT\0';
 
 /** Faults of the service's own processes. */
 export const serviceScenarios: readonly Scenario[] = [
@@ -22,6 +23,14 @@ export const serviceScenarios: readonly Scenario[] = [
     isRepeatable: true,
     run: (stage) =>
       killThreeTimes(stage, (packet, isRequest) => !isRequest && insertDone.test(packet.toString('latin1'))),
+  },
+  {
+    name: 'service-killed-before-event',
+    title:
+      'a replica is killed when its rows are committed and no other program is told of them; three times',
+    tolerates: ['cuts'],
+    isRepeatable: true,
+    run: (stage) => killThreeTimes(stage, commitAfterInsert()),
   },
   {
     name: 'service-sigterm',
@@ -93,6 +102,18 @@ async function killThreeTimes(
     await killed.start();
     await untilReady(killed);
   }
+}
+
+/** PostgreSQL's response to the COMMIT of an INSERT. Those of other transactions are told by what came right before them. */
+function commitAfterInsert(): (packet: Buffer, isRequest: boolean) => boolean {
+  let isInserted = false;
+  return (packet, isRequest) => {
+    if (isRequest) return false;
+    const text = packet.toString('latin1');
+    const isMoment = isInserted && text.includes(commitDone);
+    isInserted = !isMoment && (isInserted || insertDone.test(text));
+    return isMoment;
+  };
 }
 
 async function killAt(

@@ -1,4 +1,5 @@
 import type { Registration } from '../../domain/registration';
+import type { User } from '../../domain/stored-user';
 
 /** A registration that is not stored yet, and what was known of it when it was accepted. */
 export interface RegistrationEvent {
@@ -55,4 +56,29 @@ export interface DeadLetter {
 export interface DeadLetters {
   /** Resolves when Kafka has confirmed them all. May reject with UnavailableError. */
   publish(deadLetters: readonly DeadLetter[]): Promise<void>;
+}
+
+/** What other programs are told of a user. */
+export const USER_EVENT_TYPES = ['registered', 'erased'] as const;
+
+export type UserEventType = (typeof USER_EVENT_TYPES)[number];
+
+export interface RegisteredUser {
+  readonly user: User;
+  /** Of the registration, if it was traced. */
+  readonly traceparent?: string | undefined;
+}
+
+export interface ErasedUser {
+  readonly id: number;
+  /** Epoch milliseconds. */
+  readonly erasedAtMs: number;
+}
+
+/** Tells other programs who is stored. Both methods resolve when Kafka has confirmed them all; may reject with UnavailableError. */
+export interface UserEvents {
+  /** `readAt` is when the rows were read, by performance.now(): rejects when that is so long ago that an erasure may be done. */
+  registered(users: readonly RegisteredUser[], readAt: number): Promise<void>;
+  /** Their rows are gone. */
+  erased(users: readonly ErasedUser[]): Promise<void>;
 }

@@ -3,7 +3,7 @@ import type { RejectedError } from '../../domain/errors';
 import type { PageCursor, PageRequest } from '../../domain/pagination';
 import type { Registration } from '../../domain/registration';
 import type { User } from '../../domain/stored-user';
-import type { FailureReason, RegistrationEvent } from './messaging';
+import type { ErasedUser, FailureReason, RegistrationEvent } from './messaging';
 
 /** Reservations of emails whose registration is not stored yet (1 hour). Every method may reject with UnavailableError. */
 export interface Reservations {
@@ -153,8 +153,13 @@ export interface Erasures {
    */
   sweep(redisConnectedMs: number, clean: (due: readonly DueErasure[]) => Promise<void>): Promise<boolean>;
   /**
-   * Forgets, some at a time, the emails that no cache can bring back any more, and erasures older than `memoryDays`.
-   * Resolves to how many have not been cleaned once.
+   * Has some deleted users announced that are due: at once, and three more times in the two minutes after the first. Then
+   * their ids are forgotten. Resolves to whether there may be more; at once to false while another process does the same.
    */
-  forget(memoryDays: number): Promise<number>;
+  announce(publish: (users: readonly ErasedUser[]) => Promise<void>): Promise<boolean>;
+  /**
+   * Forgets, some at a time, the emails that no cache can bring back any more, and erasures older than `memoryDays`.
+   * Resolves to how many have not been cleaned once, nor announced once where they must be.
+   */
+  forget(memoryDays: number, mustAnnounce: boolean): Promise<number>;
 }

@@ -1,4 +1,4 @@
-import type { DeadLetter, DeadLetterReason, ReceivedRecord } from './messaging';
+import type { DeadLetter, DeadLetterReason, ReceivedRecord, UserEventType } from './messaging';
 
 /** What the background check knows of one dependency. */
 export interface DependencyState {
@@ -25,6 +25,8 @@ export interface PipelineMetrics {
   deadLettered(reason: DeadLetterReason): void;
   /** This many records were refused: their emails were erased after them. */
   recordsErased(records: number): void;
+  /** Kafka has confirmed this many events. */
+  eventsPublished(type: UserEventType, events: number): void;
   /** This many people were erased. */
   erased(people: number): void;
   /** Kafka deleted this many records that were not read. */

@@ -194,6 +194,18 @@ describe('loadConfig', () => {
     else expect(load).toThrow(/KAFKA_TOPIC must be .* other than \. and \.\./);
   });
 
+  it.each([
+    ['users', true],
+    ['registrations', false],
+    ['registrations.dlq', false],
+    ['registrations_dlq', false],
+  ])('takes the events topic %s beside registrations: %s', (topic, isFine) => {
+    const load = (): unknown => loadConfig({ KAFKA_TOPIC: 'registrations', KAFKA_EVENTS_TOPIC: topic });
+
+    if (isFine) expect(load).not.toThrow();
+    else expect(load).toThrow('KAFKA_EVENTS_TOPIC must be another topic than KAFKA_TOPIC');
+  });
+
   it.each(['0', '3651', '-1', '1.5'])('reports a retention of %s days', (days) => {
     expect(() => loadConfig({ KAFKA_RETENTION_DAYS: days })).toThrow('KAFKA_RETENTION_DAYS');
   });

@@ -1,5 +1,6 @@
 import type { Evidence } from '../../../dev/faults/evidence';
 import { findViolations } from '../../../dev/faults/invariants';
+import { buildRegistration, buildUser } from '../../support/builders';
 import {
   attempt,
   broken,
@@ -67,6 +68,15 @@ describe('findViolations', () => {
       'the dead letters are exactly the bad records and the conflicts',
       evidence([attempt()], { planted: { deadLetters: ['bad'], registrations: [] } }),
     ],
+    ...[
+      [],
+      [buildUser(registration, 2)],
+      [buildUser(other, 1)],
+      [buildUser(registration, 1), buildUser(buildRegistration(), 2)],
+    ].map((announced): [string, Evidence] => [
+      'the events topic, compacted, is the users table',
+      evidence([attempt()], { announced }),
+    ]),
     ['liveness is 200 throughout', evidence([attempt()], { livenessFailures: ['service-1'] })],
     ['all is well again after the fault', evidence([attempt()], { recoveryFailures: ['lag'] })],
     [

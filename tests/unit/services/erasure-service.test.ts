@@ -12,6 +12,7 @@ import {
   InMemoryUserCache,
   InMemoryUsers,
   RecordingMetrics,
+  RecordingUserEvents,
 } from '../../support/fakes';
 import { RecordingLogger } from '../../support/recording-logger';
 
@@ -125,14 +126,11 @@ describe('ErasureService', () => {
 });
 
 describe('ErasureSweeper', () => {
-  function setUpSweeper() {
+  function setUpSweeper(events?: RecordingUserEvents) {
     const world = setUp();
     const { erasures, service, log } = world;
-    const redis = { connectedMs: 60_000 };
-    return {
-      ...world,
-      sweeper: new ErasureSweeper({ erasures, service, redis, memoryDays: 90, intervalMs: 5, log }),
-    };
+    const settings = { redis: { connectedMs: 60_000 }, memoryDays: 90, intervalMs: 5 };
+    return { ...world, sweeper: new ErasureSweeper({ erasures, service, events, log, ...settings }) };
   }
 
   it('cleans Redis once it is back, of what a reader put there, too', async () => {
@@ -149,6 +147,38 @@ describe('ErasureSweeper', () => {
     await eventually(() => expect(world.sweeper.unfinished).toBe(0));
     world.sweeper.stop();
     expect(world.completed.entries.size).toBe(0);
+  });
+
+  it('tells others who was erased, once Kafka is back, also while Redis is unavailable', async () => {
+    const events = new RecordingUserEvents();
+    const world = setUpSweeper(events);
+    world.users.rows.push(buildUser(buildRegistration(), 17));
+    setRedis(world, true);
+    events.isUnavailable = true;
+    await world.service.eraseOne(world.users.rows[0]?.email ?? '', 'dpo', 'req');
+    world.sweeper.start();
+    await eventually(() => expect(world.sweeper.unfinished).toBe(2));
+
+    events.isUnavailable = false;
+
+    await eventually(() => expect(world.sweeper.unfinished).toBe(1));
+    world.sweeper.stop();
+    expect(events.published).toEqual([{ id: 17, erasedAtMs: expect.any(Number) as number }]);
+  });
+
+  it('cleans Redis while Kafka is unavailable', async () => {
+    const events = new RecordingUserEvents();
+    const world = setUpSweeper(events);
+    const user = buildUser();
+    world.users.rows.push(user);
+    events.isUnavailable = true;
+    await world.service.eraseOne(user.email, 'dpo', 'req');
+    await world.completed.put([user]);
+    world.sweeper.start();
+
+    await eventually(() => expect(world.sweeper.unfinished).toBe(1));
+    world.sweeper.stop();
+    expect(events.published).toEqual([]);
   });
 
   it('puts the row of who has registered anew in the place of the old one', async () => {

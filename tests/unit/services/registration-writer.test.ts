@@ -2,7 +2,7 @@ import { emailDigest } from '../../../src/domain/erasure';
 import { RejectedError, UnavailableError } from '../../../src/domain/errors';
 import { DeadLetterPublisher } from '../../../src/services/dead-letter-publisher';
 import { RegistrationWriter } from '../../../src/services/registration-writer';
-import { buildEvent, buildRecord, buildRegistration } from '../../support/builders';
+import { buildEvent, buildRecord, buildRegistration, buildUser } from '../../support/builders';
 import {
   InMemoryUserCache,
   InMemoryFailureMarks,
@@ -10,6 +10,7 @@ import {
   InMemoryUsers,
   RecordingDeadLetters,
   RecordingMetrics,
+  RecordingUserEvents,
 } from '../../support/fakes';
 import { RecordingLogger } from '../../support/recording-logger';
 
@@ -20,6 +21,7 @@ function setUp() {
     pending: new InMemoryReservations(),
     failed: new InMemoryFailureMarks(),
     deadLetters: new RecordingDeadLetters(),
+    events: new RecordingUserEvents(),
     metrics: new RecordingMetrics(),
     log: new RecordingLogger(),
   };
@@ -400,5 +402,88 @@ describe('RegistrationWriter.write', () => {
     expect(log.lines.at(-1)).toMatchObject({
       message: expect.stringContaining('could not mark failed registration'),
     });
+  });
+});
+
+describe('RegistrationWriter.write, where other programs are told', () => {
+  const announced = ({ events }: ReturnType<typeof setUp>): unknown[] =>
+    events.published.map((each) => ('user' in each ? [each.user.email, each.traceparent] : each));
+  const tracedRecord = (value: unknown, traceparent: string) =>
+    buildRecord({ value, headers: { traceparent: Buffer.from(traceparent) } });
+
+  it('tells of each row once, with its trace, whether it is new or was there; of no other record', async () => {
+    const world = setUp();
+    const [known, added, taken] = [buildRegistration(), buildRegistration(), buildRegistration()];
+    const unstorable = buildRegistration({ firstName: 'Bad' });
+    world.users.rejects = ({ firstName }) => firstName === 'Bad';
+    await world.users.insertMissing([known, taken]);
+
+    await world.writer.write([
+      tracedRecord(known, 'first'),
+      buildRecord({ value: added }),
+      buildRecord({ value: { ...taken, lastName: 'Roe' } }),
+      buildRecord({ value: unstorable }),
+      buildRecord({ value: 'broken' }),
+      tracedRecord(known, 'second'),
+    ]);
+
+    expect(announced(world)).toEqual([
+      [known.email, 'first'],
+      [added.email, undefined],
+    ]);
+    expect(world.metrics.reasons.sort()).toEqual(['conflict', 'invalid', 'unstorable']);
+  });
+
+  it('tells of nobody who was erased after the record, or between row and event', async () => {
+    const world = setUp();
+    const [old, gone] = [buildRegistration(), buildRegistration()];
+    world.users.erasures.set(emailDigest(old.email), { erasedAtMs: Date.now(), eventIds: [] });
+    world.completed.put = () => Promise.resolve(void world.users.rows.splice(0));
+
+    await world.writer.write([
+      buildRecord({ value: old, headers: { 'accepted-at': '2020-01-01T00:00:00Z' } }),
+      buildRecord({ value: gone }),
+    ]);
+
+    expect(announced(world)).toEqual([]);
+  });
+
+  it('comes after the caches and before the dead letters, which wait for Kafka’s confirmation, as the offset does', async () => {
+    const world = setUp();
+    const stored = buildRegistration();
+    await world.pending.reserve(buildEvent({ registration: stored }));
+    world.events.isUnavailable = true;
+    const records = [
+      buildRecord({ value: stored }),
+      buildRecord({ value: { ...stored, lastName: 'Roe' }, offset: '1' }),
+    ];
+
+    await expect(world.writer.write(records)).rejects.toThrow(UnavailableError);
+    const before = {
+      cached: world.completed.entries.size,
+      reserved: world.pending.entries.size,
+      deadLetters: world.deadLetters.published.length,
+    };
+    world.events.isUnavailable = false;
+    await world.writer.write(records);
+
+    expect(before).toEqual({ cached: 1, reserved: 0, deadLetters: 0 });
+    expect(announced(world)).toEqual([[stored.email, undefined]]);
+    expect(world.deadLetters.published).toHaveLength(1);
+  });
+
+  it('reads no row again where nobody is told', async () => {
+    const world = setUp();
+    const registration = buildRegistration();
+    const stored = new Map([[registration.email, buildUser(registration)]]);
+    world.users.insertMissing = () => Promise.resolve(stored);
+    const findByEmails = jest.spyOn(world.users, 'findByEmails');
+    const deadLetterPublisher = new DeadLetterPublisher(world);
+    const writer = new RegistrationWriter({ ...world, deadLetterPublisher, events: undefined });
+
+    await writer.write([buildRecord({ value: registration })]);
+
+    expect(world.completed.entries.size).toBe(1);
+    expect(findByEmails).not.toHaveBeenCalled();
   });
 });

@@ -1,4 +1,5 @@
 import { parseDlqArguments } from '../../../src/tools/dlq-arguments';
+import { EVENTS } from '../../../src/tools/events';
 import { parsePrivacyArguments } from '../../../src/tools/privacy-arguments';
 import { createExport } from '../../../src/tools/export';
 import { RECONCILE } from '../../../src/tools/reconcile';
@@ -78,6 +79,25 @@ describe('reconcile', () => {
     ['now', 'reconcile takes only options'],
   ])('rejects "%s"', (line, problem) => {
     expect(() => RECONCILE.parse(words(line))).toThrow(usageError(problem));
+  });
+});
+
+describe('events', () => {
+  it.each([
+    ['backfill', -(2 ** 53)],
+    ['backfill --from-id 17', 17],
+    ['backfill --from-id=-17', -17],
+  ])('understands %s', (line, fromId) => {
+    expect(EVENTS.parse(words(line))).toEqual({ name: 'backfill', fromId });
+  });
+
+  it.each([
+    ['', 'the command must be backfill'],
+    ['replay', 'the command must be backfill'],
+    ['backfill 17', 'backfill takes only options'],
+    ['backfill --from-id x', '--from-id must be a number'],
+  ])('rejects "%s"', (line, message) => {
+    expect(() => EVENTS.parse(words(line))).toThrow(usageError(message));
   });
 });
 
