@@ -10,15 +10,7 @@ import { buildRegistration, buildUser } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { RecordingMetrics } from '../support/fakes';
 import { startService, startUnready, type TestService } from '../support/harness';
-import {
-  alterTopic,
-  drained,
-  lag,
-  produce,
-  topicExists,
-  withAdmin,
-  type ReadRecord,
-} from '../support/kafka-tools';
+import { alterTopic, drained, lag, produce, withAdmin, type ReadRecord } from '../support/kafka-tools';
 import { RecordingLogger } from '../support/recording-logger';
 import { ServiceProcess } from '../support/service-process';
 import { isolatedServers, sql, type Env } from '../support/test-servers';
@@ -67,8 +59,7 @@ const limitEvents = ({ KAFKA_EVENTS_TOPIC: topic = '', ...env }: Env, bytes: num
 describe('the events topic', () => {
   it('is the table after a kill between INSERT and event, and nothing but the table', async () => {
     const env = await isolated();
-    const first = ServiceProcess.launch(env);
-    await eventually(async () => expect(await topicExists(env, env['KAFKA_EVENTS_TOPIC'] ?? '')).toBe(true));
+    const first = await ServiceProcess.start(env);
     await limitEvents(env, 100);
     await produce(env, mixed(buildMany(30)));
     await eventually(async () => expect(await countRows(env)).toBe(30));
