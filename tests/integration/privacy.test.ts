@@ -319,6 +319,20 @@ describe('privacy show', () => {
 });
 
 describe('privacy expire', () => {
+  it('with an events topic remembers every row, so that others are told that it is gone', async () => {
+    const years = [uniqueEmail(), uniqueEmail()];
+    await sql(env, 'DELETE FROM users');
+    await store(years, 800 * DAY_MS);
+    const ids = (await sql(env, 'SELECT id FROM users')).map(({ id }) => id);
+    const command = `expire --created-before ${dayIn(-7)} --yes`;
+
+    const done = await privacy({ ...env, KAFKA_EVENTS_TOPIC: 'user-events' }, command);
+
+    expect(done).toMatchObject({ code: 0, stdout: expect.stringMatching(/^2 rows deleted, 2 with an/) });
+    const untold = await sql(env, 'SELECT unnest(user_ids)::int AS id FROM erasures');
+    expect(untold.map(({ id }) => id)).toEqual(expect.arrayContaining(ids));
+  });
+
   it('deletes older rows and their caches, with erasures only where Kafka may have copies', async () => {
     const years = Array.from({ length: 1100 }, () => uniqueEmail());
     const weeks = Array.from({ length: 150 }, () => uniqueEmail());

@@ -229,6 +229,23 @@ describe('topics whose settings endanger the promise', () => {
     await service.stop();
   });
 
+  it('are those of the events topic, too: one that deletes would lose users', async () => {
+    const env = await isolatedServers();
+    const topic = `${env['KAFKA_TOPIC'] ?? ''}.events`;
+    const configEntries = [{ name: 'cleanup.policy', value: 'delete' }];
+    await withAdmin(env, (admin) => admin.createTopics({ topics: [{ topic, configEntries }] }));
+
+    const service = await startService({ ...env, KAFKA_EVENTS_TOPIC: topic });
+
+    const hints = lines(service, 'topic settings endanger the promise').map(({ hint }) => hint);
+    expect(hints).toEqual([
+      expect.stringContaining(`--entity-name ${topic} --add-config cleanup.policy=compact,`),
+    ]);
+    const series = `registration_topic_settings_wrong{topic="${topic}",setting="cleanup.policy"}`;
+    expect(await metric(service, series)).toBe(1);
+    await service.stop();
+  });
+
   it('are unhealthy when a registration may not fit', async () => {
     const service = await startOn({});
     await alterTopic(service.env, { 'max.message.bytes': '1000' });
