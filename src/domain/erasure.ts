@@ -19,12 +19,14 @@ export interface Origin {
  */
 export const CLOCK_MARGIN_MS = 5000;
 
-/** Whether the registration was made before the erasure of its email. The writer's INSERT has the same rule in SQL. */
-export function isErased({ eventId, acceptedAtMs }: Origin, erasure: Erasure | undefined): boolean {
+/**
+ * Whether the registration was made before the erasure of its email. An event that was on its way then may be accepted anew
+ * after it. The writer's INSERT has the same rule in SQL.
+ */
+export function isErased({ eventId = '', acceptedAtMs }: Origin, erasure: Erasure | undefined): boolean {
   if (erasure === undefined) return false;
-  const { erasedAtMs, eventIds } = erasure;
-  const isOld = acceptedAtMs !== undefined && acceptedAtMs < erasedAtMs - CLOCK_MARGIN_MS;
-  return isOld || (eventId !== undefined && eventIds.includes(eventId));
+  const afterMs = acceptedAtMs === undefined ? 0 : acceptedAtMs - erasure.erasedAtMs;
+  return afterMs < (erasure.eventIds.includes(eventId) ? CLOCK_MARGIN_MS : -CLOCK_MARGIN_MS);
 }
 
 /** What is kept in place of the email: its SHA-256, in hexadecimal digits. */

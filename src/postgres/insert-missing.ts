@@ -18,8 +18,8 @@ export const FILLED_COLUMNS = 'first_name, last_name, email, gender, sex, occupa
 // isErased() in SQL; null without an erasure. As a scalar it is one look-up for each row: for a NOT EXISTS PostgreSQL may
 // read the whole table.
 const WAS_ERASED = `
-  SELECT to_timestamp(r.accepted_ms / 1000) < e.erased_at - interval '${CLOCK_MARGIN_MS} milliseconds'
-    OR r.event_id = ANY (e.event_ids)
+  SELECT coalesce(to_timestamp(r.accepted_ms / 1000) - e.erased_at, interval '0') < interval '${CLOCK_MARGIN_MS} milliseconds'
+    * CASE WHEN r.event_id = ANY (e.event_ids) THEN 1 ELSE -1 END
   FROM erasures e WHERE e.email_sha256 = sha256(convert_to(r.email, 'UTF8'))`;
 
 /**

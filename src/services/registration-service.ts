@@ -86,8 +86,8 @@ export class RegistrationService {
       return this.reserve(registration, redisBudget, false);
     }
     if (holder && isSameRegistration(holder.registration, registration))
-      // Nobody could tell whether that event is erased. The writer takes a second one for a duplicate, or for the first.
-      return erasure === null ? candidate : holder;
+      // Nobody could tell whether that event is erased. Accepted anew it is not, and who is erased next is known by its id.
+      return erasure === null ? { ...holder, acceptedAt: candidate.acceptedAt } : holder;
     throw new RegistrationInProgressError('the email is reserved for other fields');
   }
 

@@ -3,6 +3,7 @@ import {
   AlreadyRegisteredError,
   RecentlyRegisteredError,
   RegistrationInProgressError,
+  UnavailableError,
 } from '../../../src/domain/errors';
 import type { Registration } from '../../../src/domain/registration';
 import { registrationOf, type User } from '../../../src/domain/stored-user';
@@ -132,7 +133,18 @@ const register =
     world.wait(0);
     if (refused === undefined) model.get(email)?.accepted.push(firstName);
     else
-      expect([AlreadyRegisteredError, RegistrationInProgressError]).toContain((refused as Error).constructor);
+      expect([AlreadyRegisteredError, RegistrationInProgressError, UnavailableError]).toContain(
+        (refused as Error).constructor,
+      );
+  };
+
+const withoutPostgres =
+  (command: Command): Command =>
+  async (world, model) => {
+    if (world.nowMs < world.inexactUntilMs) world.wait(11_000);
+    world.users.isUnavailable = true;
+    await command(world, model);
+    world.users.isUnavailable = false;
   };
 
 const erase =
@@ -155,7 +167,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     weight: 4,
     arbitrary: fc
       .tuple(email, fc.constantFrom(...NAMES), waitMs, fc.constantFrom(-4000, 0, 4000))
-      .map((args) => register(...args)),
+      .chain((args) => fc.constantFrom(register(...args), withoutPostgres(register(...args)))),
   },
   { weight: 3, arbitrary: fc.tuple(email, waitMs).map((args) => erase(...args)) },
   { weight: 2, arbitrary: fc.constantFrom(1, 3).map((count) => (world: World) => world.consume(count)) },
@@ -204,6 +216,8 @@ describe('erasure, whatever comes before, after and between', () => {
     const examples: [Command[]][] = [
       [[sameAgain, redis('saved'), erase(ada, 20_000), redis('older'), sameAgain]],
       [[sameAgain, redis('away'), erase(ada, 20_000), redis('back'), sameAgain]],
+      [[sameAgain, redis('saved'), erase(ada, 20_000), redis('older'), withoutPostgres(sameAgain)]],
+      [[sameAgain, withoutPostgres(sameAgain), erase(ada, 500)]],
     ];
     const commands = fc.array(command, { maxLength: 20 });
     await fc.assert(fc.asyncProperty(commands, run), { numRuns: 500, examples });

@@ -102,7 +102,7 @@ describe('DeadLetterReplay, of people who were erased', () => {
   it.each([
     ['by its time', { 'accepted-at': '2026-01-02T03:00:00Z' }],
     ['by when it became a dead letter, without one', {}],
-    ['by its event', { 'accepted-at': '2026-01-02T05:00:00Z', 'event-id': 'event' }],
+    ['by its event', { 'accepted-at': '2026-01-02T04:00:04Z', 'event-id': 'event' }],
   ])('skips a dead letter, told %s, and reserves nothing', async (_how, headers) => {
     const { users, pending, publisher, run } = setUp();
     users.erasures.set(emailDigest(john.email), { erasedAtMs, eventIds: ['event'] });
