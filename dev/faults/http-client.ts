@@ -14,6 +14,8 @@ export interface RequestOptions {
   /** POST with a body, else GET. */
   readonly method?: string;
   readonly headers?: OutgoingHttpHeaders;
+  /** On a connection of its own, as Kubernetes probes: the service may close one that is idle at any moment. */
+  readonly isProbe?: boolean;
 }
 
 /** Sends one request, with `body` as JSON, and never rejects. */
@@ -21,7 +23,7 @@ export function ask(
   url: string,
   timeoutMs: number,
   body?: unknown,
-  { method, headers }: RequestOptions = {},
+  { method, headers, isProbe }: RequestOptions = {},
 ): Promise<HttpResponse> {
   const startedAt = performance.now();
   const json = body === undefined ? undefined : JSON.stringify(body);
@@ -29,7 +31,7 @@ export function ask(
     const end = (status: number, text: string, retryAfter?: string): void =>
       resolve({ status, retryAfter, body: text, durationMs: performance.now() - startedAt });
     const options = {
-      agent,
+      agent: isProbe ? false : agent,
       method: method ?? (json === undefined ? 'GET' : 'POST'),
       headers: { ...(json !== undefined && { 'Content-Type': 'application/json' }), ...headers },
       signal: AbortSignal.timeout(timeoutMs),

@@ -147,6 +147,6 @@ export class ServiceReplica {
   }
 
   private askLive(): ReturnType<typeof ask> {
-    return ask(`${this.url}/api/health/live`, liveTimeoutMs);
+    return ask(`${this.url}/api/health/live`, liveTimeoutMs, undefined, { isProbe: true });
   }
 }
