@@ -2,20 +2,14 @@ import { RejectedError, ValidationError } from '../domain/errors';
 import { isSameRegistration } from '../domain/registration';
 import { registrationOf, type User } from '../domain/stored-user';
 import { forEachChunk, yieldingChunks } from '../runtime/yielding';
+import { announceRegistered } from './announce-registered';
 import type { DeadLetterPublisher } from './dead-letter-publisher';
 import { findErased } from './erased-records';
 import { ifAvailable } from './if-available';
 import type { DeadLetter, ReceivedRecord, UserEvents } from './ports/messaging';
 import type { Reservations, UserCache, Users } from './ports/stores';
 import type { PipelineMetrics, Tracing } from './ports/telemetry';
-import {
-  emailOf,
-  headerText,
-  originOf,
-  readRecord,
-  TRACEPARENT_HEADER,
-  type ReadableRecord,
-} from './registration-record';
+import { emailOf, originOf, readRecord, type ReadableRecord } from './registration-record';
 
 /** The stores that promoteToCompleted() writes to. */
 export interface PromotionStores {
@@ -60,7 +54,9 @@ export class RegistrationWriter {
     // An unavailable Redis never holds an offset: the reservations that are left end within their hour.
     await ifAvailable(promoteToCompleted(this.deps, [...outcome.stored.values()]));
     const refused = [...invalid, ...outcome.unstorable, ...this.conflicts(readable, outcome)];
-    await this.announce(readable, refused);
+    const { events, users } = this.deps;
+    const { stored } = outcome;
+    if (events) await announceRegistered({ readable, refused, stored, startedAt }, { events, users });
     const rowless = readable.filter(({ registration }) => !outcome.stored.has(registration.email));
     // A dead letter would keep what was erased.
     const candidates = [...refused, ...rowless].map(({ record }) => record);
@@ -70,26 +66,6 @@ export class RegistrationWriter {
     await this.releaseErased(erased);
     this.measure(readable, new Set([...erased, ...deadLetters.map(({ record }) => record)]));
     this.deps.tracing?.batchWritten({ records, deadLetters, startedAt, insertedAt });
-  }
-
-  /** Those who were stored before, too: they may have been by an attempt at this batch that did not come to this. */
-  private async announce(readable: readonly ReadableRecord[], refused: readonly DeadLetter[]): Promise<void> {
-    const { events, users } = this.deps;
-    if (!events) return;
-    const others = new Set(refused.map(({ record }) => record));
-    const told = readable.filter(({ record }) => !others.has(record));
-    // Of each email, the first one's.
-    const traceparents = new Map(
-      told
-        .toReversed()
-        .map(({ record, registration }) => [registration.email, headerText(record, TRACEPARENT_HEADER)]),
-    );
-    if (traceparents.size === 0) return;
-    // Read now: the rows of store() may have been erased since.
-    const readAt = performance.now();
-    const rows = await users.findByEmails([...traceparents.keys()]);
-    const registered = rows.map((user) => ({ user, traceparent: traceparents.get(user.email) }));
-    await events.registered(registered, readAt);
   }
 
   private async releaseErased(erased: ReadonlySet<ReceivedRecord>): Promise<void> {

@@ -434,11 +434,16 @@ describe('RegistrationWriter.write, where other programs are told', () => {
     expect(world.metrics.reasons.sort()).toEqual(['conflict', 'invalid', 'unstorable']);
   });
 
-  it('tells of nobody who was erased after the record, or between row and event', async () => {
+  it('tells of nobody who was erased after the record, or before the event of a slow attempt', async () => {
     const world = setUp();
     const [old, gone] = [buildRegistration(), buildRegistration()];
     world.users.erasures.set(emailDigest(old.email), { erasedAtMs: Date.now(), eventIds: [] });
-    world.completed.put = () => Promise.resolve(void world.users.rows.splice(0));
+    const now = performance.now();
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(now);
+    world.completed.put = () => {
+      clock.mockReturnValue(now + 2000);
+      return Promise.resolve(void world.users.rows.splice(0));
+    };
 
     await world.writer.write([
       buildRecord({ value: old, headers: { 'accepted-at': '2020-01-01T00:00:00Z' } }),
@@ -446,6 +451,7 @@ describe('RegistrationWriter.write, where other programs are told', () => {
     ]);
 
     expect(announced(world)).toEqual([]);
+    clock.mockRestore();
   });
 
   it('comes after the caches and before the dead letters, which wait for Kafka’s confirmation, as the offset does', async () => {
