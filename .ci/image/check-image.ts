@@ -61,13 +61,18 @@ async function serves(env: Env): Promise<string[]> {
     await eventually('the row', startLimitSeconds, async () => (await get(pod, path)) === 200);
 
     const healthCheck = await pod.healthCheck();
-    const deadLetters = await pod.exec('/nodejs/bin/node', 'dist/tools/dlq.js', 'list');
+    const toolProblems: string[] = [];
+    for (const line of ['dlq list', `privacy show ${registration.email}`, 'export', 'events --help']) {
+      const [tool = '', ...args] = line.split(' ');
+      const { code, output } = await pod.exec('/nodejs/bin/node', `dist/tools/${tool}.js`, ...args);
+      if (code !== 0) toolProblems.push(`${tool}: ${output}`);
+    }
     const shell = await pod.exec('sh', '-c', 'true');
     const stopped = await pod.terminate(spec.terminationGracePeriodSeconds);
     console.log(`    stopped in ${stopped.seconds.toFixed(1)} s`);
     return [
       healthCheck.code === 0 ? '' : `HEALTHCHECK: ${healthCheck.output}`,
-      deadLetters.code === 0 ? '' : `dlq list: ${deadLetters.output}`,
+      ...toolProblems,
       shell.code === 0 ? 'there is a shell' : '',
       stopped.code === 0 ? '' : `SIGTERM ended it with ${stopped.code}`,
     ].filter(Boolean);
