@@ -74,6 +74,8 @@ class World {
   nowMs = START;
   /** Until then an erasure may not know an event that is on its way: the documented exception. */
   inexactUntilMs = 0;
+  /** Then a request without PostgreSQL is accepted although there is a row. */
+  hasRedisLostData = false;
 
   wait(ms: number, skewMs = 0): void {
     this.nowMs += ms;
@@ -109,6 +111,7 @@ class World {
       });
       return Promise.resolve();
     }
+    this.hasRedisLostData = true;
     this.redis.forEach((store) => (store.isUnavailable = state === 'away'));
     if (state === 'lost') this.redis.forEach(({ entries }) => entries.clear());
     if (state === 'older') this.saved.forEach((restore) => restore());
@@ -145,6 +148,8 @@ const withoutPostgres =
     world.users.isUnavailable = true;
     await command(world, model);
     world.users.isUnavailable = false;
+    const until = world.nowMs + 11_000;
+    if (world.hasRedisLostData) world.inexactUntilMs = Math.max(world.inexactUntilMs, until);
   };
 
 const erase =
