@@ -124,11 +124,14 @@ export class RegistrationConsumer {
       if (reset) lag.reportReset(reset);
     });
     const watching = stallDetector.watch(batches, (reason) => this.rebuild(reason), consumerAbort.signal);
+    const joined = this.connectAndRun(consumer, batches, consumerAbort.signal);
     try {
       // A stop must not wait for a join, which the broker may hold back until the group has settled.
-      await Promise.race([this.connectAndRun(consumer, batches).then(() => ended), ended]);
+      await Promise.race([joined.then(() => ended), ended]);
     } finally {
       consumerAbort.abort();
+      // A join that is under way goes on after a disconnect, and would hold partitions that nobody reads.
+      joined.then(() => consumer.disconnect()).catch(() => undefined);
       const leaving = Promise.all([consumer.disconnect(), watching]);
       await closeWithin(DISCONNECT_TIMEOUT_MS, leaving, (error) =>
         log.debug('consumer did not disconnect in time', { error }),
@@ -136,11 +139,16 @@ export class RegistrationConsumer {
     }
   }
 
-  private async connectAndRun(consumer: Consumer, batches: ConsumerBatches): Promise<void> {
+  private async connectAndRun(
+    consumer: Consumer,
+    batches: ConsumerBatches,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { topic, partitions } = this.deps.config;
     await consumer.connect();
     await consumer.subscribe({ topic, fromBeginning: true });
     await this.deps.lag.reportLost();
+    signal.throwIfAborted();
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,

@@ -206,6 +206,22 @@ describe('a consumer stopped between records', () => {
   });
 });
 
+describe('consumers stopped while they connect or join', () => {
+  it('leave their partitions to the others', async () => {
+    const env = await isolatedServers();
+    const stopped = await Promise.all([1, 2, 3, 4].map(() => startService(env)));
+    await Promise.all(stopped.map((service) => service.stop()));
+    const remaining = await startUnready(env);
+    await produce(
+      env,
+      [0, 1, 2].map((partition) => messageOf(buildRegistration(), { partition })),
+    );
+
+    await drained(env);
+    await remaining.stop();
+  });
+});
+
 describe('a topic that is deleted', () => {
   const deleteTopic = (service: TestService) =>
     withAdmin(service.env, (admin) => admin.deleteTopics({ topics: [service.env['KAFKA_TOPIC'] ?? ''] }));
