@@ -9,7 +9,7 @@ import { RegistrationConsumer } from './kafka/consumer';
 import { ConsumerLag, readConsumerLag } from './kafka/consumer-lag';
 import { KafkaDeadLetterTopic } from './kafka/dead-letter-topic';
 import { KafkaProducer } from './kafka/producer';
-import { SEND_QUEUE_LIMITS as limits, SendQueue } from './kafka/send-queue';
+import { SendQueue } from './kafka/send-queue';
 import { StallDetector } from './kafka/stall-detector';
 import { KafkaTopics } from './kafka/topics';
 import { KafkaUserEvents } from './kafka/user-events';
@@ -139,7 +139,7 @@ function buildPipeline(base: Foundation, { users, pending, completed, failed, mi
   const toEvents = { producer: eventsProducer, topic: eventsTopic ?? '', metrics };
   const events = eventsTopic === undefined ? undefined : new KafkaUserEvents(toEvents);
   const deadLetters = new DeadLetterPublisher({ deadLetters: published, failed, pending, metrics, log });
-  const sendQueue = new SendQueue({ topic, producer, deadLetters, limits, metrics, tracing, log });
+  const sendQueue = new SendQueue({ topic, producer, deadLetters, metrics, tracing, log });
   const sinks = { users, completed, pending, deadLetterPublisher: deadLetters, events };
   const writer = new RegistrationWriter({ ...sinks, metrics, tracing });
   const consumerLag = new ConsumerLag({ read: () => readConsumerLag(kafka, config.kafka), metrics, log });

@@ -10,12 +10,10 @@ import type {
 } from '../services/ports/messaging';
 import type { Logger, PipelineMetrics, Span, Tracing } from '../services/ports/telemetry';
 import { isTooLarge } from './kafkajs';
-import { PART_LIMITS, PartSender, type Outgoing } from './part-sender';
+import { PartSender, type Outgoing } from './part-sender';
 import type { KafkaProducer } from './producer';
 import { toMessage, toUnsentDeadLetter } from './registration-message';
-
-export const SEND_QUEUE_LIMITS = { maxRecords: 10_000, maxBytes: 16 * 1024 * 1024, ...PART_LIMITS };
-export type SendQueueLimits = Readonly<typeof SEND_QUEUE_LIMITS>;
+import { sendQueueLimits, type SendQueueLimits } from './send-queue-limits';
 
 // A partition's next leader is there sooner.
 const FAILING_MS = 1000;
@@ -23,7 +21,8 @@ const FAILING_MS = 1000;
 export interface SendQueueDeps {
   readonly topic: string;
   readonly producer: Pick<KafkaProducer, 'send' | 'partitionOf'>;
-  readonly limits: SendQueueLimits;
+  /** By default what this process has room for. */
+  readonly limits?: SendQueueLimits;
   /** Take a record that alone is larger than the topic allows. */
   readonly deadLetters: DeadLetters;
   readonly metrics: Pick<PipelineMetrics, 'produced'>;
@@ -57,7 +56,11 @@ export class SendQueue implements RegistrationQueue {
   private isClosed = false;
   private readonly stopping = new AbortController();
 
-  constructor(private readonly deps: SendQueueDeps) {}
+  private readonly limits: SendQueueLimits;
+
+  constructor(private readonly deps: SendQueueDeps) {
+    this.limits = deps.limits ?? sendQueueLimits();
+  }
 
   /** Records that are not confirmed yet. */
   get depth(): number {
@@ -76,7 +79,7 @@ export class SendQueue implements RegistrationQueue {
   }
 
   acquire(): SendPermit {
-    const { maxRecords, maxBytes } = this.deps.limits;
+    const { maxRecords, maxBytes } = this.limits;
     if (this.isClosed) throw new UnavailableError('the process is stopping');
     if (this.entries.length + this.reserved >= maxRecords || this.bytes >= maxBytes) {
       throw new UnavailableError('the send queue is full');
@@ -151,7 +154,7 @@ export class SendQueue implements RegistrationQueue {
   }
 
   private async sendFirst(partition: number | undefined, waiting: readonly Entry[]): Promise<void> {
-    const parts = this.parts.get(partition) ?? new PartSender((part) => this.send(part), this.deps.limits);
+    const parts = this.parts.get(partition) ?? new PartSender((part) => this.send(part), this.limits);
     this.parts.set(partition, parts);
     try {
       this.confirm(waiting.slice(0, await parts.sendFirst(waiting)));

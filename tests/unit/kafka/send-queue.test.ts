@@ -1,6 +1,7 @@
 import { KafkaJSProtocolError, type Message } from 'kafkajs';
 import { UnavailableError } from '../../../src/domain/errors';
-import { SendQueue, type SendQueueLimits } from '../../../src/kafka/send-queue';
+import { SendQueue } from '../../../src/kafka/send-queue';
+import { sendQueueLimits, type SendQueueLimits } from '../../../src/kafka/send-queue-limits';
 import type { RegistrationEvent } from '../../../src/services/ports/messaging';
 import { buildEvent, buildRegistration } from '../../support/builders';
 import { eventually } from '../../support/eventually';
@@ -230,6 +231,15 @@ describe('SendQueue', () => {
     queue.acquire();
     queue.acquire();
     expect(() => queue.acquire()).toThrow(UnavailableError);
+  });
+
+  it.each([
+    [64, 100],
+    [144, 1024],
+    [448, 7509],
+    [4144, 10_000],
+  ])('holds in a heap of %i MB at most %i records', (megabytes, records) => {
+    expect(sendQueueLimits(megabytes * 1024 * 1024).maxRecords).toBe(records);
   });
 
   it('is full at its limit of bytes until Kafka confirms', async () => {
