@@ -16,9 +16,15 @@ export interface Outgoing {
 /** Measures a record once, so that it can be sent in parts. */
 export function outgoing(message: Message): Outgoing {
   const { key, value, headers = {} } = message;
-  const texts = [key, value, ...Object.entries(headers).flat(2)];
-  return { message, bytes: texts.reduce<number>((sum, text) => sum + Buffer.byteLength(text ?? ''), 0) };
+  let bytes = bytesOf(key) + bytesOf(value);
+  for (const [name, header] of Object.entries(headers)) {
+    const values = Array.isArray(header) ? header : [header];
+    for (const each of values) bytes += bytesOf(name) + bytesOf(each);
+  }
+  return { message, bytes };
 }
+
+const bytesOf = (text: string | Buffer | null | undefined): number => Buffer.byteLength(text ?? '');
 
 /**
  * Sends waiting records in parts that Kafka takes: a failed send is followed by one of half the size, down to a single

@@ -51,12 +51,14 @@ export class RegistrationWriter {
     const { readable, invalid } = await this.read(records);
     const outcome = await this.store(readable);
     const insertedAt = performance.now();
-    // An unavailable Redis never holds an offset: the reservations that are left end within their hour.
-    await ifAvailable(promoteToCompleted(this.deps, [...outcome.stored.values()]));
     const refused = [...invalid, ...outcome.unstorable, ...this.conflicts(readable, outcome)];
     const { events, users } = this.deps;
     const { stored } = outcome;
-    if (events) await announceRegistered({ readable, refused, stored, startedAt }, { events, users });
+    await Promise.all([
+      // An unavailable Redis never holds an offset: the reservations that are left end within their hour.
+      ifAvailable(promoteToCompleted(this.deps, [...stored.values()])),
+      events && announceRegistered({ readable, refused, stored, startedAt }, { events, users }),
+    ]);
     const rowless = readable.filter(({ registration }) => !outcome.stored.has(registration.email));
     // A dead letter would keep what was erased.
     const candidates = [...refused, ...rowless].map(({ record }) => record);
