@@ -111,7 +111,7 @@ async function buildFoundation(config: Config, log: Logger, overrides: Overrides
 
 function buildStores({ config, log, status, overrides }: Foundation) {
   const pool = new PostgresPool({ config: config.postgres, state: status.postgres, log });
-  const redis = new RedisConnection({ url: config.redis.url, state: status.redis, log });
+  const redis = new RedisConnection({ ...config.redis, state: status.redis, log });
   return {
     pool,
     redis,

@@ -34,16 +34,17 @@ export async function readDeadLetters(env: Env): Promise<DeadLetterSeen[]> {
 
 /** Every email with a reservation. */
 export async function readPendingEmails(env: Env): Promise<string[]> {
-  const keys = await withRedis(env, (redis) => redis.keys(pendingKey('*')));
-  return keys.map((key) => key.slice(pendingKey('').length));
+  const keys = await withRedis(env, (_, primaries) =>
+    Promise.all(primaries.map((node) => node.keys(pendingKey('*')))),
+  );
+  return keys.flat().map((key) => key.slice(pendingKey('').length));
 }
 
 /** Every key that Redis holds for these emails. */
 export async function readKeysOf(env: Env, emails: ReadonlySet<string>): Promise<string[]> {
   const keys = [...emails].flatMap((email) => [pendingKey(email), completedKey(email), failedKey(email)]);
-  if (keys.length === 0) return [];
-  const values = await withRedis(env, (redis) => redis.mget(keys));
-  return keys.filter((_, index) => values[index] !== null);
+  const found = await withRedis(env, (redis) => Promise.all(keys.map((key) => redis.exists(key))));
+  return keys.filter((_, index) => found[index] === 1);
 }
 
 /** The email of each dead letter that `npm run dlq -- replay` would send again. */

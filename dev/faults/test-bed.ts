@@ -7,6 +7,7 @@ import { createThrowAwayFolder } from '../local-stack/folders';
 import { type KafkaCluster, startKafkaCluster } from '../local-stack/kafka-cluster';
 import { type LocalStack, type ServiceName, startLocalStack } from '../local-stack/local-stack';
 import { chooseFreePort } from '../local-stack/ports';
+import { type RedisCluster, startRedisCluster } from '../local-stack/redis-cluster';
 import { eventsTopic } from './events';
 import { FaultyServer } from './faulty-server';
 import { ServiceReplica } from './service-replica';
@@ -32,6 +33,8 @@ export interface BedNeeds {
   readonly startsWithout?: ServiceName;
   /** Kafka is a cluster of three nodes without proxies, not one node with a proxy. */
   readonly isOnCluster?: boolean;
+  /** The service uses a Redis Cluster with replicas, without proxies. */
+  readonly isOnRedisCluster?: boolean;
   /** Variables of the service. */
   readonly env?: Readonly<Record<string, string>>;
   readonly nodeOptions?: readonly string[];
@@ -53,6 +56,7 @@ export class TestBed {
     readonly env: Env,
     private readonly servers: Readonly<Partial<Record<ServiceName, FaultyServer>>>,
     readonly cluster: KafkaCluster | undefined,
+    readonly redisCluster: RedisCluster | undefined,
     private readonly end: () => Promise<void>,
   ) {}
 
@@ -63,18 +67,21 @@ export class TestBed {
     const options = { dataDir: folder.path, durable: true, report: () => undefined };
     const kafkaPort = await chooseFreePort();
     const cluster = needs.isOnCluster ? await startKafkaCluster({ ...options, nodes: 3 }) : undefined;
+    const redisCluster = needs.isOnRedisCluster
+      ? await startRedisCluster({ ...options, hasReplicas: true })
+      : undefined;
     const stack = await startLocalStack({
       ...options,
       services: cluster ? ['postgres', 'redis'] : ['postgres', 'redis', 'kafka'],
       kafka: { advertisedPort: kafkaPort },
     });
     const end = async (): Promise<void> => {
-      await Promise.all([stack.kill(), cluster?.kill()]);
+      await Promise.all([stack.kill(), cluster?.kill(), redisCluster?.kill()]);
       await folder.remove();
     };
-    const env = { ...stack.env, ...(cluster && { KAFKA_BROKERS: cluster.brokers }) };
+    const env = { ...stack.env, ...(cluster && { KAFKA_BROKERS: cluster.brokers }), ...redisCluster?.env };
     const place = { logs, data: folder.path };
-    const bed = new TestBed(needs, place, env, withFaults(stack), cluster, end);
+    const bed = new TestBed(needs, place, env, withFaults(stack), cluster, redisCluster, end);
     await bed.openKafka(kafkaPort);
     return bed;
   }
@@ -166,7 +173,8 @@ export class TestBed {
       LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'warn',
       ...this.env,
       DB_PORT: String(postgres.port),
-      ...(!this.needs.reachesRedisDirectly && { REDIS_URL: `redis://${redis.host}:${redis.port}` }),
+      ...(!this.needs.reachesRedisDirectly &&
+        !this.needs.isOnRedisCluster && { REDIS_URL: `redis://${redis.host}:${redis.port}` }),
       ...(kafka && { KAFKA_BROKERS: `${kafka.host}:${kafka.port}` }),
       ...this.needs.env,
     };

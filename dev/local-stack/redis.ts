@@ -5,34 +5,44 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { LocalServer } from './local-server';
 import { fetchServers } from './server-files';
+import type { ServerRecipe } from './server-recipe';
 
 const oldestMajorVersion = 7;
 
 /** What a local Redis is started with. */
 export interface RedisOptions {
-  /** Holds its folder `redis` and its log. */
+  /** Holds a folder and a log of its name. */
   readonly dataDir: string;
   /** True keeps the data over a restart (append-only file, synced each second); false forgets them. */
   readonly durable: boolean;
   readonly report: (line: string) => void;
 }
 
-/** Starts Redis: the machine's own if it is new enough, otherwise the fetched one. */
-export async function startRedis({ dataDir, durable, report }: RedisOptions): Promise<LocalServer> {
-  const folder = join(dataDir, 'redis');
+/** Starts Redis. */
+export async function startRedis(options: RedisOptions): Promise<LocalServer> {
+  return LocalServer.start(await prepareRedis('redis', options));
+}
+
+/** Prepares the start of a Redis: the machine's own if it is new enough, otherwise the fetched one. */
+export async function prepareRedis(
+  name: string,
+  { dataDir, durable, report }: RedisOptions,
+  settings: readonly string[] = [],
+): Promise<ServerRecipe> {
+  const folder = join(dataDir, name);
   await mkdir(folder, { recursive: true });
   const file = (await isOwnRedisUsable()) ? 'redis-server' : (await fetchServers(report)).redisProgram;
 
   const data = ['--dir', folder, '--save', '', '--appendonly', durable ? 'yes' : 'no'];
   // Without its own process title the command line keeps naming the data folder, by which leftovers are known.
   const flags = ['--bind', '127.0.0.1', '--set-proc-title', 'no', ...data];
-  return LocalServer.start({
-    name: 'redis',
+  return {
+    name,
     log: `${folder}.log`,
     stopSignal: 'SIGINT',
-    command: (port) => Promise.resolve({ file, args: ['--port', String(port), ...flags] }),
+    command: (port) => Promise.resolve({ file, args: ['--port', String(port), ...flags, ...settings] }),
     ping,
-  });
+  };
 }
 
 async function isOwnRedisUsable(): Promise<boolean> {

@@ -157,7 +157,7 @@ function toConfig(values: EnvValues, caFiles: { db: string | undefined; kafka: s
       poolMax: values.DB_POOL_MAX,
       migrateOnStart: values.MIGRATE_ON_START,
     },
-    redis: { url: values.REDIS_URL },
+    redis: { url: values.REDIS_URL, isCluster: values.REDIS_CLUSTER },
     kafka: {
       brokers: values.KAFKA_BROKERS.split(','),
       clientId: values.KAFKA_CLIENT_ID,

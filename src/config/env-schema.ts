@@ -25,11 +25,15 @@ const readAs = (read: Reader, expected: string): Joi.StringSchema =>
     .messages({ 'text.unreadable': `{{#label}} must be ${expected}` });
 
 /** Comma-separated; repeated items count once. */
-const list = (readItem: Reader, expected: string): Joi.StringSchema =>
-  readAs((text) => {
+const listOf =
+  (readItem: Reader): Reader =>
+  (text) => {
     const items = text.split(',').map((item) => readItem(item.trim()));
     return items.includes(undefined) ? undefined : [...new Set(items)].join(',');
-  }, `a comma-separated list of ${expected}`);
+  };
+
+const list = (readItem: Reader, expected: string): Joi.StringSchema =>
+  readAs(listOf(readItem), `a comma-separated list of ${expected}`);
 
 /** As a browser sends it in `Origin`, which never has a path or a wildcard. */
 const origin: Reader = (text) => {
@@ -65,10 +69,20 @@ const redisUrl: Reader = (text) => {
     const { protocol, username, password, hostname, pathname, search, hash } = new URL(text);
     decodeURIComponent(username + password);
     const isPlain = /^rediss?:$/.test(protocol) && /^\/?\d*$/.test(pathname) && search + hash === '';
-    return isPlain && hostname !== '' ? text.replace(/^\w+/, protocol.slice(0, -1)) : undefined;
+    return isPlain && /^[^,]+$/.test(hostname) ? text.replace(/^\w+/, protocol.slice(0, -1)) : undefined;
   } catch {
     return undefined;
   }
+};
+
+// One user and password for all: that of the nodes, too, that only other nodes name. A cluster has no database but 0.
+const redisNodes: Reader = (text) => {
+  const nodes = listOf(redisUrl)(text);
+  const urls = nodes?.split(',').map((node) => new URL(node)) ?? [];
+  const logins = urls.map(({ protocol, username, password }) => [protocol, username, password].join());
+  return new Set(logins).size === 1 && urls.every(({ pathname }) => !/[1-9]/.test(pathname))
+    ? nodes
+    : undefined;
 };
 
 const topic = readAs(
@@ -116,10 +130,20 @@ const VARIABLES = {
   DB_POOL_MAX: count(1, 500, 20),
   MIGRATE_ON_START: flag(true),
 
-  REDIS_URL: readAs(
-    redisUrl,
-    'like rediss://user:password@host:6379/0 (TLS) or redis://host:6379, percent-encoded, without options after a ?',
-  ).default('redis://localhost:6379'),
+  REDIS_URL: Joi.string()
+    .when('REDIS_CLUSTER', {
+      is: true,
+      then: readAs(
+        redisNodes,
+        'like redis://user:password@host:6379, of one node or several with commas between them, with one scheme, user and password and without a database, if REDIS_CLUSTER=true',
+      ),
+      otherwise: readAs(
+        redisUrl,
+        'like rediss://user:password@host:6379/0 (TLS) or redis://host:6379, percent-encoded, without options after a ?; several need REDIS_CLUSTER=true',
+      ),
+    })
+    .default('redis://localhost:6379'),
+  REDIS_CLUSTER: flag(false),
 
   KAFKA_BROKERS: list(broker, 'host:port').default('localhost:9092'),
   KAFKA_CLIENT_ID: Joi.string().default('user-registration-backend'),

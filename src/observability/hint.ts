@@ -29,7 +29,12 @@ const REDIS: Hints = [
   [/\bMISCONF\b/, 'Redis cannot save its data and rejects writes: see its log and its disk'],
   [/\bLOADING\b/, 'Redis is loading its data and serves again when that is done'],
   [/\bBUSY\b/, 'another program’s script blocks Redis: SCRIPT KILL ends it'],
-  [/\b(MOVED|ASK|CLUSTERDOWN)\b|cluster mode/, 'REDIS_URL must lead to a Redis that is no cluster'],
+  [/cluster support disabled/, 'set REDIS_CLUSTER=false: REDIS_URL leads to a Redis that is no cluster'],
+  [
+    /\bCLUSTERDOWN\b|Too many Cluster redirections/,
+    'the Redis cluster does not serve all slots: see CLUSTER INFO there, which the service’s user must be allowed',
+  ],
+  [/\b(MOVED|ASK)\b|cluster mode/, 'set REDIS_CLUSTER=true: REDIS_URL leads to a node of a cluster'],
   [/\bDENIED\b/, 'Redis is in protected mode: set a password there, or its bind and protected-mode'],
   [/max number of clients/, 'Redis has no connection left: raise its maxclients'],
   [/DB index/, 'REDIS_URL names a database that the server does not have: see its databases'],

@@ -14,8 +14,9 @@ export class RedisFailureMarks implements FailureMarks {
     );
   }
 
-  async find(email: string): Promise<FailureReason | undefined> {
-    const entry = await this.connection.run(REQUEST_TIMEOUT_MS, (redis) => redis.get(failedKey(email)));
+  async find(email: string, after?: Promise<unknown>): Promise<FailureReason | undefined> {
+    const key = failedKey(email);
+    const entry = await this.connection.run(REQUEST_TIMEOUT_MS, (redis) => redis.get(key), after);
     const mark = parseEntry<{ reason: unknown }>(entry);
     return FAILURE_REASONS.find((reason) => reason === mark?.reason);
   }

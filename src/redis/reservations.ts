@@ -1,5 +1,6 @@
 import type { RegistrationEvent } from '../services/ports/messaging';
 import type { ReservationReader, Reservations, StoredReservation } from '../services/ports/stores';
+import type { RedisCommands } from './client';
 import { BATCH_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type RedisConnection } from './connection';
 import { parseEntry, PENDING_TTL_SECONDS, pendingKey } from './keys-and-lifetimes';
 
@@ -33,10 +34,10 @@ export class RedisReservations implements Reservations {
     return found === 1;
   }
 
-  async release(email: string, eventId: string): Promise<void> {
-    await this.connection.run(REQUEST_TIMEOUT_MS, (redis) =>
-      redis.eval(RELEASE_IF_OWNER, 1, pendingKey(email), eventId),
-    );
+  async release(email: string, eventId: string, after?: Promise<unknown>): Promise<void> {
+    const key = pendingKey(email);
+    const release = (redis: RedisCommands) => redis.eval(RELEASE_IF_OWNER, 1, key, eventId);
+    await this.connection.run(REQUEST_TIMEOUT_MS, release, after);
   }
 
   async clear(emails: readonly string[]): Promise<void> {
@@ -61,15 +62,17 @@ export class RedisReservationReader implements ReservationReader {
   }
 
   async scan(visit: (entries: readonly StoredReservation[]) => Promise<void>): Promise<void> {
-    let cursor = '0';
-    do {
-      const [next, keys] = await this.connection.run(BATCH_TIMEOUT_MS, (redis) =>
-        redis.scan(cursor, 'MATCH', EVERY_KEY, 'COUNT', SCAN_COUNT),
-      );
-      cursor = next;
-      const entries = await this.find(keys.map((key) => key.slice(EMAIL_START)));
-      if (entries.length > 0) await visit(entries);
-    } while (cursor !== '0');
+    for (const primary of this.connection.primaries) {
+      let cursor = '0';
+      do {
+        const [next, keys] = await this.connection.run(BATCH_TIMEOUT_MS, () =>
+          primary.scan(cursor, 'MATCH', EVERY_KEY, 'COUNT', SCAN_COUNT),
+        );
+        cursor = next;
+        const entries = await this.find(keys.map((key) => key.slice(EMAIL_START)));
+        if (entries.length > 0) await visit(entries);
+      } while (cursor !== '0');
+    }
   }
 }
 

@@ -7,8 +7,9 @@ import { COMPLETED_TTL_SECONDS, completedKey, parseEntry } from './keys-and-life
 export class RedisUserCache implements UserCache {
   constructor(private readonly connection: RedisConnection) {}
 
-  async find(email: string): Promise<User | undefined> {
-    const entry = await this.connection.run(REQUEST_TIMEOUT_MS, (redis) => redis.get(completedKey(email)));
+  async find(email: string, after?: Promise<unknown>): Promise<User | undefined> {
+    const key = completedKey(email);
+    const entry = await this.connection.run(REQUEST_TIMEOUT_MS, (redis) => redis.get(key), after);
     const user = parseEntry<User>(entry);
     // An entry that is no row of this email counts as absent: PostgreSQL knows better.
     return user?.email === email && Number.isInteger(user.id) ? (user as User) : undefined;

@@ -53,6 +53,7 @@ export class DeadLetterPublisher {
     if (email === undefined || reason === 'conflict') return;
     const eventId = headerText(record, EVENT_ID_HEADER);
     const { failed, pending } = this.deps;
-    await Promise.all([failed.mark(email, reason), eventId !== undefined && pending.release(email, eventId)]);
+    const marked = failed.mark(email, reason);
+    await Promise.all([marked, eventId !== undefined && pending.release(email, eventId, marked)]);
   }
 }

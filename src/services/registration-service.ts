@@ -99,7 +99,8 @@ export class RegistrationService {
   private async askRedis(candidate: RegistrationEvent, redisBudget?: TimeBudget) {
     const { email } = candidate.registration;
     const { pending, completed, failed } = this.deps;
-    const asked = Promise.all([pending.reserve(candidate), completed.find(email), failed.isMarked(email)]);
+    const reserved = pending.reserve(candidate);
+    const asked = Promise.all([reserved, completed.find(email, reserved), failed.isMarked(email)]);
     const [holder, user, hasFailed] = await (redisBudget?.run(asked) ?? asked);
     return { holder, user, hasFailed };
   }

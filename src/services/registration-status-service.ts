@@ -26,10 +26,11 @@ export class RegistrationStatusService {
     const { completed, users, pending, failed } = this.deps;
     // In one pipeline, the reservation first: the writer deletes it last, so that without one its result is visible.
     // A stored email may still be reserved, and one that failed may be tried again.
+    const reserved = pending.isReserved(email);
     const [isReserved, reason, cached, isStored] = await Promise.all([
-      ifAvailable(pending.isReserved(email)),
-      ifAvailable(failed.find(email)),
-      ifAvailable(completed.find(email)),
+      ifAvailable(reserved),
+      ifAvailable(failed.find(email, reserved)),
+      ifAvailable(completed.find(email, reserved)),
       ifAvailable(users.isRegistered(email)),
     ]);
     if (isStored === true || cached) return { status: 'completed' };

@@ -42,7 +42,7 @@ export async function withStores(
 ): Promise<void> {
   const redisState = { isUnavailable: false };
   const pool = new PostgresPool({ config: config.postgres, state: ASSUME_AVAILABLE, log: NOOP_LOGGER });
-  const redis = new RedisConnection({ url: config.redis.url, state: redisState, log: NOOP_LOGGER });
+  const redis = new RedisConnection({ ...config.redis, state: redisState, log: NOOP_LOGGER });
   const producer = new KafkaProducer(createKafka(config.kafka, NOOP_LOGGER), NOOP_LOGGER);
   const lifecycle = new Lifecycle(NOOP_LOGGER);
   lifecycle.register([pool, redis, producer]);

@@ -6,18 +6,22 @@ import type { IdempotencyStore } from '../../src/services/ports/stores';
 import { buildAttempt } from '../support/builders';
 import { InMemoryIdempotencyStore } from '../support/fakes';
 import { ageIdempotencyLock, idempotencyKeyInRedis } from '../support/idempotency';
+import { useRedisCluster } from '../support/redis-cluster';
 import { connectRedis } from '../support/redis-connection';
 import { isolatedServers, withRedis, type Env } from '../support/test-servers';
 
 let env: Env;
 let connection: RedisConnection;
+const cluster = useRedisCluster();
+let ofCluster: RedisConnection;
 
 beforeAll(async () => {
   env = await isolatedServers();
   connection = await connectRedis(env['REDIS_URL']);
+  ofCluster = await connectRedis(cluster.env['REDIS_URL'], true);
 });
 
-afterAll(() => connection.stop());
+afterAll(() => Promise.all([connection.stop(), ofCluster.stop()]));
 
 interface Subject {
   readonly records: IdempotencyStore;
@@ -37,6 +41,13 @@ describe.each<[string, () => Subject]>([
     () => ({
       records: new RedisIdempotencyStore(connection),
       expireLock: (key) => ageIdempotencyLock(env, key),
+    }),
+  ],
+  [
+    'RedisIdempotencyStore on a cluster',
+    () => ({
+      records: new RedisIdempotencyStore(ofCluster),
+      expireLock: (key) => ageIdempotencyLock(cluster.env, key),
     }),
   ],
 ])('IdempotencyStore: %s', (_name, create) => {

@@ -1,26 +1,32 @@
 import { RedisUserCache } from '../../src/redis/user-cache';
 import type { RedisConnection } from '../../src/redis/connection';
 import { RedisFailureMarks } from '../../src/redis/failure-marks';
-import { RedisReservations } from '../../src/redis/reservations';
+import { RedisReservationReader, RedisReservations } from '../../src/redis/reservations';
+import type { RegistrationEvent } from '../../src/services/ports/messaging';
 import type { FailureMarks, Reservations, UserCache } from '../../src/services/ports/stores';
 import { buildEvent, buildRegistration, buildUser, uniqueEmail } from '../support/builders';
 import { InMemoryUserCache, InMemoryFailureMarks, InMemoryReservations } from '../support/fakes';
+import { useRedisCluster } from '../support/redis-cluster';
 import { connectRedis } from '../support/redis-connection';
 import { isolatedServers, withRedis, type Env } from '../support/test-servers';
 
 let env: Env;
 let connection: RedisConnection;
+const cluster = useRedisCluster();
+let ofCluster: RedisConnection;
 
 beforeAll(async () => {
   env = await isolatedServers();
   connection = await connectRedis(env['REDIS_URL']);
+  ofCluster = await connectRedis(cluster.env['REDIS_URL'], true);
 });
 
-afterAll(() => connection.stop());
+afterAll(() => Promise.all([connection.stop(), ofCluster.stop()]));
 
 describe.each<[string, () => Reservations]>([
   ['InMemoryReservations', () => new InMemoryReservations()],
   ['RedisReservations', () => new RedisReservations(connection)],
+  ['RedisReservations on a cluster', () => new RedisReservations(ofCluster)],
 ])('Reservations: %s', (_name, create) => {
   it('reserves a free email for the candidate', async () => {
     const candidate = buildEvent();
@@ -81,17 +87,23 @@ describe.each<[string, () => Reservations]>([
 describe.each<[string, () => UserCache]>([
   ['InMemoryUserCache', () => new InMemoryUserCache()],
   ['RedisUserCache', () => new RedisUserCache(connection)],
+  ['RedisUserCache on a cluster', () => new RedisUserCache(ofCluster)],
 ])('UserCache: %s', (_name, create) => {
   it('finds what was put, exactly', async () => {
     const completed = create();
     const users = [
       buildUser(buildRegistration({ firstName: '李 "小" 龍\\' }), 1),
-      buildUser(buildRegistration(), 2),
+      ...Array.from({ length: 20 }, (_, nth) => buildUser(buildRegistration(), nth + 2)),
     ];
 
     await completed.put(users);
 
     for (const user of users) expect(await completed.find(user.email)).toEqual(user);
+    const emails = users.map(({ email }) => email);
+    await completed.remove(emails);
+    expect(await Promise.all(emails.map((email) => completed.find(email)))).toEqual(
+      emails.map(() => undefined),
+    );
   });
 
   it('finds nothing else', async () => {
@@ -105,6 +117,7 @@ describe.each<[string, () => UserCache]>([
 describe.each<[string, () => FailureMarks & { entries?: unknown }]>([
   ['InMemoryFailureMarks', () => new InMemoryFailureMarks()],
   ['RedisFailureMarks', () => new RedisFailureMarks(connection)],
+  ['RedisFailureMarks on a cluster', () => new RedisFailureMarks(ofCluster)],
 ])('FailureMarks: %s', (_name, create) => {
   it('tells the mark until it is cleared', async () => {
     const failed = create();
@@ -119,6 +132,31 @@ describe.each<[string, () => FailureMarks & { entries?: unknown }]>([
     await failed.clear(uniqueEmail());
     expect(await failed.find(email)).toBeUndefined();
     expect(await failed.isMarked(email)).toBe(false);
+  });
+});
+
+describe.each([
+  ['RedisReservationReader', () => connection],
+  ['RedisReservationReader on a cluster', () => ofCluster],
+])('ReservationReader: %s', (_name, connectionOf) => {
+  it('visits each reservation, and finds those of some emails', async () => {
+    const pending = new RedisReservations(connectionOf());
+    const reader = new RedisReservationReader(connectionOf());
+    const events = Array.from({ length: 600 }, () => buildEvent());
+    await Promise.all(events.map((event) => pending.reserve(event)));
+    const expected = events.map((event) => ({ email: event.registration.email, event }));
+
+    const visited = new Map<string, RegistrationEvent | undefined>();
+    await reader.scan((entries) => {
+      for (const { email, event } of entries) visited.set(email, event);
+      return Promise.resolve();
+    });
+
+    expect(expected.map(({ email }) => ({ email, event: visited.get(email) }))).toEqual(expected);
+    const some = expected.slice(0, 10);
+    expect(await reader.find([...some.map(({ email }) => email), uniqueEmail()])).toEqual(some);
+    await pending.clear(expected.map(({ email }) => email));
+    expect(await reader.find(expected.map(({ email }) => email))).toEqual([]);
   });
 });
 

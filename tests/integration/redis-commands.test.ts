@@ -43,7 +43,7 @@ function keysOf([name = '', ...args]: readonly string[]): number {
 }
 
 describe('what the service asks of Redis', () => {
-  it('names one key a command, so that it would work on a cluster', async () => {
+  it('names one key a command, as a cluster needs it', async () => {
     const registrations = Array.from({ length: 30 }, () => buildRegistration());
 
     await Promise.all(registrations.map((each) => service.http.post('/api/users').send(each).expect(201)));

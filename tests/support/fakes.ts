@@ -61,8 +61,9 @@ export class InMemoryReservations extends Dependency implements Reservations {
     return Promise.resolve(this.entries.has(email));
   }
 
-  async release(email: string, eventId: string): Promise<void> {
+  async release(email: string, eventId: string, after?: Promise<unknown>): Promise<void> {
     this.reach();
+    await after;
     if (this.entries.get(email)?.eventId === eventId) this.entries.delete(email);
     return Promise.resolve();
   }
@@ -77,8 +78,9 @@ export class InMemoryReservations extends Dependency implements Reservations {
 export class InMemoryUserCache extends Dependency implements UserCache {
   readonly entries = new Map<string, User>();
 
-  async find(email: string): Promise<User | undefined> {
+  async find(email: string, after?: Promise<unknown>): Promise<User | undefined> {
     this.reach();
+    await after;
     return Promise.resolve(this.entries.get(email));
   }
 
@@ -104,8 +106,9 @@ export class InMemoryFailureMarks extends Dependency implements FailureMarks {
     return Promise.resolve();
   }
 
-  async find(email: string): Promise<FailureReason | undefined> {
+  async find(email: string, after?: Promise<unknown>): Promise<FailureReason | undefined> {
     this.reach();
+    await after;
     return Promise.resolve(this.entries.get(email));
   }
 

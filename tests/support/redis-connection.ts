@@ -3,9 +3,9 @@ import { eventually } from './eventually';
 import { RecordingLogger } from './recording-logger';
 
 /** A connection as the service has it, ready; the caller stops it. */
-export async function connectRedis(url = ''): Promise<RedisConnection> {
+export async function connectRedis(url = '', isCluster = false): Promise<RedisConnection> {
   const connection = new RedisConnection({
-    url,
+    ...{ url, isCluster },
     state: { isUnavailable: false },
     log: new RecordingLogger(),
   });

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { Client, escapeIdentifier } from 'pg';
 import type { Registration } from '../../src/domain/registration';
+import { createClient, primaryNodes, type RedisCommands } from '../../src/redis/client';
 
 /** Migrated once; every suite works on a clone. */
 export const TEMPLATE_DATABASE = 'registration_template';
@@ -68,12 +69,18 @@ export async function insertUser(env: Env, user: Registration): Promise<void> {
   );
 }
 
-/** Runs Redis commands by hand, beside the service. */
-export async function withRedis<T>(env: Env, use: (redis: Redis) => Promise<T>): Promise<T> {
-  const redis = new Redis(env['REDIS_URL'] ?? '', { lazyConnect: true });
+/**
+ * Runs Redis commands by hand, beside the service. On a cluster `redis` takes commands that name one key; all others are
+ * for each of the primaries.
+ */
+export async function withRedis<T>(
+  env: Env,
+  use: (redis: RedisCommands, primaries: readonly Redis[]) => Promise<T>,
+): Promise<T> {
+  const redis = createClient(env['REDIS_URL'] ?? '', env['REDIS_CLUSTER'] === 'true');
   try {
     await redis.connect();
-    return await use(redis);
+    return await use(redis, primaryNodes(redis));
   } finally {
     redis.disconnect();
   }

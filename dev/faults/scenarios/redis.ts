@@ -36,4 +36,16 @@ export const redisScenarios: readonly Scenario[] = [
       await bed.redis.process.restart();
     },
   },
+  {
+    name: 'redis-cluster-failover',
+    title: 'a primary of a Redis Cluster is killed, its replica takes over, and it comes back after 10 s',
+    tolerates: ['conflicts'],
+    isOnRedisCluster: true,
+    async run({ bed }) {
+      const primary = bed.redisCluster?.primaries[0];
+      await primary?.kill();
+      await bed.hold(10);
+      await primary?.restart();
+    },
+  },
 ];

@@ -5,6 +5,9 @@ import type { Registration } from '../../domain/registration';
 import type { User } from '../../domain/stored-user';
 import type { ErasedUser, FailureReason, RegistrationEvent } from './messaging';
 
+// `after` stands for another call in the same turn of the event loop that Redis has to execute first. Calls without it may
+// be executed in any order: their keys may be on different servers.
+
 /** Reservations of emails whose registration is not stored yet (1 hour). Every method may reject with UnavailableError. */
 export interface Reservations {
   /**
@@ -15,7 +18,7 @@ export interface Reservations {
   /** Whether the email is reserved. */
   isReserved(email: string): Promise<boolean>;
   /** Deletes the reservation if it belongs to this event. */
-  release(email: string, eventId: string): Promise<void>;
+  release(email: string, eventId: string, after?: Promise<unknown>): Promise<void>;
   /** Deletes the reservations of emails that have a row, of any event. */
   clear(emails: readonly string[]): Promise<void>;
 }
@@ -35,7 +38,7 @@ export interface ReservationReader {
 
 /** Cache of stored users (24 hours). Every method may reject with UnavailableError. */
 export interface UserCache {
-  find(email: string): Promise<User | undefined>;
+  find(email: string, after?: Promise<unknown>): Promise<User | undefined>;
   put(users: readonly User[]): Promise<void>;
   remove(emails: readonly string[]): Promise<void>;
 }
@@ -44,7 +47,7 @@ export interface UserCache {
 export interface FailureMarks {
   mark(email: string, reason: FailureReason): Promise<void>;
   /** Why the email's last registration was not stored; undefined without a mark. */
-  find(email: string): Promise<FailureReason | undefined>;
+  find(email: string, after?: Promise<unknown>): Promise<FailureReason | undefined>;
   /** Whether there is a mark, readable or not. */
   isMarked(email: string): Promise<boolean>;
   /** Forgets the mark: a new reservation was made. */

@@ -236,6 +236,34 @@ describe('loadConfig', () => {
     expect(load).not.toThrow('s3cret');
   });
 
+  it.each([
+    ['several nodes without REDIS_CLUSTER', 'false', 'redis://:s3cret@a:6379,redis://:s3cret@b:6379'],
+    ['the same without ports', 'false', 'redis://:s3cret@a,redis://:s3cret@b'],
+    ['several hosts in one URL', 'false', 'redis://:s3cret@a,b:6379'],
+    ['a malformed node', 'true', 'redis://:s3cret@a:6379,redis://:s3cret@b:99999'],
+    ['a node without scheme', 'true', 'redis://:s3cret@a:6379,b:6379'],
+    ['an empty node', 'true', 'redis://:s3cret@a:6379,'],
+    ['a comma in a password', 'true', 'redis://:s3cret,w@a:6379'],
+    ['another password', 'true', 'redis://:s3cret@a:6379,redis://:s3cret2@b:6379'],
+    ['another user', 'true', 'redis://:s3cret@a:6379,redis://u:s3cret@b:6379'],
+    ['TLS for one alone', 'true', 'redis://:s3cret@a:6379,rediss://:s3cret@b:6379'],
+    ['a database', 'true', 'redis://:s3cret@a:6379/1'],
+  ])('reports %s, without showing it', (_what, REDIS_CLUSTER, REDIS_URL) => {
+    const load = (): unknown => loadConfig({ REDIS_CLUSTER, REDIS_URL });
+
+    expect(load).toThrow(/^Bad configuration: REDIS_URL must .*several.* REDIS_CLUSTER=true$/);
+    expect(load).not.toThrow('s3cret');
+  });
+
+  it.each([
+    ['redis://a:6379', 'redis://a:6379'],
+    ['redis://u:p@a:6379, redis://u:p@b', 'redis://u:p@a:6379,redis://u:p@b'],
+    ['REDISS://:p@A:1/,rediss://:p@A:1/,rediss://:p@b:1/0', 'rediss://:p@A:1/,rediss://:p@b:1/0'],
+    ['redis://:p%2Cw@a:1,redis://:p%2Cw@b:1', 'redis://:p%2Cw@a:1,redis://:p%2Cw@b:1'],
+  ])('reads the nodes of a Redis Cluster: %s', (REDIS_URL, url) => {
+    expect(loadConfig({ REDIS_CLUSTER: 'true', REDIS_URL }).redis).toEqual({ url, isCluster: true });
+  });
+
   it.each<[keyof NodeJS.ProcessEnv, string, (config: Config) => unknown, unknown]>([
     ['FRONTEND_URL', 'https://App.Example.com', allowedOrigins, ['https://app.example.com']],
     ['FRONTEND_URL', 'https://app.example.com:443/', allowedOrigins, ['https://app.example.com']],

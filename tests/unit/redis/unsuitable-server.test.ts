@@ -120,12 +120,12 @@ describe('RedisConnection.check', () => {
       ),
       /allowed/,
     ],
-    ['a node that moved a slot', rejecting('set', 'MOVED 866 10.0.0.2:6379'), /no cluster/],
-    ['a node without all slots', rejecting('eval', 'CLUSTERDOWN Hash slot not served'), /no cluster/],
+    ['a node that moved a slot', rejecting('set', 'MOVED 866 10.0.0.2:6379'), /REDIS_CLUSTER=true/],
+    ['a node without all slots', rejecting('eval', 'CLUSTERDOWN Hash slot not served'), /CLUSTER INFO/],
     [
       'no database in a cluster',
       rejecting('select', 'ERR SELECT is not allowed in cluster mode'),
-      /no cluster/,
+      /REDIS_CLUSTER=true/,
     ],
     ['a database that is not there', rejecting('select', 'ERR DB index is out of range'), /database/],
     [
@@ -190,7 +190,7 @@ describe('RedisConnection.check', () => {
       name === 'info' ? bulk(INFO.replace('cluster_enabled:0', 'cluster_enabled:1')) : undefined,
     );
 
-    expect(await hintOf(`redis://127.0.0.1:${port}`)).toMatch(/no cluster/);
+    expect(await hintOf(`redis://127.0.0.1:${port}`)).toMatch(/^set REDIS_CLUSTER=true/);
   });
 
   it('fails with a hint for a server that greets, as those of other protocols do', async () => {

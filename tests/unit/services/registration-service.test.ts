@@ -48,6 +48,23 @@ describe('RegistrationService.register', () => {
     expect(metrics.decidedAlone).toEqual([]);
   });
 
+  it('looks for a stored user after it has reserved, whichever of two servers is slow', async () => {
+    const { service, pending, completed, queue } = setUp();
+    const registration = buildRegistration();
+    const reserve = pending.reserve.bind(pending);
+    // The writer was quicker: it has cached the user and deleted the reservation before.
+    pending.reserve = async (candidate) => {
+      await new Promise(setImmediate);
+      await completed.put([buildUser(registration)]);
+      return reserve(candidate);
+    };
+
+    await expect(service.register({ ...registration, firstName: 'Jane' }, 'req-1')).rejects.toThrow(
+      AlreadyRegisteredError,
+    );
+    expect(queue.published).toEqual([]);
+  });
+
   it('sends the pending event again when the same fields come again', async () => {
     const { service, pending, queue } = setUp();
     const first = buildEvent();

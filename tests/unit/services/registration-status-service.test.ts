@@ -44,6 +44,23 @@ describe('RegistrationStatusService', () => {
     expect(await service.find(email)).toEqual(expected);
   });
 
+  it.each<['completed' | 'failed', object]>([
+    ['completed', { status: 'completed' }],
+    ['failed', { status: 'failed', reason: 'unstorable' }],
+  ])(
+    'sees the %s one whose reservation went just before, whichever of two servers is slow',
+    async (store, expected) => {
+      const { service, pending, email, knownTo } = setUp();
+      pending.isReserved = async () => {
+        await new Promise(setImmediate);
+        await knownTo[store]();
+        return false;
+      };
+
+      expect(await service.find(email)).toEqual(expected);
+    },
+  );
+
   it('throws UserNotFoundError for an email that no store knows', async () => {
     await expect(setUp().service.find(uniqueEmail())).rejects.toThrow(UserNotFoundError);
   });

@@ -304,6 +304,24 @@ describe('RegistrationWriter.write', () => {
     expect(pipelines.flat()).toEqual(emails.flatMap((email) => [`mark ${email}`, `release ${email}`]));
   });
 
+  it('frees an email after it has marked it, whichever of two servers is slow', async () => {
+    const { writer, pending, failed } = setUp();
+    const event = buildEvent();
+    const { email } = event.registration;
+    await pending.reserve(event);
+    const seen: unknown[] = [];
+    failed.mark = async () => {
+      await new Promise(setImmediate);
+      seen.push(await pending.isReserved(email));
+    };
+
+    await writer.write([
+      buildRecord({ key: Buffer.from(email), value: '{', headers: { 'event-id': event.eventId } }),
+    ]);
+
+    expect([...seen, await pending.isReserved(email)]).toEqual([true, false]);
+  });
+
   it('asks nothing of Redis where no dead letter has an email to mark', async () => {
     const { writer, failed, log } = setUp();
     failed.isUnavailable = true;
