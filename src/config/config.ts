@@ -156,6 +156,7 @@ function toConfig(values: EnvValues, caFiles: { db: string | undefined; kafka: s
       ssl: values.DB_SSL ? { rejectUnauthorized: true, ...(caFiles.db && { ca: caFiles.db }) } : false,
       poolMax: values.DB_POOL_MAX,
       migrateOnStart: values.MIGRATE_ON_START,
+      direct: { host: values.DB_DIRECT_HOST, port: values.DB_DIRECT_PORT },
     },
     redis: { url: values.REDIS_URL, isCluster: values.REDIS_CLUSTER },
     kafka: {

@@ -57,6 +57,8 @@ const host: Reader = (text) => {
   return isIPv6(bare) || /^(\/.*|[^\s:/@,"'[\]]+)$/.test(bare) ? bare : undefined;
 };
 
+const HOST = 'a host name or address alone, without scheme, user and port';
+
 const broker: Reader = (text) => {
   const [, digits] = /^[^\s:/@"']+:(\d{1,5})$/.exec(text) ?? [];
   return Number(digits) >= 1 && Number(digits) <= 65_535 ? text : undefined;
@@ -120,8 +122,10 @@ const VARIABLES = {
   RATE_LIMIT_MAX: count(1, 1_000_000_000, 100),
   RATE_LIMIT_WINDOW_MS: count(1000, 86_400_000, 900_000),
 
-  DB_HOST: readAs(host, 'a host name or address alone, without scheme, user and port').default('localhost'),
+  DB_HOST: readAs(host, HOST).default('localhost'),
   DB_PORT: port(5432).invalid(0),
+  DB_DIRECT_HOST: readAs(host, HOST).default(Joi.ref('DB_HOST')),
+  DB_DIRECT_PORT: Joi.number().port().invalid(0).default(Joi.ref('DB_PORT')),
   DB_NAME: Joi.string().default('userdb'),
   DB_USER: Joi.string().default('postgres'),
   DB_PASSWORD: Joi.string().default('postgres'),

@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import path from 'node:path';
-import { Client, DatabaseError } from 'pg';
+import { Client, DatabaseError, type ClientConfig } from 'pg';
 import type { Config } from '../config/config';
 import { Backoff, pause } from '../runtime/backoff';
 import { closeWithin } from '../runtime/timeout';
@@ -22,8 +22,9 @@ export async function applyMigrations(
   log: (message: string) => void,
 ): Promise<string[]> {
   const socket = new Socket();
+  const options = { ...connectionOptions(config), ...config.direct };
   const client = new Client({
-    ...connectionOptions(config),
+    ...options,
     stream: () => socket,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: STATEMENT_TIMEOUT_MS,
@@ -33,7 +34,7 @@ export async function applyMigrations(
   const done = new AbortController();
   try {
     await client.connect();
-    return await Promise.race([migrateWith(client, log), rejectWhenSilent(config, done.signal)]);
+    return await Promise.race([migrateWith(client, log), rejectWhenSilent(options, done.signal)]);
   } finally {
     done.abort();
     await closeWithin(CLOSE_TIMEOUT_MS, client.end());
@@ -42,11 +43,11 @@ export async function applyMigrations(
 }
 
 // A statement, or the wait for another process, may take minutes; a server that is there accepts connections meanwhile.
-async function rejectWhenSilent(config: Config['postgres'], done: AbortSignal): Promise<never> {
+async function rejectWhenSilent(options: ClientConfig, done: AbortSignal): Promise<never> {
   for (;;) {
     await pause(PROBE_INTERVAL_MS, done);
     if (done.aborted) throw new Error('done');
-    const probe = new Client({ ...connectionOptions(config), connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+    const probe = new Client({ ...options, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
     probe.on('error', () => undefined);
     try {
       await probe.connect();

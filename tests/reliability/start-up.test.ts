@@ -127,6 +127,15 @@ describe('migrations', () => {
     expect(await Promise.all(services.map((service) => service.stop()))).toEqual([0, 0]);
   });
 
+  it('go past a pooler where DB_DIRECT_HOST and DB_DIRECT_PORT say so', async () => {
+    const { DB_HOST = '', DB_PORT = '', ...env } = await isolatedServers();
+    const direct = { DB_DIRECT_HOST: DB_HOST, DB_DIRECT_PORT: DB_PORT };
+
+    const { code } = await runEntryPoint('src/migrate.ts', { ...UNREACHABLE, ...env, ...direct });
+
+    expect(code).toBe(0);
+  });
+
   it('fail with one line when the database is unavailable', async () => {
     const { code, stderr } = await runEntryPoint('src/migrate.ts', UNREACHABLE);
 
