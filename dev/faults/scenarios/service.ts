@@ -17,8 +17,8 @@ export const serviceScenarios: readonly Scenario[] = [
     run: (stage) => killThreeTimes(stage, (packet, isRequest) => isRequest && packet.includes(insert)),
   },
   {
-    name: 'service-killed-before-offset',
-    title: 'a replica is killed between the commit in PostgreSQL and the commit of the offset; three times',
+    name: 'service-killed-before-commit',
+    title: 'a replica is killed between its INSERT and the COMMIT; three times',
     tolerates: ['cuts'],
     isRepeatable: true,
     run: (stage) =>
@@ -26,8 +26,7 @@ export const serviceScenarios: readonly Scenario[] = [
   },
   {
     name: 'service-killed-before-event',
-    title:
-      'a replica is killed when its rows are committed and no other program is told of them; three times',
+    title: 'a replica is killed when its rows are committed, before the events and the offset; three times',
     tolerates: ['cuts'],
     isRepeatable: true,
     run: (stage) => killThreeTimes(stage, commitAfterInsert()),
