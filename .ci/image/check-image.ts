@@ -24,7 +24,7 @@ async function checkImage(): Promise<void> {
   try {
     await step('the migration, on an empty database', () => migrates(env));
     await sql(env, 'DROP SCHEMA public CASCADE; CREATE SCHEMA public');
-    await step('a registration goes through', () => serves(env));
+    await step('a registration goes through', () => serves({ ...env, KAFKA_EVENTS_TOPIC: 'user-events' }));
     await sql(env, 'TRUNCATE users');
     await step('a rolling update under load', async () => {
       const { problems, figures } = await rollingUpdate(image, env);
@@ -62,7 +62,7 @@ async function serves(env: Env): Promise<string[]> {
 
     const healthCheck = await pod.healthCheck();
     const toolProblems: string[] = [];
-    for (const line of ['dlq list', `privacy show ${registration.email}`, 'export', 'events --help']) {
+    for (const line of ['dlq list', `privacy show ${registration.email}`, 'export', 'events backfill']) {
       const [tool = '', ...args] = line.split(' ');
       const { code, output } = await pod.exec('/nodejs/bin/node', `dist/tools/${tool}.js`, ...args);
       if (code !== 0) toolProblems.push(`${tool}: ${output}`);

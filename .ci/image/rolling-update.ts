@@ -98,7 +98,7 @@ async function judge(journal: Journal, env: Env, pods: readonly Pod[]): Promise<
     planted: { deadLetters: [], registrations: [] },
     rows,
     deadLetters: await readDeadLetters(servers),
-    announced: undefined,
+    announced: { records: [], table: [] }, // Nobody is told.
     // Nobody is erased.
     replayable: [],
     keysOfGone: [],

@@ -1,5 +1,5 @@
 import type { Registration } from '../../src/domain/registration';
-import type { User } from '../../src/domain/stored-user';
+import type { Announced } from './events';
 import type { Journal } from './journal';
 import type { Planted, Tolerance } from './scenario';
 import type { StoredEmail } from './stored-emails';
@@ -24,8 +24,7 @@ export interface Evidence {
   readonly planted: Planted;
   readonly rows: readonly (Registration & { readonly id: number })[];
   readonly deadLetters: readonly DeadLetterSeen[];
-  /** What a reader of the events topic ends with; undefined when there is none. */
-  readonly announced: readonly User[] | undefined;
+  readonly announced: Announced;
   /** The emails of those that a replay would send again. */
   readonly replayable: readonly string[];
   /** What Redis still held of people who were gone, 90 s after all was well. */

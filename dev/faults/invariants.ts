@@ -37,7 +37,7 @@ const checks: Readonly<Record<string, Check>> = {
   'every POST of a stored email gets 409 "already registered"': storedButNotRejected,
   'the status of a stored email is "completed"': storedButNotCompleted,
   'the dead letters are exactly the bad records and the conflicts': otherDeadLetters,
-  'the events topic, compacted, is the users table': announcedOtherwise,
+  'the events topic, compacted, is the users table': ({ announced }) => announcedOtherwise(announced),
   'liveness is 200 throughout': ({ livenessFailures }) => livenessFailures.map((detail) => ({ detail })),
   'all is well again after the fault': ({ recoveryFailures }) =>
     recoveryFailures.map((detail) => ({ detail })),

@@ -26,7 +26,7 @@ export async function judge(run: FaultRun): Promise<Outcome> {
   const deadLetters = await readDeadLetters(env);
   const storedEmails = await askAboutStored(run, rows);
   const keysOfGone = await leftInRedis(run);
-  const announced = await readAnnounced(env, rows);
+  const announced = await readAnnounced(env);
   let replayable: readonly string[] = [];
   if (deadLetters.length > 0) await problems.attempt(async () => (replayable = await readReplayable(env)));
   const livenessFailures = bed.replicas.flatMap((replica) => replica.livenessFailures);

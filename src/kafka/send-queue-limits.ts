@@ -5,8 +5,8 @@ const MAX_RECORDS = 10_000;
 const MIN_RECORDS = 100;
 // The young generation, and what a process holds without a record waiting.
 const IDLE_HEAP_BYTES = 96 * 1024 * 1024;
-// The request of a record that waits holds 18 kB; a heap without as much again and more is collected all the time.
-const HEAP_BYTES_PER_RECORD = 48 * 1024;
+// The request of a record that waits holds 18 kB; a heap without as much again is collected all the time.
+const HEAP_BYTES_PER_RECORD = 36 * 1024;
 
 export interface SendQueueLimits extends Readonly<typeof PART_LIMITS> {
   readonly maxRecords: number;

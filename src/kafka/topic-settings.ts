@@ -54,9 +54,10 @@ export class TopicSettings {
 
   /**
    * When neither the topic nor the dead letters keep anything any more of what they held at `sinceMs`; undefined when that is
-   * never. The events of those who are erased go before, by compaction.
+   * never, or not known.
    */
   copiesEnd(sinceMs = Date.now()): Date | undefined {
+    if (this.actual.size === 0) return undefined;
     const end = sinceMs + this.keepsCopiesMs;
     return end <= MAX_DATE_MS ? new Date(end) : undefined;
   }

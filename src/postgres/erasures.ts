@@ -41,7 +41,7 @@ const ERASE = `
     FROM target WHERE email IS NULL OR email NOT IN (SELECT email FROM young)
     ON CONFLICT (email_sha256) DO UPDATE SET erased_at = greatest(e.erased_at, EXCLUDED.erased_at),
       event_ids = (EXCLUDED.event_ids || e.event_ids)[1:${MAX_EVENT_IDS}], requested_by = EXCLUDED.requested_by,
-      email = coalesce(EXCLUDED.email, e.email), swept_at = NULL,
+      email = coalesce(EXCLUDED.email, e.email), recorded_at = now(), swept_at = NULL,
       user_ids = (EXCLUDED.user_ids || e.user_ids)[1:${MAX_USER_IDS}], announcements = 0, announce_at = now()
     RETURNING email_sha256, erased_at, event_ids, email)
   SELECT encode(email_sha256, 'hex') AS digest, email, ${FACTS}, email IS NOT NULL AND email IN (SELECT email FROM deleted) AS row FROM recorded`;
@@ -50,7 +50,7 @@ const ERASE = `
 const DUE = `
   SELECT email, ${FACTS} FROM erasures
   WHERE email IS NOT NULL AND (swept_at IS NULL OR swept_at < clock_timestamp() - $1 * interval '1 millisecond'
-    OR clock_timestamp() - erased_at > 2 * (swept_at - erased_at) + interval '5 seconds')
+    OR clock_timestamp() - recorded_at > 2 * (swept_at - recorded_at) + interval '5 seconds')
   ORDER BY swept_at NULLS FIRST LIMIT ${SWEEP_LIMIT}`;
 
 const SCAN = `
@@ -63,18 +63,19 @@ const MARK_SWEPT = `
   WHERE email_sha256 IN (SELECT sha256(convert_to(email, 'UTF8')) FROM unnest($1::text[]) AS t(email))`;
 
 const UNANNOUNCED = `
-  SELECT encode(email_sha256, 'hex') AS digest, user_ids::float8[] AS "userIds", ${FACTS} FROM erasures
+  SELECT encode(email_sha256, 'hex') AS digest, user_ids::float8[] AS "userIds", announce_at::text AS due, ${FACTS} FROM erasures
   WHERE user_ids <> '{}' AND announce_at <= clock_timestamp() ORDER BY announce_at LIMIT ${SWEEP_LIMIT}`;
 
-// 15, 30 and 60 s apart: see KafkaUserEvents.
+// 15, 30 and 60 s apart: see KafkaUserEvents. Not of who was erased again meanwhile.
 const MARK_ANNOUNCED = `
   UPDATE erasures SET announcements = announcements + 1,
     announce_at = clock_timestamp() + 2 ^ announcements * interval '15 seconds',
     user_ids = CASE WHEN announcements < 3 THEN user_ids ELSE '{}' END
-  WHERE email_sha256 IN (SELECT decode(digest, 'hex') FROM unnest($1::text[]) AS t(digest))`;
+  FROM unnest($1::text[], $2::text[]) AS t(digest, due)
+  WHERE email_sha256 = decode(t.digest, 'hex') AND announce_at = t.due::timestamptz`;
 
-const HAS_EMAIL_TOO_LONG = `email IS NOT NULL AND erased_at < now() - interval '${EMAIL_HOURS} hours'`;
-const IS_OLD = `erased_at < now() - $1 * interval '1 day'`;
+const HAS_EMAIL_TOO_LONG = `email IS NOT NULL AND recorded_at < now() - interval '${EMAIL_HOURS} hours'`;
+const IS_OLD = `recorded_at < now() - $1 * interval '1 day' AND NOT ($2 AND user_ids <> '{}')`;
 const SURVEY = `
   SELECT (count(*) FILTER (WHERE swept_at IS NULL)
       + (SELECT count(*) FROM erasures WHERE $2 AND user_ids <> '{}' AND announcements = 0))::int AS unfinished,
@@ -84,7 +85,7 @@ const SURVEY = `
 const some = (condition: string): string =>
   `email_sha256 IN (SELECT email_sha256 FROM erasures WHERE ${condition} LIMIT 1000)`;
 
-type Unannounced = Erasure & Readonly<{ digest: string; userIds: number[] }>;
+type Unannounced = Erasure & Readonly<{ digest: string; userIds: number[]; due: string }>;
 type Page = Readonly<{ emails: string[]; last: number | null }>;
 type Survey = Readonly<{ unfinished: number; hasEmails: boolean; hasOld: boolean }>;
 
@@ -132,17 +133,18 @@ export class PostgresErasures implements Erasures {
       const due = await run<Unannounced>(UNANNOUNCED);
       if (due.length === 0) return false;
       await publish(due.flatMap(({ userIds, erasedAtMs }) => userIds.map((id) => ({ id, erasedAtMs }))));
-      await run(MARK_ANNOUNCED, [due.map(({ digest }) => digest)]);
+      await run(MARK_ANNOUNCED, [due.map(({ digest }) => digest), due.map((each) => each.due)]);
       return due.length === SWEEP_LIMIT;
     });
   }
 
   forget(memoryDays: number, mustAnnounce: boolean): Promise<number> {
     return this.transaction(TIMEOUT_MS, async (run) => {
-      const [found] = await run<Survey>(SURVEY, [memoryDays, mustAnnounce]);
+      const values = [memoryDays, mustAnnounce];
+      const [found] = await run<Survey>(SURVEY, values);
       // Only when there is something: DB_USER may have no right to it where nobody is ever erased.
       if (found?.hasEmails) await run(`UPDATE erasures SET email = NULL WHERE ${some(HAS_EMAIL_TOO_LONG)}`);
-      if (found?.hasOld) await run(`DELETE FROM erasures WHERE ${some(IS_OLD)}`, [memoryDays]);
+      if (found?.hasOld) await run(`DELETE FROM erasures WHERE ${some(IS_OLD)}`, values);
       return found?.unfinished ?? 0;
     });
   }

@@ -90,7 +90,8 @@ export class PostgresPool {
     return withTimeout(reading, READ_CHECK_TIMEOUT_MS, () => new Error('silent')).catch(() => false);
   }
 
-  // By SET LOCAL: as start-up parameters poolers reject them, and a session they may hand to another client.
+  // READ COMMITTED, whatever a role has by default: each statement sees what was committed before `first` had its lock. By SET
+  // LOCAL: as start-up parameters poolers reject them, and a session they may hand to another client.
   private async runTransaction<T>(timeoutMs: number, work: (run: Run) => Promise<T>, first = ''): Promise<T> {
     const client = await this.pool.connect();
     const silent = (): Error => new UnavailableError('PostgreSQL is silent');
@@ -99,7 +100,7 @@ export class PostgresPool {
     let isDone = false;
     try {
       await query(
-        `BEGIN; SET LOCAL statement_timeout = ${timeoutMs}; SET LOCAL lock_timeout = ${timeoutMs / 2};
+        `BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = ${timeoutMs}; SET LOCAL lock_timeout = ${timeoutMs / 2};
          SET LOCAL idle_in_transaction_session_timeout = ${timeoutMs}; ${first}`,
       );
       const result = await work(

@@ -1,7 +1,7 @@
 import type { User } from '../domain/stored-user';
 import type { DeadLetter, UserEvents } from './ports/messaging';
 import type { Users } from './ports/stores';
-import { headerText, TRACEPARENT_HEADER, type ReadableRecord } from './registration-record';
+import { traceparentOf, type ReadableRecord } from './registration-record';
 
 /** What became of a batch. */
 interface WrittenBatch {
@@ -28,8 +28,7 @@ export async function announceRegistered(
   const told = new Map<string, string | undefined>();
   for (const { record, registration } of readable) {
     const { email } = registration;
-    if (!others.has(record) && stored.has(email) && !told.has(email))
-      told.set(email, headerText(record, TRACEPARENT_HEADER));
+    if (!others.has(record) && stored.has(email) && !told.has(email)) told.set(email, traceparentOf(record));
   }
   if (told.size === 0) return;
   // After a slow attempt they are read again: by now they may have been erased long ago.

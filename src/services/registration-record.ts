@@ -85,6 +85,12 @@ export function headerText(record: ReceivedRecord, name: string): string | undef
   return value === undefined || value === null || Array.isArray(value) ? undefined : value.toString();
 }
 
+/** The trace that the record's sender belongs to; undefined when there is none, or none that a trace can have. */
+export function traceparentOf(record: ReceivedRecord): string | undefined {
+  const text = headerText(record, TRACEPARENT_HEADER) ?? '';
+  return /^00-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.exec(text)?.[0];
+}
+
 /** A dead letter's headers without those that made it one: the record's own. */
 export function originalHeaders(headers: ReceivedRecord['headers']): ReceivedRecord['headers'] {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !DEAD_LETTER_HEADERS.has(name)));

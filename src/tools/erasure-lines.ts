@@ -17,15 +17,21 @@ export function toReceiptLine(receipt: ErasureReceipt, copiesEnd: Date | undefin
   return JSON.stringify({ digest: `sha256:${digest}`, erasedAt, row, finished, kafkaCopiesEnd });
 }
 
-/** Whom a line names: a receipt, a digest or an email; undefined when it names nobody. Infinity is now. */
+/**
+ * Whom a line names: a receipt (the body of a DELETE's response is one, too), a digest or an email; undefined when it names
+ * nobody. Infinity is now.
+ */
 export function toTarget(line: string): (ErasureTarget & { readonly asOfMs: number }) | undefined {
   const text = line.trim();
-  const receipt = ifJson<{ digest: string; erasedAt: string }>(text);
-  const digest = DIGEST.exec((receipt ? String(receipt.digest) : text).toLowerCase())?.[1];
+  const json = ifJson<Receipt & { data: Receipt }>(text);
+  const receipt = json?.data ?? json;
+  const name = receipt ? String(receipt.digest ?? receipt.email) : text;
   const asOfMs = receipt ? Date.parse(ISO_TIME.exec(String(receipt.erasedAt))?.[0] ?? '') : Infinity;
-  if (digest !== undefined) return Number.isNaN(asOfMs) ? undefined : { digest, asOfMs };
+  if (Number.isNaN(asOfMs)) return undefined;
+  const digest = DIGEST.exec(name.toLowerCase())?.[1];
+  if (digest !== undefined) return { digest, asOfMs };
   // U+FFFD: what is no UTF-8 would be another email.
-  const email = text.includes('\uFFFD') ? undefined : ifValid(() => parseEmail(text));
+  const email = name.includes('\uFFFD') ? undefined : ifValid(() => parseEmail(name));
   return email === undefined ? undefined : { digest: emailDigest(email), email, asOfMs };
 }
 
@@ -47,6 +53,12 @@ export async function readTargets(input: NodeJS.ReadableStream, onBadLine: (prob
     targets.set(target.digest, { ...known, ...target, asOfMs });
   }
   return { targets: [...targets.values()], bad };
+}
+
+interface Receipt {
+  readonly digest?: string;
+  readonly email?: string;
+  readonly erasedAt?: string;
 }
 
 function ifJson<T>(text: string): Partial<T> | undefined {

@@ -5,6 +5,7 @@ import { KafkaUserEvents } from '../kafka/user-events';
 import { PostgresPool } from '../postgres/pool';
 import { readUsersFrom } from '../postgres/users-by-id';
 import { Lifecycle } from '../runtime/lifecycle';
+import { abortOnSignal } from '../runtime/signals';
 import { ASSUME_AVAILABLE, NOOP_LOGGER, STOP_TIMEOUT_MS } from './clients';
 import { parseOptions, plural, startTool, UsageError, type Tool } from './run-tool';
 import type { Terminal } from './terminal';
@@ -26,8 +27,14 @@ const FIRST_ID = -(2 ** 53);
 // Read and confirmed within seconds: see KafkaUserEvents, which sends no row that was read long ago.
 const PAGE_ROWS = 500;
 
-/** `npm run events`: the events topic, for operators. */
-export const EVENTS: Tool<EventsCommand> = { help: HELP, parse, run };
+/** `npm run events`: the events topic, for operators. It stops after a page when `stop` is aborted. */
+export function createEventsTool(stop: AbortSignal): Tool<EventsCommand> {
+  return {
+    help: HELP,
+    parse,
+    run: (command, config, terminal) => run(command, config, terminal, stop),
+  };
+}
 
 function parse([name, ...args]: string[]): EventsCommand {
   if (name !== 'backfill') throw new UsageError('the command must be backfill');
@@ -38,7 +45,12 @@ function parse([name, ...args]: string[]): EventsCommand {
   return { name, fromId: Number(id) };
 }
 
-async function run({ fromId }: EventsCommand, config: Config, terminal: Terminal): Promise<void> {
+async function run(
+  { fromId }: EventsCommand,
+  config: Config,
+  terminal: Terminal,
+  stop: AbortSignal,
+): Promise<void> {
   const { eventsTopic: topic } = config.kafka;
   if (topic === undefined) throw new Error('KAFKA_EVENTS_TOPIC is not set');
   const pool = new PostgresPool({ config: config.postgres, state: ASSUME_AVAILABLE, log: NOOP_LOGGER });
@@ -49,21 +61,24 @@ async function run({ fromId }: EventsCommand, config: Config, terminal: Terminal
   const events = new KafkaUserEvents({ producer, topic, metrics });
   try {
     await lifecycle.start();
-    await backfill(fromId, pool, events, terminal);
+    await backfill(fromId, { pool, events, terminal, stop });
   } finally {
     await lifecycle.stop(STOP_TIMEOUT_MS);
   }
 }
 
-async function backfill(
-  fromId: number,
-  pool: PostgresPool,
-  events: KafkaUserEvents,
-  terminal: Terminal,
-): Promise<void> {
+interface BackfillDeps {
+  readonly pool: PostgresPool;
+  readonly events: KafkaUserEvents;
+  readonly terminal: Terminal;
+  readonly stop: AbortSignal;
+}
+
+async function backfill(fromId: number, { pool, events, terminal, stop }: BackfillDeps): Promise<void> {
   let [next, count] = [fromId, 0];
   try {
     for (let isLast = false; !isLast;) {
+      if (stop.aborted) throw new Error('stopped by a signal');
       const readAt = performance.now();
       const users = await readUsersFrom(pool, next, PAGE_ROWS);
       await events.registered(
@@ -83,4 +98,4 @@ async function backfill(
   terminal.line(`${plural(count, 'user')} published`);
 }
 
-if (require.main === module) startTool(EVENTS);
+if (require.main === module) startTool(createEventsTool(abortOnSignal()));

@@ -37,8 +37,10 @@ async function show({ email }: CommandOf<'show'>, config: Config, terminal: Term
       held.push(...(await describeHeld(deadLetters, stores, settings)));
       terminal.progress(`read ${done} of ${plural(total, 'dead letter')}`);
     });
-    const until = settings.copiesEnd()?.toISOString() ?? null;
-    const notRead = [{ where: `Kafka ${config.kafka.topic}`, until }];
+    const { topic, eventsTopic } = config.kafka;
+    const notRead = [{ where: `Kafka ${topic}`, until: settings.copiesEnd()?.toISOString() ?? null }];
+    // As long as there is a row, and until an erasure of it is compacted.
+    if (eventsTopic !== undefined) notRead.push({ where: `Kafka ${eventsTopic}`, until: null });
     terminal.json({ email, at: new Date().toISOString(), held, notRead });
   });
 }

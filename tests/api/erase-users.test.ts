@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { buildRegistration, uniqueEmail } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { startService, startUnready, type TestService } from '../support/harness';
+import { drained } from '../support/kafka-tools';
 import { insertUser, sql, UNREACHABLE, withRedis } from '../support/test-servers';
 
 const listOf = (key: string): string => `${key}:${createHash('sha256').update(key).digest('hex')}`;
@@ -56,6 +57,23 @@ describe('DELETE /api/users/:email', () => {
 
     await service.http.post('/api/users').send(buildRegistration({ email })).expect(201);
     await eventually(() => service.http.get(`/api/users/${email}`).set(READER).expect(200));
+  });
+
+  it('is not undone by the replay of a 201 that an Idempotency-Key has kept', async () => {
+    const registration = buildRegistration();
+    const { email } = registration;
+    const post = () =>
+      service.http.post('/api/users').set('Idempotency-Key', email).send(registration).expect(201);
+    await post();
+    await drained(service.env);
+    await sql(service.env, `UPDATE users SET created_at = '2026-01-02' WHERE email = $1`, [email]);
+    await erase(email).expect(200);
+
+    const { headers } = await post();
+
+    expect(headers['idempotency-replayed']).toBe('true');
+    await drained(service.env);
+    await service.http.get(`/api/users/${email}`).set(READER).expect(404);
   });
 
   it('leaves one line in the log with the name of the key, and counts; no email is stored but in the table', async () => {

@@ -30,6 +30,11 @@ let pool: PostgresPool;
 
 beforeAll(async () => {
   env = await isolatedServers();
+  // The strictest that a database may have by default: in it a snapshot would be older than the lock it waits for.
+  await sql(
+    env,
+    `ALTER DATABASE "${env['DB_NAME'] ?? ''}" SET default_transaction_isolation = 'serializable'`,
+  );
   const config = loadConfig(env).postgres;
   pool = new PostgresPool({ config, state: { isUnavailable: false }, log: new RecordingLogger() });
 });
@@ -419,6 +424,19 @@ describe('PostgresErasures', () => {
     ]);
   });
 
+  it('are announced with the rows of both when somebody is erased again meanwhile', async () => {
+    const email = uniqueEmail();
+    await own.stores.storeOld(email);
+    await erase(own.stores, email);
+
+    await own.stores.erasures.announce(async () => {
+      await own.stores.storeOld(email);
+      await erase(own.stores, email);
+    });
+
+    expect(await announcedNow(email)).toHaveLength(2);
+  });
+
   it('are announced from the start when somebody is erased again, with the rows of both times', async () => {
     const email = uniqueEmail();
     const ids: unknown[] = [];
@@ -491,17 +509,19 @@ describe('PostgresErasures', () => {
     expect(seen).toEqual([[]]);
   });
 
+  const recordedAgo = (email: string, hours: number) =>
+    sql(env, `UPDATE erasures SET recorded_at = now() - $2 * interval '1 hour' WHERE email = $1`, [
+      email,
+      hours,
+    ]);
+  const WEEK_HOURS = 7 * 24 + 1;
+
   it('forget the email after 25 hours, and all after the days of their memory', async () => {
     const [fresh, cold, old] = [uniqueEmail(), uniqueEmail(), uniqueEmail()];
     for (const email of [fresh, cold, old]) await erase(own.stores, email);
-    const age = (email: string, hours: number) =>
-      sql(env, `UPDATE erasures SET erased_at = now() - $2 * interval '1 hour' WHERE email = $1`, [
-        email,
-        hours,
-      ]);
-    await age(fresh, 24);
-    await age(cold, 26);
-    await age(old, 7 * 24 + 1);
+    await recordedAgo(fresh, 24);
+    await recordedAgo(cold, 26);
+    await recordedAgo(old, WEEK_HOURS);
 
     await own.stores.erasures.forget(7, true);
 
@@ -510,6 +530,35 @@ describe('PostgresErasures', () => {
     ]);
     expect(new Set(rows.map((row) => row['email']))).toEqual(new Set([fresh, null]));
     expect(await own.stores.users.findErasure(old)).toBeUndefined();
+  });
+
+  it('forget nobody who is still to be announced, where others are told', async () => {
+    const email = uniqueEmail();
+    await own.stores.storeOld(email);
+    await erase(own.stores, email);
+    await recordedAgo(email, WEEK_HOURS);
+
+    await own.stores.erasures.forget(7, true);
+    const kept = await own.stores.users.findErasure(email);
+    await own.stores.erasures.forget(7, false);
+
+    expect(kept).toBeDefined();
+    expect(await own.stores.users.findErasure(email)).toBeUndefined();
+  });
+
+  it('are swept, and remembered, from when they were recorded: a receipt may be older than all that', async () => {
+    const target = targetOf(uniqueEmail());
+    await own.stores.erasures.erase([{ ...target, asOfMs: Date.now() - 100 * 86_400_000 }], 'dpo');
+    const swept: string[] = [];
+
+    await own.stores.erasures.forget(90, true);
+    await own.stores.erasures.sweep(LONG_MS, (due) => {
+      swept.push(...due.map(({ email }) => email));
+      return Promise.resolve();
+    });
+
+    expect(swept).toContain(target.email);
+    expect(await own.stores.users.findErasure(target.email ?? '')).toBeDefined();
   });
 });
 

@@ -112,6 +112,20 @@ describe('events backfill', () => {
     expect(noPostgres.stderr).toMatch(/^Cut short after 0 users\nCannot backfill: /);
   });
 
+  it('stops after a page at a signal, and goes on from the id that it says', async () => {
+    const stop = new AbortController();
+    const rows = await usersTable(env);
+
+    const cut = await events(env, 'backfill', () => stop.abort(), stop.signal);
+    const [, done = '', next = ''] = /after (\d+) users: go on with --from-id (\d+)\n/.exec(cut.stderr) ?? [];
+    const rest = await events(env, `backfill --from-id ${next}`);
+
+    expect(cut).toMatchObject({ code: 1, stdout: '' });
+    expect(cut.stderr).toContain('Cannot backfill: stopped by a signal');
+    expect(Number(done)).toBeGreaterThan(0);
+    expect(rest.stdout).toBe(`${rows.length - Number(done)} users published\n`);
+  });
+
   it('needs a topic', async () => {
     const { code, stderr } = await events({ ...env, KAFKA_EVENTS_TOPIC: '' }, 'backfill');
 

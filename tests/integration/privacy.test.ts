@@ -239,6 +239,7 @@ describe('privacy show', () => {
     const event = buildEvent({ registration: { email, ...fields } });
     await withRedis(env, (redis) => redis.set(`user:pending:${email}`, JSON.stringify(event), 'EX', 3600));
     await withRedis(env, (redis) => redis.set(`user:failed:${email}`, 'unreadable'));
+    await withRedis(env, (redis) => redis.set(`user:completed:${email}`, '{}', 'EX', 3600));
     const deadLetter = (firstName: string, acceptedAt: string) => ({
       key: email,
       value: JSON.stringify({ ...fields, email, firstName }),
@@ -251,7 +252,7 @@ describe('privacy show', () => {
     ]);
 
     const { stdout } = await eventually(async () => {
-      const run = await privacy(env, `show ${email.toUpperCase()}`);
+      const run = await privacy({ ...env, KAFKA_EVENTS_TOPIC: 'users' }, `show ${email.toUpperCase()}`);
       // A new broker first loads what it knows of groups.
       expect(run).toMatchObject({ code: 0, stderr: expect.stringContaining('of 2 dead letters') as string });
       return run;
@@ -282,6 +283,11 @@ describe('privacy show', () => {
           until: expect.stringMatching(/Z$/) as string,
           data: event,
         },
+        {
+          where: `Redis user:completed:${email}`,
+          until: expect.stringMatching(/Z$/) as string,
+          data: {},
+        },
         { where: `Redis user:failed:${email}`, until: null, data: 'unreadable' },
         {
           where: `Kafka ${topic}.dlq 0:0`,
@@ -297,7 +303,10 @@ describe('privacy show', () => {
           data: expect.objectContaining({ id: '0:1', erased: true }) as object,
         },
       ],
-      notRead: [{ where: `Kafka ${topic}`, until: expect.stringContaining(dayIn(COPIES_DAYS)) as string }],
+      notRead: [
+        { where: `Kafka ${topic}`, until: expect.stringContaining(dayIn(COPIES_DAYS)) as string },
+        { where: 'Kafka users', until: null },
+      ],
     });
     expect(stdout).not.toContain('Mallory');
   });

@@ -1,15 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Message } from 'kafkajs';
-import { Client } from 'pg';
-import { loadConfig } from '../../src/config/config';
 import type { Registration } from '../../src/domain/registration';
 import { SHARE_WRITER_LOCK } from '../../src/postgres/insert-missing';
-import { connectionOptions } from '../../src/postgres/pool';
 import { buildEvent, buildRegistration } from '../support/builders';
 import { resetClock, setClock } from '../support/clock';
 import { eventually } from '../support/eventually';
 import { startService, startUnready, type TestService } from '../support/harness';
-import { deadLettersIn, drained, produce, withAdmin } from '../support/kafka-tools';
+import { holdLock } from '../support/held-lock';
+import { deadLettersIn, drained, lag, produce, withAdmin } from '../support/kafka-tools';
 import { useOwnServer } from '../support/outage';
 import { send } from '../support/raw-http';
 import { ServiceProcess } from '../support/service-process';
@@ -121,7 +119,7 @@ describe('who was erased', () => {
     const env = await isolatedServers();
     const api = await startService({ ...env, ADMIN_API_KEYS, CONSUMER_ENABLED: 'false' });
     const [old, pending, anew] = [buildRegistration(), buildRegistration(), buildRegistration()];
-    const others = Array.from({ length: 2000 }, () => buildRegistration());
+    const others = Array.from({ length: 10_000 }, () => buildRegistration());
     await produce(
       env,
       [...others, old].map((registration) => recordOf(registration)),
@@ -129,6 +127,7 @@ describe('who was erased', () => {
     for (const registration of [pending, anew, pending])
       await api.http.post('/api/users').send(registration).expect(201);
 
+    expect(await lag(env)).toBeGreaterThan(10_000);
     for (const { email } of [old, pending, anew])
       expect(await erase(api, email)).toMatchObject({ row: false, finished: true });
     const again = { ...anew, firstName: 'Again' };
@@ -136,7 +135,7 @@ describe('who was erased', () => {
     const consumer = await startUnready(env);
     await drained(env);
 
-    expect(await sql(env, 'SELECT count(*)::int AS n FROM users')).toEqual([{ n: 2001 }]);
+    expect(await sql(env, 'SELECT count(*)::int AS n FROM users')).toEqual([{ n: 10_001 }]);
     expect([await firstNames(env, old), await firstNames(env, pending)]).toEqual([[], []]);
     expect(await firstNames(env, again)).toEqual(['Again']);
     expect(await deadLettersIn(env)).toEqual([]);
@@ -191,22 +190,29 @@ describe('erasure while Redis is not there, or is not what it was', () => {
     await redis.service.http.post('/api/users').send(registration).expect(201);
   });
 
+  it('is answered in time while Redis is frozen, and finished when it is back', async () => {
+    const registration = await known();
+    await redis.server.freeze();
+
+    const erased = await erase(redis.service, registration.email);
+    await redis.server.thaw();
+
+    expect(erased).toMatchObject({ row: true, finished: false });
+    await untilClean(registration);
+    await redis.untilHealthy();
+  });
+
   it('is finished by another process when its own dies between PostgreSQL and a frozen Redis', async () => {
     const registration = await known();
     const { env } = redis.service;
     const other = await ServiceProcess.start({ ...env, CONSUMER_ENABLED: 'false' });
-    const writer = new Client(connectionOptions(loadConfig(env).postgres));
-    await writer.connect();
-    await writer.query(`BEGIN; ${SHARE_WRITER_LOCK}`);
+    const writer = await holdLock(env, `BEGIN; ${SHARE_WRITER_LOCK}`);
 
     const url = `${other.url}/api/users/${registration.email}`;
     const erasing = send(url, { method: 'DELETE', headers: ADMIN }).catch(() => undefined);
-    await eventually(async () => {
-      const waiting = `SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`;
-      expect((await writer.query(waiting)).rowCount).toBe(1);
-    });
+    await writer.untilSomeoneWaits();
     await redis.server.freeze();
-    await writer.end();
+    await writer.release();
     await eventually(async () => expect(await firstNames(env, registration)).toEqual([]));
     other.signal('SIGKILL');
     await redis.server.thaw();
@@ -223,7 +229,7 @@ describe('erasure while Redis is not there, or is not what it was', () => {
     // Its age is far from having doubled: only the new connection tells that something may have come back.
     await sql(
       env,
-      `UPDATE erasures SET erased_at = now() - interval '30 seconds', swept_at = now()
+      `UPDATE erasures SET recorded_at = now() - interval '30 seconds', swept_at = now()
        WHERE email = $1`,
       [registration.email],
     );
@@ -242,12 +248,6 @@ describe('erasure while Redis is not there, or is not what it was', () => {
     const old = await withRedis(env, (client) => client.get(`user:completed:${registration.email}`));
     await erase(redis.service, registration.email);
     await withRedis(env, (client) => client.set(`user:completed:${registration.email}`, old ?? ''));
-    await sql(
-      env,
-      `UPDATE erasures SET erased_at = now() - interval '20 seconds', swept_at = now() - interval '19 seconds'
-       WHERE email = $1`,
-      [registration.email],
-    );
 
     await untilClean(registration);
   });

@@ -6,10 +6,12 @@ import type { User } from '../../src/domain/stored-user';
 import { createKafka } from '../../src/kafka/client';
 import { KafkaProducer } from '../../src/kafka/producer';
 import { KafkaUserEvents } from '../../src/kafka/user-events';
+import { WRITER_LOCK } from '../../src/postgres/insert-missing';
 import { buildRegistration, buildUser } from '../support/builders';
 import { eventually } from '../support/eventually';
 import { RecordingMetrics } from '../support/fakes';
 import { startService, startUnready, type TestService } from '../support/harness';
+import { holdLock } from '../support/held-lock';
 import { alterTopic, drained, lag, produce, withAdmin, type ReadRecord } from '../support/kafka-tools';
 import { RecordingLogger } from '../support/recording-logger';
 import { ServiceProcess } from '../support/service-process';
@@ -80,18 +82,23 @@ describe('the events topic', () => {
     await second.stop();
   });
 
-  it('is the table after a rebalance under load, and has the same ids when all is read again', async () => {
+  it('is the table after a rebalance in the middle of a batch, and has the same ids when all is read again', async () => {
     const env = await isolated();
     const first = await startService(env);
-    const registrations = buildMany(600);
-    for (let part = 0; part < 3; part += 1)
-      await produce(env, mixed(registrations.slice(part * 200, part * 200 + 200)));
+    const lock = await holdLock(env, `SELECT pg_advisory_lock(${WRITER_LOCK})`);
+    await produce(env, mixed(buildMany(300)));
+    await lock.untilSomeoneWaits();
     const second = await startUnready(env);
     await eventually(() => second.http.get('/api/health/ready').expect(200));
-    await produce(env, mixed(registrations));
-    await first.stop();
+
+    const stopping = first.stop();
+    await produce(env, mixed(buildMany(300)));
+    const uncommitted = await lag(env);
+    await lock.release();
+    await stopping;
     await drained(env);
 
+    expect(uncommitted).toBe(720);
     const records = await expectTopicIsTable(env);
     await second.stop();
     const { KAFKA_GROUP_ID: groupId = '', KAFKA_TOPIC: topic = '' } = env;

@@ -1,8 +1,6 @@
-import { Client } from 'pg';
-import { loadConfig } from '../../src/config/config';
 import { WRITER_LOCK } from '../../src/postgres/insert-missing';
-import { connectionOptions } from '../../src/postgres/pool';
 import { eventually } from '../support/eventually';
+import { holdLock } from '../support/held-lock';
 import type { TestService } from '../support/harness';
 import { useOwnServer } from '../support/outage';
 import { withRedis } from '../support/test-servers';
@@ -38,17 +36,12 @@ describe('Kafka frozen', () => {
   it('between a row and its event holds the offset, so that other programs are told after the thaw', async () => {
     const { env } = service;
     const before = await usersTable(env);
-    const writer = new Client(connectionOptions(loadConfig(env).postgres));
-    await writer.connect();
-    await writer.query(`SELECT pg_advisory_lock(${WRITER_LOCK})`);
+    const lock = await holdLock(env, `SELECT pg_advisory_lock(${WRITER_LOCK})`);
     const attempt = await register(service.url);
-    await eventually(async () => {
-      const waiting = `SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`;
-      expect((await writer.query(waiting)).rowCount).toBe(1);
-    });
+    await lock.untilSomeoneWaits();
 
     await kafka.server.freeze();
-    await writer.end();
+    await lock.release();
     await eventually(async () => expect(await usersTable(env)).toHaveLength(before.length + 1));
     await kafka.server.thaw();
     await kafka.drained();

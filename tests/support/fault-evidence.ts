@@ -1,8 +1,10 @@
 import type { Evidence } from '../../dev/faults/evidence';
+import type { Announced } from '../../dev/faults/events';
 import { findViolations } from '../../dev/faults/invariants';
 import { Journal, type Attempt, type Erasure } from '../../dev/faults/journal';
 import type { StoredEmail } from '../../dev/faults/stored-emails';
 import type { Registration } from '../../src/domain/registration';
+import type { User } from '../../src/domain/stored-user';
 import { buildRegistration, buildUser } from './builders';
 
 export const registration = buildRegistration();
@@ -44,6 +46,12 @@ export function storedEmail(overrides: Partial<StoredEmail> = {}): StoredEmail {
   return { email: registration.email, posts: [registered, registered], status: completed, ...overrides };
 }
 
+/** A table of these users, and what was told: of them, unless others are given. */
+export function announcedOf(table: readonly User[], told: readonly User[] = table): Announced {
+  const records = told.map((user) => ({ key: String(user.id), value: JSON.stringify(user), headers: {} }));
+  return { table: table.map((user) => ({ ...user })), records };
+}
+
 /** A run in which one registration was accepted and stored; the overrides are what went differently. */
 export function evidence(
   requests: readonly (Attempt | Erasure)[],
@@ -61,7 +69,7 @@ export function evidence(
     journal,
     planted: { deadLetters: [], registrations: [] },
     rows,
-    announced: rows.map((row) => buildUser(row, row.id)),
+    announced: announcedOf(rows.map((row) => buildUser(row, row.id))),
     deadLetters: [],
     replayable: [],
     keysOfGone: [],

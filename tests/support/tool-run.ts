@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { createSeedTool } from '../../dev/seed/seed-tool';
 import { DLQ } from '../../src/tools/dlq';
-import { EVENTS } from '../../src/tools/events';
+import { createEventsTool } from '../../src/tools/events';
 import { createPrivacyTool } from '../../src/tools/privacy';
 import { createExport } from '../../src/tools/export';
 import { RECONCILE } from '../../src/tools/reconcile';
@@ -22,9 +22,14 @@ export function dlq(env: Env, line: string): Promise<ToolRun> {
   return run(DLQ, env, line);
 }
 
-/** `npm run events -- <line>` in this process. */
-export function events(env: Env, line: string): Promise<ToolRun> {
-  return run(EVENTS, env, line);
+/** `npm run events -- <line>` in this process; `onOutput` gets each part of what it prints before it goes on. */
+export function events(
+  env: Env,
+  line: string,
+  onOutput: OnOutput = () => undefined,
+  stop = new AbortController().signal,
+): Promise<ToolRun> {
+  return run(createEventsTool(stop), env, line, onOutput);
 }
 
 /** `npm run reconcile -- <line>` in this process. */

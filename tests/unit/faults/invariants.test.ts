@@ -2,6 +2,7 @@ import type { Evidence } from '../../../dev/faults/evidence';
 import { findViolations } from '../../../dev/faults/invariants';
 import { buildRegistration, buildUser } from '../../support/builders';
 import {
+  announcedOf,
   attempt,
   broken,
   evidence,
@@ -73,9 +74,11 @@ describe('findViolations', () => {
       [buildUser(registration, 2)],
       [buildUser(other, 1)],
       [buildUser(registration, 1), buildUser(buildRegistration(), 2)],
-    ].map((announced): [string, Evidence] => [
+      [buildUser(other, 1), buildUser(registration, 1)],
+      [{ ...buildUser(registration, 1), updated_at: '2020-01-01T00:00:00.000Z' }],
+    ].map((told): [string, Evidence] => [
       'the events topic, compacted, is the users table',
-      evidence([attempt()], { announced }),
+      evidence([attempt()], { announced: announcedOf([buildUser(registration, 1)], told) }),
     ]),
     ['liveness is 200 throughout', evidence([attempt()], { livenessFailures: ['service-1'] })],
     ['all is well again after the fault', evidence([attempt()], { recoveryFailures: ['lag'] })],

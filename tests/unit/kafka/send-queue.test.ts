@@ -235,9 +235,9 @@ describe('SendQueue', () => {
 
   it.each([
     [64, 100],
-    [144, 1024],
-    [448, 7509],
-    [4144, 10_000],
+    [144, 1365],
+    [300, 5802],
+    [448, 10_000],
   ])('holds in a heap of %i MB at most %i records', (megabytes, records) => {
     expect(sendQueueLimits(megabytes * 1024 * 1024).maxRecords).toBe(records);
   });

@@ -97,6 +97,14 @@ describe('KafkaTopics', () => {
 
   const DAY_MS = 86_400_000;
 
+  it('knows no end of the last copies before it has read the settings, or where it may not', async () => {
+    const { topics } = setUp();
+
+    expect(topics.settings.copiesEnd()).toBeUndefined();
+    await topics.check();
+    expect(topics.settings.copiesEnd()).toBeDefined();
+  });
+
   it.each([
     [83, 7, 90, undefined],
     [84, 7, 91, /^users keeps records for up to 91 days .*ERASURE_MEMORY_DAYS/],

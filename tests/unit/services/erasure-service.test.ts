@@ -149,6 +149,21 @@ describe('ErasureSweeper', () => {
     expect(world.completed.entries.size).toBe(0);
   });
 
+  it('looks every 15 s: what comes back with Redis is gone well within a minute', async () => {
+    jest.useFakeTimers({ doNotFake: ['performance'] });
+    const { erasures, service, log } = setUp();
+    const sweep = jest.spyOn(erasures, 'sweep');
+    const settings = { events: undefined, redis: { connectedMs: 1 }, memoryDays: 90, intervalMs: undefined };
+    const sweeper = new ErasureSweeper({ erasures, service, log, ...settings });
+
+    sweeper.start();
+    await jest.advanceTimersByTimeAsync(45_500);
+
+    sweeper.stop();
+    jest.useRealTimers();
+    expect(sweep).toHaveBeenCalledTimes(3);
+  });
+
   it('tells others who was erased, once Kafka is back, also while Redis is unavailable', async () => {
     const events = new RecordingUserEvents();
     const world = setUpSweeper(events);

@@ -427,6 +427,7 @@ describe('RegistrationWriter.write', () => {
 describe('RegistrationWriter.write, where other programs are told', () => {
   const announced = ({ events }: ReturnType<typeof setUp>): unknown[] =>
     events.published.map((each) => ('user' in each ? [each.user.email, each.traceparent] : each));
+  const TRACEPARENT = `00-${'a'.repeat(32)}-${'a'.repeat(16)}-01`;
   const tracedRecord = (value: unknown, traceparent: string) =>
     buildRecord({ value, headers: { traceparent: Buffer.from(traceparent) } });
 
@@ -438,20 +439,32 @@ describe('RegistrationWriter.write, where other programs are told', () => {
     await world.users.insertMissing([known, taken]);
 
     await world.writer.write([
-      tracedRecord(known, 'first'),
+      tracedRecord(known, TRACEPARENT),
       buildRecord({ value: added }),
       buildRecord({ value: { ...taken, lastName: 'Roe' } }),
       buildRecord({ value: unstorable }),
       buildRecord({ value: 'broken' }),
-      tracedRecord(known, 'second'),
+      tracedRecord(known, TRACEPARENT.replace('a', 'b')),
     ]);
 
     expect(announced(world)).toEqual([
-      [known.email, 'first'],
+      [known.email, TRACEPARENT],
       [added.email, undefined],
     ]);
     expect(world.metrics.reasons.sort()).toEqual(['conflict', 'invalid', 'unstorable']);
   });
+
+  it.each(['', 'a', `${TRACEPARENT}0`, TRACEPARENT.toUpperCase(), 'x'.repeat(1_000_000)])(
+    'hands on no header that is no traceparent, however long (%#)',
+    async (traceparent) => {
+      const world = setUp();
+      const stored = buildRegistration();
+
+      await world.writer.write([tracedRecord(stored, traceparent)]);
+
+      expect(announced(world)).toEqual([[stored.email, undefined]]);
+    },
+  );
 
   it('tells of nobody who was erased after the record, or before the event of a slow attempt', async () => {
     const world = setUp();

@@ -1,5 +1,5 @@
 import { parseDlqArguments } from '../../../src/tools/dlq-arguments';
-import { EVENTS } from '../../../src/tools/events';
+import { createEventsTool } from '../../../src/tools/events';
 import { parsePrivacyArguments } from '../../../src/tools/privacy-arguments';
 import { createExport } from '../../../src/tools/export';
 import { RECONCILE } from '../../../src/tools/reconcile';
@@ -8,6 +8,8 @@ const usageError = (message: string): Error =>
   expect.objectContaining({ name: 'UsageError', message }) as Error;
 
 const words = (line: string): string[] => line.split(' ').filter((word) => word !== '');
+
+const EVENTS = createEventsTool(new AbortController().signal);
 
 describe('dlq', () => {
   it.each<[string, object]>([

@@ -21,6 +21,10 @@ describe('a line', () => {
     [` SHA256:${digest.toUpperCase()}`, { digest, asOfMs: Infinity }],
     [toReceiptLine(receipt, undefined), { digest, asOfMs: Date.parse(erasedAt) }],
     [`{"erasedAt":"2026-11-30T10:00:00Z","digest":"sha256:${digest}"}`, { asOfMs: Date.parse(erasedAt) }],
+    [
+      `{"success":true,"data":{"email":"${email}","erasedAt":"${erasedAt}"}}`,
+      { digest, email, asOfMs: Date.parse(erasedAt) },
+    ],
   ])('names somebody: %s', (line, expected) => {
     expect(toTarget(line)).toMatchObject(expected);
   });
@@ -39,6 +43,8 @@ describe('a line', () => {
     '{}',
     '[]',
     '{"digest":null,"erasedAt":null}',
+    '{"success":true,"data":null}',
+    `{"data":{"email":"${email}"}}`,
     `{"digest":"sha256:${digest}"}`,
     `{"digest":"sha256:${digest}","erasedAt":"yesterday"}`,
     `{"digest":"sha256:${digest}","erasedAt":5}`,
