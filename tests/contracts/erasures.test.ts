@@ -482,7 +482,7 @@ describe('PostgresErasures', () => {
     const age = (minutes: number, sweptAfter: number) =>
       sql(
         env,
-        `UPDATE erasures SET erased_at = now() - $2 * interval '1 minute',
+        `UPDATE erasures SET recorded_at = now() - $2 * interval '1 minute',
            swept_at = now() - $2 * interval '1 minute' + $3 * interval '1 minute'
          WHERE email = $1`,
         [email, minutes, sweptAfter],

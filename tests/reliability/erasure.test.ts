@@ -119,11 +119,14 @@ describe('who was erased', () => {
     const env = await isolatedServers();
     const api = await startService({ ...env, ADMIN_API_KEYS, CONSUMER_ENABLED: 'false' });
     const [old, pending, anew] = [buildRegistration(), buildRegistration(), buildRegistration()];
-    const others = Array.from({ length: 10_000 }, () => buildRegistration());
-    await produce(
-      env,
-      [...others, old].map((registration) => recordOf(registration)),
-    );
+    for (let part = 0; part < 5; part += 1) {
+      const others = Array.from({ length: 2000 }, () => buildRegistration());
+      await produce(
+        env,
+        others.map((registration) => recordOf(registration)),
+      );
+    }
+    await produce(env, [recordOf(old)]);
     for (const registration of [pending, anew, pending])
       await api.http.post('/api/users').send(registration).expect(201);
 
