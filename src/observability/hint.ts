@@ -32,7 +32,7 @@ const REDIS: Hints = [
   [/cluster support disabled/, 'set REDIS_CLUSTER=false: REDIS_URL leads to a Redis that is no cluster'],
   [
     /\bCLUSTERDOWN\b|Too many Cluster redirections/,
-    'the Redis cluster does not serve all slots: see CLUSTER INFO there, which the service’s user must be allowed',
+    'the Redis cluster does not serve all slots: see CLUSTER INFO there',
   ],
   [/\b(MOVED|ASK)\b|cluster mode/, 'set REDIS_CLUSTER=true: REDIS_URL leads to a node of a cluster'],
   [/\bDENIED\b/, 'Redis is in protected mode: set a password there, or its bind and protected-mode'],

@@ -1,9 +1,11 @@
 import { Cluster, Command, Redis, type RedisCommander } from 'ioredis';
+import { UnavailableError } from '../domain/errors';
 
 const CONNECT_TIMEOUT_MS = 2000;
 const MAX_RECONNECT_DELAY_MS = 2000;
-// Where each primary has a fair share of the slots, a few suffice.
-const MAX_TAGS = 5000;
+const SLOT_COUNT = 16_384;
+/** The slots of the tags {0}, {1} and so on, as far as they were needed: a primary with few slots takes thousands. */
+const slotsOfTags: number[] = [];
 
 /** A server, or all of a cluster. */
 export type RedisClient = Redis | Cluster;
@@ -48,9 +50,11 @@ function createServerClient(url: string): Redis {
 
 function createClusterClient(nodes: string[]): Cluster {
   const { protocol, username, password } = new URL(nodes[0] ?? '');
-  return new Cluster(nodes, {
+  const cluster = new Cluster(nodes, {
     lazyConnect: true,
     enableOfflineQueue: false,
+    // It asks one of the primaries and waits for it without a limit; the service checks each of them by itself.
+    enableReadyCheck: false,
     clusterRetryStrategy: retryDelayMs,
     // Only MOVED and ASK are followed: what else fails must not be done later, when its request has given it up.
     retryDelayOnFailover: 0,
@@ -65,25 +69,16 @@ function createClusterClient(nodes: string[]): Cluster {
       ...(protocol === 'rediss:' && { tls: {} }),
     },
   });
-}
-
-/**
- * Why no connection to a node (host:port) can be made, undefined when one can: a Cluster only says that it was closed.
- * Takes two seconds at most.
- */
-export async function connectError(cluster: Cluster, address: string): Promise<Error | undefined> {
-  const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(address) ?? [];
-  const { redisOptions } = cluster.options;
-  const node = new Redis({
-    ...redisOptions,
-    ...{ host, port: Number(port), replyMapping: 'legacy' },
-    ...{ enableReadyCheck: false, retryStrategy: () => null },
+  cluster.on('+node', (node: Redis) => {
+    // A MOVED that comes after the end still adds a node.
+    if (!['connecting', 'ready'].includes(cluster.status)) return;
+    // Else the first command connects it, and is queued there until then: a Cluster rejects those to a node on its way.
+    node.connect().catch(() => undefined); // It says the same by 'node error'.
+    // A Cluster drops the promise: where the node of an ASK is lost, or refuses, that would end the process.
+    const asking = node.asking.bind(node);
+    node.asking = (callback = () => undefined) => asking(callback);
   });
-  let problem: Error | undefined;
-  node.on('error', (error: Error) => (problem = error));
-  await node.connect().catch(() => undefined); // It says the same by 'error'.
-  node.disconnect();
-  return problem;
+  return cluster;
 }
 
 /** The connections to all servers that have keys of their own. */
@@ -91,18 +86,23 @@ export function primaryNodes(client: RedisClient): Redis[] {
   return client instanceof Redis ? [client] : client.nodes('master');
 }
 
-/** All servers that have keys of their own, those included that cannot be reached. */
+/**
+ * All servers that have keys of their own, those included that cannot be reached. Throws UnavailableError while a slot is
+ * nobody's.
+ */
 export function primariesOf(client: RedisClient): Primary[] {
   if (client instanceof Redis) return [{ node: client, tag: '' }];
   const nodes = new Map(client.nodes('master').map((node) => [addressOf(node), node]));
-  const owners = new Set(client.slots.map(([owner]) => owner));
-  const tags = new Map<string, string>();
-  for (let count = 0; count < MAX_TAGS && tags.size < owners.size; count += 1) {
-    const tag = `{${count}}`;
-    const [owner] = client.slots[new Command('get', [tag]).getSlot()] ?? [];
-    if (owner !== undefined && !tags.has(owner)) tags.set(owner, tag);
+  const owners = Array.from({ length: SLOT_COUNT }, (_, slot) => client.slots[slot]?.[0]);
+  if (owners.includes(undefined)) throw new UnavailableError('CLUSTERDOWN: a slot has no primary');
+  const count = new Set(owners).size;
+  const tags = new Map<string | undefined, string>();
+  for (let nth = 0; tags.size < count; nth += 1) {
+    const tag = `{${nth}}`;
+    const owner = owners[(slotsOfTags[nth] ??= new Command('get', [tag]).getSlot())];
+    if (!tags.has(owner)) tags.set(owner, tag);
   }
-  return [...tags].map(([owner, tag]) => ({ node: nodes.get(owner), tag }));
+  return [...tags].map(([owner = '', tag]) => ({ node: nodes.get(owner), tag }));
 }
 
 const addressOf = ({ options }: Redis): string => `${options.host}:${options.port}`;

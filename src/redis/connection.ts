@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { UnavailableError } from '../domain/errors';
 import { closeWithin, withTimeout } from '../runtime/timeout';
 import type { DependencyState, Logger } from '../services/ports/telemetry';
-import { createClient, primaryNodes, type RedisClient, type RedisCommands } from './client';
+import { createClient, primariesOf, primaryNodes, type RedisClient, type RedisCommands } from './client';
 import { ServerCheck } from './server-check';
 
 // One request waits for Redis at most 300 ms in all. The limiter gets the smaller share: miscounting is cheaper than a
@@ -81,9 +81,12 @@ export class RedisConnection {
     }
   }
 
-  /** Every server that has keys of its own, for commands that name no key. */
+  /** Every server that has keys of its own, for commands that name no key. Throws UnavailableError while one is not connected. */
   get primaries(): readonly RedisCommands[] {
-    return primaryNodes(this.client);
+    return primariesOf(this.client).map(({ node }) => {
+      if (node === undefined) throw new UnavailableError('a primary of Redis is not connected');
+      return node;
+    });
   }
 
   /**

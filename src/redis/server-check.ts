@@ -1,18 +1,11 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { TLSSocket } from 'node:tls';
-import { Redis, ReplyError, type Cluster } from 'ioredis';
+import { Redis, ReplyError } from 'ioredis';
 import { UnavailableError, UnsuitableServerError } from '../domain/errors';
 import { withTimeout } from '../runtime/timeout';
 import type { Logger } from '../services/ports/telemetry';
-import {
-  connectError,
-  primariesOf,
-  primaryNodes,
-  type Primary,
-  type RedisClient,
-  type RedisCommands,
-} from './client';
+import { primariesOf, primaryNodes, type Primary, type RedisClient, type RedisCommands } from './client';
 import { CHECK_KEYS, CHECK_TTL_SECONDS } from './keys-and-lifetimes';
 
 // https://github.com/redis/ioredis/blob/v5.8.2/lib/utils/index.ts
@@ -50,10 +43,9 @@ export class ServerCheck {
       });
     } else {
       client.on('connecting', () => (this.failure = undefined));
-      client.on('connect', () => (this.failure = new UnavailableError('CLUSTERDOWN by CLUSTER INFO')));
-      client.on('node error', (error: Error, address: string) => {
-        this.onError(error);
-        if (error.message === CONNECTION_CLOSED) void this.explain(client, address, error);
+      client.on('node error', (error: Error) => {
+        // Comes after the reason, from another connection to the same node.
+        if (error.message !== CONNECTION_CLOSED || !this.failure) this.onError(error);
       });
       client.on('error', () => undefined); // Repeats what the last node has said.
     }
@@ -86,12 +78,6 @@ export class ServerCheck {
         : !(error instanceof ReplyError);
     const isKnown = this.failure instanceof ReplyError || (this.failure instanceof UnavailableError && isEnd);
     if (!isKnown) this.failure = error;
-  }
-
-  private async explain(client: Cluster, address: string, error: Error): Promise<void> {
-    const reason = await connectError(client, address);
-    // Unless another node has said more.
-    if (reason && this.failure === error) this.onError(reason);
   }
 
   private async workWhenReady(silent: Set<Redis>, signal: AbortSignal): Promise<void> {

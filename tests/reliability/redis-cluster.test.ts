@@ -3,6 +3,7 @@ import { startService, type TestService } from '../support/harness';
 import { drained } from '../support/kafka-tools';
 import { postJson } from '../support/raw-http';
 import { useRedisCluster } from '../support/redis-cluster';
+import { connectRedis } from '../support/redis-connection';
 import { sql } from '../support/test-servers';
 import { countByStatus, expectStored, register, startTraffic } from '../support/traffic';
 
@@ -73,5 +74,21 @@ describe('a primary frozen until its replica has taken over', () => {
     expect(afterwards.answer.status).toBe(201);
     await drained(service.env);
     await expectStored(service.env, [...attempts, afterwards]);
+  });
+});
+
+describe('a start while a primary is frozen', () => {
+  it('gets a connection that works as soon as the replica has taken over', async () => {
+    const [, , primary] = cluster.cluster.primaries;
+
+    await primary?.freeze();
+    // Any node may be the one that a connection asks first.
+    const starts = Array.from({ length: 10 }, () => connectRedis(cluster.env['REDIS_URL'], true));
+    const connections = await Promise.all(starts);
+    const checks = await Promise.allSettled(connections.map((connection) => connection.check()));
+    await primary?.thaw();
+    await Promise.all(connections.map((connection) => connection.stop()));
+
+    expect(checks.map(({ status }) => status)).toEqual(checks.map(() => 'fulfilled'));
   });
 });

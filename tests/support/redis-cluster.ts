@@ -1,5 +1,17 @@
+import { Command, Redis } from 'ioredis';
 import { createThrowAwayFolder, type ThrowAwayFolder } from '../../dev/local-stack/folders';
 import { startRedisCluster, type RedisCluster } from '../../dev/local-stack/redis-cluster';
+import { RedisConnection } from '../../src/redis/connection';
+import { RecordingLogger } from './recording-logger';
+import { eventually } from './eventually';
+
+const SLOT_COUNT = 16_384;
+const PRIMARY_COUNT = 3;
+
+export const slotOf = (key: string): number => new Command('get', [key]).getSlot();
+/** The number of the primary that has the key when the cluster starts. */
+export const ownerOf = (key: string): number =>
+  Math.floor(slotOf(key) / Math.ceil(SLOT_COUNT / PRIMARY_COUNT));
 
 /** Starts a Redis Cluster that belongs to this test file alone. */
 export function useRedisCluster(options: { readonly hasReplicas?: boolean } = {}) {
@@ -31,4 +43,38 @@ export function useRedisCluster(options: { readonly hasReplicas?: boolean } = {}
       return (cluster.env['REDIS_URL'] ?? '').split(',');
     },
   };
+}
+
+/** A client for each primary by itself, and the service's own connections to the cluster, each stopped after its test. */
+export function useClusterClients(cluster: ReturnType<typeof useRedisCluster>) {
+  const admins: Redis[] = [];
+  const connections: RedisConnection[] = [];
+
+  beforeAll(() => {
+    admins.push(...cluster.urls.map((url) => new Redis(url)));
+  });
+
+  afterEach(async () => {
+    await Promise.all(connections.splice(0).map((connection) => connection.stop()));
+  });
+
+  afterAll(() => admins.forEach((admin) => admin.disconnect()));
+
+  /** A connection on its way, and what it logs. */
+  function start(url = cluster.env['REDIS_URL'] ?? '', isCluster = true) {
+    const log = new RecordingLogger();
+    const connection = new RedisConnection({ url, isCluster, state: { isUnavailable: false }, log });
+    connection.start();
+    connections.push(connection);
+    return { connection, log };
+  }
+
+  /** One that works. */
+  async function connect(): Promise<RedisConnection> {
+    const { connection } = start();
+    await eventually(() => connection.check());
+    return connection;
+  }
+
+  return { admins, start, connect };
 }

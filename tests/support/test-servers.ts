@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import type { Redis } from 'ioredis';
 import { Client, escapeIdentifier } from 'pg';
 import type { Registration } from '../../src/domain/registration';
@@ -80,7 +81,10 @@ export async function withRedis<T>(
   const redis = createClient(env['REDIS_URL'] ?? '', env['REDIS_CLUSTER'] === 'true');
   try {
     await redis.connect();
-    return await use(redis, primaryNodes(redis));
+    const primaries = primaryNodes(redis);
+    const onTheirWay = primaries.filter(({ status }) => status !== 'ready');
+    await Promise.all(onTheirWay.map((node) => once(node, 'ready')));
+    return await use(redis, primaries);
   } finally {
     redis.disconnect();
   }

@@ -1,6 +1,7 @@
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import type { LocalServer } from '../../local-stack/local-server';
 import type { Scenario } from '../scenario';
 
 /** A Redis that lost data. */
@@ -42,10 +43,23 @@ export const redisScenarios: readonly Scenario[] = [
     tolerates: ['conflicts'],
     isOnRedisCluster: true,
     async run({ bed }) {
-      const primary = bed.redisCluster?.primaries[0];
-      await primary?.kill();
+      const [primary] = bed.redisCluster?.primaries ?? [];
+      const [replica] = bed.redisCluster?.replicas ?? [];
+      if (!primary || !replica) throw new Error('the scenario needs a Redis Cluster with replicas');
+      await primary.kill();
       await bed.hold(10);
-      await primary?.restart();
+      if (!(await isPrimary(replica))) throw new Error('the replica has not taken over');
+      await primary.restart();
     },
   },
 ];
+
+async function isPrimary({ host, port }: LocalServer): Promise<boolean> {
+  const redis = new Redis({ host, port });
+  try {
+    const [role] = await redis.role();
+    return role === 'master';
+  } finally {
+    redis.disconnect();
+  }
+}
