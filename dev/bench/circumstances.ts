@@ -18,7 +18,7 @@ export async function describeCircumstances(servers: Env): Promise<Record<string
     memoryGb: Math.round(totalmem() / 2 ** 30),
     postgres: String(postgres?.['server_version']),
     redis: /redis_version:(\S+)/.exec(redis)?.[1] ?? 'unknown',
-    kafka: /kafka_2\.13<\/artifactId>\s*<version>([^<]+)/.exec(pom)?.[1] ?? 'unknown',
+    kafka: /<kafka\.version>([^<]+)/.exec(pom)?.[1] ?? 'unknown',
     load: (await findWrk()) ?? 'autocannon',
   };
 }

@@ -7,6 +7,7 @@ import type { Command } from './owned-process';
 import { runToEnd } from './run-to-end';
 import { fetchServers } from './server-files';
 import type { ServerRecipe } from './server-recipe';
+import { currentVariant } from './variant';
 
 const clusterId = 'bG9jYWwtc3RhY2std29yaw';
 const smallAndQuickToStart = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
@@ -32,7 +33,7 @@ export async function prepareKafkaNode(
   options: KafkaNodeOptions,
 ): Promise<ServerRecipe> {
   const java = await findJava();
-  const { kafkaJars } = await fetchServers(options.report);
+  const kafkaJars = currentVariant().kafkaJars ?? (await fetchServers(options.report)).kafkaJars;
   const folder = join(options.dataDir, name);
   const log = `${folder}.log`;
   const run = (jvmOptions: readonly string[], ...args: readonly string[]): Command => {

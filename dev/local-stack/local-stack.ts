@@ -3,8 +3,10 @@ import { type ClaimedServer, DataClaim } from './data-claim';
 import { createThrowAwayFolder } from './folders';
 import { type KafkaOptions, startKafka } from './kafka';
 import type { LocalServer } from './local-server';
+import { startPgBouncer } from './pgbouncer';
 import { type PostgresOptions, postgresUser, startPostgres } from './postgres';
 import { startRedis } from './redis';
+import { currentVariant } from './variant';
 
 /** The servers that the service needs. */
 export type ServiceName = 'postgres' | 'redis' | 'kafka';
@@ -28,7 +30,7 @@ export interface LocalStackOptions {
 /** Servers that run. */
 export interface LocalStack {
   readonly servers: Readonly<Partial<Record<ServiceName, LocalServer>>>;
-  /** The environment variables by which the service finds them. */
+  /** The environment variables by which the service finds them. Behind a pooler, POSTGRES_PORT is PostgreSQL's own. */
   readonly env: Readonly<Record<string, string>>;
   /** Stops them in an orderly way. */
   stop(): Promise<void>;
@@ -41,15 +43,22 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
   const data = await openData(options.dataDir);
   const servers: Partial<Record<ServiceName, LocalServer>> = {};
   const env: Record<string, string> = {};
+  const running: LocalServer[] = [];
   const endAll = async (end: (server: LocalServer) => Promise<void>): Promise<void> => {
-    await Promise.all(Object.values(servers).map(end));
+    await Promise.all(running.map(end));
     await data.close();
   };
 
   const starts = options.services.map(async (name) => {
     const server = await startReporting(name, data.path, options);
-    servers[name] = server;
+    running.push((servers[name] = server));
     const variables = describeServer(name, server, options.database);
+    const { pooler } = currentVariant();
+    if (name === 'postgres' && pooler) {
+      const front = await startPgBouncer(data.path, server, pooler);
+      running.push(front);
+      Object.assign(variables, { DB_PORT: String(front.port), POSTGRES_PORT: String(server.port) });
+    }
     Object.assign(env, variables);
     data.note({ pid: server.pid, env: variables });
     return server;

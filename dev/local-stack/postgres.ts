@@ -37,10 +37,15 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalServ
     stopSignal: 'SIGINT', // The fast stop: SIGTERM would wait until every client has gone.
     command: (port) =>
       Promise.resolve(postgresCommand('postgres', ['-D', folder, '-p', String(port), ...flags])),
-    ping: (port) => query(port, 'SELECT 1'),
+    ping: pingPostgres,
   });
   await createDatabase(server.port, options.database);
   return server;
+}
+
+/** Rejects until the server at this port serves clients. */
+export function pingPostgres(port: number): Promise<void> {
+  return query(port, 'SELECT 1');
 }
 
 async function createDatabase(port: number, name: string): Promise<void> {

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { LocalServer } from './local-server';
 import { fetchServers } from './server-files';
 import type { ServerRecipe } from './server-recipe';
+import { currentVariant } from './variant';
 
 const oldestMajorVersion = 7;
 
@@ -31,7 +32,7 @@ export async function prepareRedis(
 ): Promise<ServerRecipe> {
   const folder = join(dataDir, name);
   await mkdir(folder, { recursive: true });
-  const file = (await isOwnRedisUsable()) ? 'redis-server' : (await fetchServers(report)).redisProgram;
+  const file = currentVariant().redisProgram ?? (await findRedis(report));
 
   const data = ['--dir', folder, '--save', '', '--appendonly', durable ? 'yes' : 'no'];
   // Without its own process title the command line keeps naming the data folder, by which leftovers are known.
@@ -43,6 +44,10 @@ export async function prepareRedis(
     command: (port) => Promise.resolve({ file, args: ['--port', String(port), ...flags, ...settings] }),
     ping,
   };
+}
+
+async function findRedis(report: RedisOptions['report']): Promise<string> {
+  return (await isOwnRedisUsable()) ? 'redis-server' : (await fetchServers(report)).redisProgram;
 }
 
 async function isOwnRedisUsable(): Promise<boolean> {

@@ -14,6 +14,13 @@ declare module 'kafkajs/src/protocol/requests/metadata' {
   export = definition;
 }
 
+declare module 'kafkajs/src/broker' {
+  class Broker {
+    apiVersions: () => Promise<Readonly<Record<number, object>>>;
+  }
+  export = Broker;
+}
+
 declare module 'kafkajs/src/cluster' {
   import type { PartitionMetadata } from 'kafkajs';
   type Topic = { topic: string; partitions: { partition: number; offset?: string }[] };

@@ -1,8 +1,10 @@
+import Broker from 'kafkajs/src/broker';
 import Cluster from 'kafkajs/src/cluster';
 import OffsetManager from 'kafkajs/src/consumer/offsetManager';
 import RequestQueue from 'kafkajs/src/network/requestQueue';
 import 'kafkajs/src/protocol/recordBatch/record/v0';
 import metadata from 'kafkajs/src/protocol/requests/metadata';
+import { UnsuitableServerError } from '../domain/errors';
 
 /*
  * Work-arounds for kafkajs 2.2.4, to which package.json pins it: go through them when a new version comes. Importing this
@@ -51,6 +53,15 @@ metadata.protocol = (options) => (args) => {
     request: args.topics.length > 0 ? request : { ...request, encode },
     response: { ...response, parse },
   };
+};
+
+// Kafka 3.0 brought DescribeTransactions: https://kafka.apache.org/protocol#protocol_api_keys
+const API_SINCE_3 = 65;
+const { apiVersions } = Broker.prototype;
+Broker.prototype.apiVersions = async function (this: Broker) {
+  const versions = await apiVersions.call(this);
+  if (API_SINCE_3 in versions) return versions;
+  throw new UnsuitableServerError('Kafka must be version 3.9 or newer: this one is older than 3.0');
 };
 
 // Only a leader knows a partition's offsets: those of the others are all that can be asked for.

@@ -12,6 +12,7 @@ const POSTGRES: Hints = [
   [HOST_NAME, 'DB_HOST must be a name that the server’s certificate holds'],
   [AUTHORITY, 'DB_SSL_CA_FILE must name the certificate of the authority that signed the server’s'],
   [PASSWORD, 'the server rejects DB_USER with DB_PASSWORD'],
+  [/max_client_conn/, 'PgBouncer has no connection left: raise its max_client_conn'],
 ];
 
 // What Redis says when it responds but cannot do the work, or what responds in its place.
@@ -76,7 +77,7 @@ const KAFKA: Hints = [
   [/GROUP_MAX_SIZE_REACHED/, 'the brokers’ group.max.size is less than there are processes'],
   [/INCONSISTENT_GROUP_PROTOCOL/, 'KAFKA_GROUP_ID is the group of another program'],
   [/SASL_MECHANISM|SASL_STATE/, 'the brokers’ listener must have the mechanism KAFKA_SASL_MECHANISM'],
-  [/UNSUPPORTED_VERSION|DoesNotSupportApiKey/, 'Kafka must be 2.4 or newer'],
+  [/UNSUPPORTED_VERSION|DoesNotSupportApiKey/, 'Kafka must be version 3.9 or newer'],
   [
     /cannot be decoded|COMPRESSION_TYPE|CORRUPT_MESSAGE|ERR_OUT_OF_RANGE/,
     'records on KAFKA_TOPIC are damaged, from registration_consumer_offset of the partition that has lag',

@@ -7,6 +7,8 @@ import { USER_COLUMNS } from './user-columns';
 // email look free. A trigger before the INSERT may fill a column.
 const PROBLEM = `
   SELECT CASE
+    WHEN current_setting('server_version_num')::int < 150000
+      THEN format('PostgreSQL must be version 15 or newer, not %s', current_setting('server_version'))
     WHEN current_setting('server_encoding') <> 'UTF8' THEN format(
       'the database in DB_NAME must be in UTF8, not %s: create one with ENCODING ''UTF8'' TEMPLATE template0',
       current_setting('server_encoding'))

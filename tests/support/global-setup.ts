@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { loadConfig } from '../../src/config/config';
 import { applyMigrations } from '../../src/postgres/migrations';
 import { startLocalStack, type LocalStack } from '../../dev/local-stack/local-stack';
-import { TEMPLATE_DATABASE } from './test-servers';
+import { TEMPLATE_DATABASE, withoutPooler } from './test-servers';
 
 declare global {
   // Handed from here to global-teardown.ts, which Jest loads in the same process.
@@ -19,7 +19,8 @@ export default async function globalSetup(): Promise<void> {
     report: () => undefined,
   });
   globalThis.testStack = stack;
-  await applyMigrations(loadConfig(stack.env).postgres, () => undefined);
+  // A pooler would keep its connection, and no database with one can be a template.
+  await applyMigrations(loadConfig(withoutPooler(stack.env)).postgres, () => undefined);
   // What the watch-answers.ts of each test file has seen, for global-teardown.ts.
   const answersSeen = join(mkdtempSync(join(tmpdir(), 'answers-')), 'seen');
   writeFileSync(answersSeen, '');

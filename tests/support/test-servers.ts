@@ -40,6 +40,11 @@ export async function isolatedServers(): Promise<Env> {
   };
 }
 
+/** The same servers, PostgreSQL without the pooler that may be in front of it. */
+export function withoutPooler(env: Env): Env {
+  return { ...env, DB_PORT: env['POSTGRES_PORT'] ?? env['DB_PORT'] ?? '' };
+}
+
 /** Runs SQL by hand, beside the service. */
 export async function sql(
   env: Env,
@@ -48,7 +53,7 @@ export async function sql(
 ): Promise<Record<string, unknown>[]> {
   const client = new Client({
     host: env['DB_HOST'],
-    port: Number(env['DB_PORT']),
+    port: Number(withoutPooler(env)['DB_PORT']),
     database: env['DB_NAME'],
     user: env['DB_USER'],
     password: env['DB_PASSWORD'],

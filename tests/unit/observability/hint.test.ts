@@ -17,6 +17,15 @@ describe('hintFor', () => {
     expect(hintFor('postgres', error)).toBe('the server rejects DB_USER with DB_PASSWORD');
   });
 
+  it('tells a pooler that has no connection left', () => {
+    const cause = Object.assign(new Error('no more connections allowed (max_client_conn)'), {
+      code: '08P01',
+    });
+    const error = new Error('PostgreSQL is unavailable', { cause });
+
+    expect(hintFor('postgres', error)).toMatch(/max_client_conn/);
+  });
+
   it('tells a port of Redis that has no TLS', () => {
     expect(hintFor('redis', withCode('ERR_SSL_WRONG_VERSION_NUMBER'))).toMatch(/redis:/);
     expect(hintFor('postgres', withCode('ERR_SSL_WRONG_VERSION_NUMBER'))).toBeUndefined();

@@ -9,6 +9,7 @@ function databaseError(code: string, fields: Partial<DatabaseError> = {}): Datab
 describe('translatePostgresError', () => {
   it.each([
     ['08006', 'connection failure'],
+    ['08P01', 'a pooler: no server connection, query_wait_timeout, max_client_conn'],
     ['25P03', 'session ended in an idle transaction'],
     ['28000', 'rejected by pg_hba.conf'],
     ['28P01', 'wrong password'],
