@@ -70,14 +70,10 @@ export class ServerCheck {
   // The background check reports outages once; each attempt would only repeat it.
   private onError(error: Error): void {
     this.log.debug('Redis connection error', { error });
-    // What the server said, or that it said nothing, explains more than how the connection then ended; that a cluster is down,
-    // more than which of its nodes cannot be reached.
+    // What the server said, or that it said nothing, explains more than how the connection then ended.
     const isEnd =
-      this.client instanceof Redis
-        ? 'syscall' in error && error.syscall !== 'connect'
-        : !(error instanceof ReplyError);
-    const isKnown = this.failure instanceof ReplyError || (this.failure instanceof UnavailableError && isEnd);
-    if (!isKnown) this.failure = error;
+      'syscall' in error && error.syscall !== 'connect' && this.failure instanceof UnavailableError;
+    if (!isEnd && !(this.failure instanceof ReplyError)) this.failure = error;
   }
 
   private async workWhenReady(silent: Set<Redis>, signal: AbortSignal): Promise<void> {
