@@ -85,7 +85,7 @@ const kafka = (version: string): Target => ({
 
 /** What `npm run compat` tries, in the order of its table. PostgreSQL 18, Redis 7 and Kafka 4.4 are those of `npm test`. */
 export const targets: readonly Target[] = [
-  ...['22.23.5', '24.22.3', '26.12.1'].map(node),
+  ...['20.20.2', '22.23.5', '24.22.3', '26.12.1'].map(node),
   ...['15.18', '16.14', '17.10'].map(postgres),
   ...(['session', 'transaction'] as const).map(pgbouncer),
   valkey,
