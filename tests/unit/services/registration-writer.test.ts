@@ -475,7 +475,7 @@ describe('RegistrationWriter.write, where other programs are told', () => {
     const insert = world.users.insertMissing.bind(world.users);
     world.users.insertMissing = async (rows) => {
       const stored = await insert(rows);
-      clock.mockReturnValue(now + 2000);
+      clock.mockReturnValue(now + 2001);
       world.users.rows.splice(0);
       return stored;
     };
