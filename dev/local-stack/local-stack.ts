@@ -6,6 +6,7 @@ import type { LocalServer } from './local-server';
 import { startPgBouncer } from './pgbouncer';
 import { type PostgresOptions, postgresUser, startPostgres } from './postgres';
 import { startRedis } from './redis';
+import { type RedisCluster, startRedisCluster } from './redis-cluster';
 import { currentVariant } from './variant';
 
 /** The servers that the service needs. */
@@ -30,6 +31,8 @@ export interface LocalStackOptions {
 /** Servers that run. */
 export interface LocalStack {
   readonly servers: Readonly<Partial<Record<ServiceName, LocalServer>>>;
+  /** In the place of `servers.redis`, where the variant has one. */
+  readonly redisCluster: RedisCluster | undefined;
   /** The environment variables by which the service finds them. Behind a pooler, POSTGRES_PORT is PostgreSQL's own. */
   readonly env: Readonly<Record<string, string>>;
   /** Stops them in an orderly way. */
@@ -38,43 +41,57 @@ export interface LocalStack {
   kill(): Promise<void>;
 }
 
+/** What runs so far. */
+interface Started {
+  readonly servers: Partial<Record<ServiceName, LocalServer>>;
+  redisCluster?: RedisCluster;
+  readonly env: Record<string, string>;
+  readonly running: LocalServer[];
+}
+
 /** Starts the servers in parallel; if one fails, stops the others and rejects with its error. */
 export async function startLocalStack(options: LocalStackOptions): Promise<LocalStack> {
   const data = await openData(options.dataDir);
-  const servers: Partial<Record<ServiceName, LocalServer>> = {};
-  const env: Record<string, string> = {};
-  const running: LocalServer[] = [];
+  const started: Started = { servers: {}, env: {}, running: [] };
   const endAll = async (end: (server: LocalServer) => Promise<void>): Promise<void> => {
-    await Promise.all(running.map(end));
+    await Promise.all(started.running.map(end));
     await data.close();
   };
-
-  const starts = options.services.map(async (name) => {
-    const server = await startReporting(name, data.path, options);
-    running.push((servers[name] = server));
-    const variables = describeServer(name, server, options.database);
-    const { pooler } = currentVariant();
-    if (name === 'postgres' && pooler) {
-      const front = await startPgBouncer(data.path, server, pooler);
-      running.push(front);
-      Object.assign(variables, { DB_PORT: String(front.port), POSTGRES_PORT: String(server.port) });
-    }
-    Object.assign(env, variables);
-    data.note({ pid: server.pid, env: variables });
-    return server;
-  });
   try {
-    await allStarted(starts);
+    await allStarted(options.services.map((name) => startOne(name, data, options, started)));
   } catch (error) {
     await endAll((server) => server.kill());
     throw error;
   }
   return {
-    servers,
-    env,
+    servers: started.servers,
+    redisCluster: started.redisCluster,
+    env: started.env,
     stop: () => endAll((server) => server.stop()),
     kill: () => endAll((server) => server.kill()),
   };
+}
+
+async function startOne(name: ServiceName, data: Data, options: LocalStackOptions, started: Started) {
+  const { isRedisCluster, pooler } = currentVariant();
+  if (name === 'redis' && isRedisCluster) {
+    const cluster = await startRedisCluster({ dataDir: data.path, durable: false, ...options });
+    started.redisCluster = cluster;
+    started.running.push(...cluster.primaries);
+    Object.assign(started.env, cluster.env);
+    return cluster;
+  }
+  const server = await startReporting(name, data.path, options);
+  started.running.push((started.servers[name] = server));
+  const variables = describeServer(name, server, options.database);
+  if (name === 'postgres' && pooler) {
+    const front = await startPgBouncer(data.path, server, pooler);
+    started.running.push(front);
+    Object.assign(variables, { DB_PORT: String(front.port), POSTGRES_PORT: String(server.port) });
+  }
+  Object.assign(started.env, variables);
+  data.note({ pid: server.pid, env: variables });
+  return server;
 }
 
 interface Data {

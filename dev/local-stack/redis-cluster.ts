@@ -34,17 +34,24 @@ export interface RedisCluster {
   readonly env: Readonly<Record<string, string>>;
   /** Ends all nodes at once; the data folder stays. */
   kill(): Promise<void>;
+  /** A hang of all nodes. */
+  freeze(): Promise<void>;
+  /** Ends freeze(). */
+  thaw(): Promise<void>;
+  /** Starts all nodes again on their data; resolves when all slots are served. */
+  restart(): Promise<void>;
 }
 
 /** Resolves when all slots are served and all replicas are in sync; if a node fails, kills all and rejects with its error. */
 export async function startRedisCluster(options: RedisClusterOptions): Promise<RedisCluster> {
   const count = options.hasReplicas ? 2 * primaryCount : primaryCount;
   const nodes = await onFreePorts(count, (ports) => startNodes(ports, options));
-  const kill = async (): Promise<void> => {
-    await Promise.all(nodes.map((node) => node.kill()));
+  const onAll = async (act: (node: LocalServer) => Promise<void>): Promise<void> => {
+    await Promise.all(nodes.map(act));
   };
+  const kill = (): Promise<void> => onAll((node) => node.kill());
   try {
-    await form(nodes);
+    await withClients(nodes, (clients) => form(nodes, clients));
   } catch (error) {
     await kill();
     throw error;
@@ -58,6 +65,12 @@ export async function startRedisCluster(options: RedisClusterOptions): Promise<R
     replicas: nodes.slice(primaryCount),
     env: { REDIS_CLUSTER: 'true', REDIS_URL: urls.join() },
     kill,
+    freeze: () => onAll((node) => node.freeze()),
+    thaw: () => onAll((node) => node.thaw()),
+    async restart() {
+      await onAll((node) => node.restart());
+      await withClients(nodes, untilServing);
+    },
   };
 }
 
@@ -81,29 +94,39 @@ function tlsFlags(port: number, tls: RedisClusterOptions['tls']): string[] {
   ];
 }
 
-async function form(nodes: readonly LocalServer[]): Promise<void> {
+async function withClients(
+  nodes: readonly LocalServer[],
+  use: (clients: readonly Redis[]) => Promise<void>,
+): Promise<void> {
   const clients = nodes.map(({ host, port }) => new Redis({ host, port, retryStrategy: () => null }));
-  const primaries = clients.slice(0, primaryCount);
-  const replicas = clients.slice(primaryCount);
-  const share = Math.ceil(slotCount / primaryCount);
   try {
-    for (const [index, primary] of primaries.entries()) {
-      const slots = [index * share, Math.min((index + 1) * share, slotCount) - 1];
-      await primary.call('CLUSTER', 'SET-CONFIG-EPOCH', index + 1);
-      await primary.call('CLUSTER', 'ADDSLOTSRANGE', ...slots);
-    }
-    for (const { host, port } of nodes.slice(1))
-      await clients[0]?.call('CLUSTER', 'MEET', host, port, port + 1);
-    await untilAll(clients, 'CLUSTER INFO', `cluster_known_nodes:${nodes.length}`);
-    for (const [index, replica] of replicas.entries())
-      await replica.call('CLUSTER', 'REPLICATE', String(await primaries[index]?.call('CLUSTER', 'MYID')));
-    await untilAll(clients, 'CLUSTER INFO', 'cluster_state:ok');
-    await untilAll(clients, 'CLUSTER NODES', ...Array<string>(replicas.length).fill('slave'));
-    await untilAll(replicas, 'INFO replication', 'master_link_status:up');
+    await use(clients);
   } finally {
     for (const client of clients) client.disconnect();
   }
 }
+
+async function form(nodes: readonly LocalServer[], clients: readonly Redis[]): Promise<void> {
+  const primaries = clients.slice(0, primaryCount);
+  const replicas = clients.slice(primaryCount);
+  const share = Math.ceil(slotCount / primaryCount);
+  for (const [index, primary] of primaries.entries()) {
+    const slots = [index * share, Math.min((index + 1) * share, slotCount) - 1];
+    await primary.call('CLUSTER', 'SET-CONFIG-EPOCH', index + 1);
+    await primary.call('CLUSTER', 'ADDSLOTSRANGE', ...slots);
+  }
+  for (const { host, port } of nodes.slice(1))
+    await clients[0]?.call('CLUSTER', 'MEET', host, port, port + 1);
+  await untilAll(clients, 'CLUSTER INFO', `cluster_known_nodes:${nodes.length}`);
+  for (const [index, replica] of replicas.entries())
+    await replica.call('CLUSTER', 'REPLICATE', String(await primaries[index]?.call('CLUSTER', 'MYID')));
+  await untilServing(clients);
+  await untilAll(clients, 'CLUSTER NODES', ...Array<string>(replicas.length).fill('slave'));
+  await untilAll(replicas, 'INFO replication', 'master_link_status:up');
+}
+
+const untilServing = (clients: readonly Redis[]): Promise<void> =>
+  untilAll(clients, 'CLUSTER INFO', 'cluster_state:ok');
 
 /** Asks each until its response holds all these words, the same one as often as it is among them. */
 async function untilAll(clients: readonly Redis[], command: string, ...words: string[]): Promise<void> {

@@ -1,6 +1,8 @@
 /** Programs in the place of the usual ones, for every server that is started here. */
 export interface Variant {
   readonly redisProgram?: string;
+  /** A cluster of three in the place of one Redis. */
+  readonly isRedisCluster?: boolean;
   /** A folder with the jars of a Kafka. */
   readonly kafkaJars?: string;
   /** A folder with `bin`, `lib` and `share` of a PostgreSQL. */

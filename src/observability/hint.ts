@@ -21,7 +21,7 @@ const REDIS: Hints = [
   [AUTHORITY, 'NODE_EXTRA_CA_CERTS must name the certificate of the authority that signed the server’s'],
   [PASSWORD, 'the server rejects the user and password in REDIS_URL'],
   [
-    /\bNOPERM\b|script can't/,
+    /\bNOPERM\b|script can't|ACL failure/,
     'the user in REDIS_URL must be allowed user:*, idempotency:* and rate-limit:*, to read, write, run scripts and select the database',
   ],
   [/\bOOM\b/, 'Redis is full: raise its maxmemory, or look for what else is stored there'],

@@ -34,11 +34,11 @@ describe('DELETE /api/users/:email', () => {
     const email = uniqueEmail();
     await storeOld(email);
     await service.http.get(`/api/users/${email}`).set(READER).expect(200);
-    const keys = ['pending', 'completed', 'failed'].map((name) => `user:${name}:${email}`);
     const event = { eventId: 'e', acceptedAt: new Date().toISOString(), registration: { email } };
-    await withRedis(service.env, (redis) =>
-      redis.mset(keys[0] ?? '', JSON.stringify(event), keys[2] ?? '', '{"reason":"invalid"}'),
-    );
+    await withRedis(service.env, async (redis) => {
+      await redis.set(`user:pending:${email}`, JSON.stringify(event));
+      await redis.set(`user:failed:${email}`, '{"reason":"invalid"}');
+    });
 
     const { body, headers } = await erase(email).expect(200);
 
@@ -53,7 +53,9 @@ describe('DELETE /api/users/:email', () => {
     expect(days).toBeLessThanOrEqual(38);
     await service.http.get(`/api/users/${email}`).set(READER).expect(404);
     await service.http.get(`/api/users/${email}/status`).expect(404);
-    expect(await withRedis(service.env, (redis) => redis.exists(keys))).toBe(0);
+    const keys = ['pending', 'completed', 'failed'].map((name) => `user:${name}:${email}`);
+    const left = withRedis(service.env, (redis) => Promise.all(keys.map((key) => redis.exists(key))));
+    expect(await left).toEqual([0, 0, 0]);
 
     await service.http.post('/api/users').send(buildRegistration({ email })).expect(201);
     await eventually(() => service.http.get(`/api/users/${email}`).set(READER).expect(200));

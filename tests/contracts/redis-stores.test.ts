@@ -17,8 +17,8 @@ let ofCluster: RedisConnection;
 
 beforeAll(async () => {
   env = await isolatedServers();
-  connection = await connectRedis(env['REDIS_URL']);
-  ofCluster = await connectRedis(cluster.env['REDIS_URL'], true);
+  connection = await connectRedis(env);
+  ofCluster = await connectRedis(cluster.env);
 });
 
 afterAll(() => Promise.all([connection.stop(), ofCluster.stop()]));

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import { TcpProxy } from '../../dev/faults/tcp-proxy';
 import type { RedisConnection } from '../../src/redis/connection';
 import { buildRegistration } from '../support/builders';
@@ -12,7 +11,7 @@ const COMMANDS = ['set', 'get', 'del', 'eval', 'evalsha', 'exists'];
 
 let service: TestService;
 const commands: (readonly string[])[] = [];
-let monitor: Socket;
+let monitor: Awaited<ReturnType<typeof monitorRedis>>;
 
 beforeAll(async () => {
   service = await startService();
@@ -25,7 +24,7 @@ beforeAll(async () => {
 });
 
 afterAll(() => {
-  monitor.destroy();
+  monitor.stop();
 });
 
 /** How many keys the command names; a script's follow their number. */
@@ -73,7 +72,7 @@ describe('the commands of one turn of the event loop', () => {
   beforeEach(async () => {
     const target = new URL(service.env['REDIS_URL'] ?? '');
     proxy = await TcpProxy.start({ host: target.hostname, port: Number(target.port) });
-    connection = await connectRedis(`redis://${proxy.host}:${proxy.port}`);
+    connection = await connectRedis({ REDIS_URL: `redis://${proxy.host}:${proxy.port}` });
   });
 
   afterEach(async () => {

@@ -3,6 +3,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { TcpProxy } from '../../dev/faults/tcp-proxy';
 import { startLocalStack } from '../../dev/local-stack/local-stack';
 import { UnavailableError } from '../../src/domain/errors';
+import { hintFor } from '../../src/observability/hint';
 import { RedisUserCache } from '../../src/redis/user-cache';
 import { RedisConnection } from '../../src/redis/connection';
 import { RedisFailureMarks } from '../../src/redis/failure-marks';
@@ -68,6 +69,18 @@ describe('RedisConnection', () => {
 
     await eventually(() => connection.check());
     expect(await connection.run(1000, (redis) => redis.exists(lost, unsent))).toBe(0);
+  });
+
+  it('works in no other database than the one that is named: one that is not there is no healthy one', async () => {
+    const own = await startLocalStack({ services: ['redis'], report: () => undefined });
+    ends.push(() => own.kill());
+
+    const problem = await createConnection(`${own.env['REDIS_URL'] ?? ''}/99`)
+      .check()
+      .catch((error: unknown) => error);
+
+    expect(hintFor('redis', problem)).toContain('database');
+    expect(await withRedis(own.env, (redis) => redis.dbsize())).toBe(0);
   });
 
   it('leaves a primary that has become a replica for the one that its address names now', async () => {

@@ -61,7 +61,7 @@ async function freezingRedis(env: Env) {
 describe('a Redis that freezes while its connection is closed', () => {
   it('is left after a moment', async () => {
     const { proxy, url } = await freezingRedis(sharedServers());
-    const connection = await connectRedis(url);
+    const connection = await connectRedis({ REDIS_URL: url });
 
     await connection.stop();
 

@@ -83,7 +83,7 @@ describe('a start while a primary is frozen', () => {
 
     await primary?.freeze();
     // Any node may be the one that a connection asks first.
-    const starts = Array.from({ length: 10 }, () => connectRedis(cluster.env['REDIS_URL'], true));
+    const starts = Array.from({ length: 10 }, () => connectRedis(cluster.env));
     const connections = await Promise.all(starts);
     const checks = await Promise.allSettled(connections.map((connection) => connection.check()));
     await primary?.thaw();

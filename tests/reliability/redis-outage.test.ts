@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { TcpProxy } from '../../dev/faults/tcp-proxy';
 import { CHECK_KEYS } from '../../src/redis/keys-and-lifetimes';
 import { buildEvent, buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
+import { startFarRedis } from '../support/far-redis';
 import { startService, type TestService } from '../support/harness';
 import { deadLettersIn, drained, produce } from '../support/kafka-tools';
 import { useOwnServer } from '../support/outage';
 import { postJson } from '../support/raw-http';
 import { monitorRedis } from '../support/redis-monitor';
-import { isolatedServers, sql, withRedis } from '../support/test-servers';
+import { sql, withRedis, type Env } from '../support/test-servers';
 import { countByStatus, expectStored, register, startTraffic, type Attempt } from '../support/traffic';
 
 const redis = useOwnServer('redis', { durable: true });
@@ -19,6 +19,12 @@ beforeAll(() => ({ service } = redis));
 beforeEach(async () => {
   await sql(service.env, 'TRUNCATE users');
 });
+
+/** All keys like this one, on whichever server they are. */
+const keysLike = (pattern: string, env: Env = service.env): Promise<string[]> =>
+  withRedis(env, async (_redis, primaries) =>
+    (await Promise.all(primaries.map((server) => server.keys(pattern)))).flat(),
+  );
 
 /** Fails unless all are known to be stored, whatever Redis holds, and no reservation is left once a POST has met it. */
 async function expectRegistered(attempts: readonly Attempt[]): Promise<void> {
@@ -33,9 +39,7 @@ async function expectRegistered(attempts: readonly Attempt[]): Promise<void> {
   expect(new Set(others.map(({ answer }) => answer.body))).toEqual(
     new Set(['{"success":false,"error":"User already registered"}']),
   );
-  await eventually(() =>
-    withRedis(service.env, async (client) => expect(await client.keys('user:pending:*')).toEqual([])),
-  );
+  await eventually(async () => expect(await keysLike('user:pending:*')).toEqual([]));
 }
 
 describe('Redis killed and restarted under load', () => {
@@ -60,8 +64,8 @@ describe('Redis restarted with older data', () => {
   it('makes no stored email pending: each is registered, and a POST promotes it', async () => {
     const attempts = await Promise.all(Array.from({ length: 20 }, () => register(service.url)));
     await redis.drained();
-    await withRedis(service.env, async (client) => {
-      await client.flushdb();
+    await withRedis(service.env, async (client, primaries) => {
+      await Promise.all(primaries.map((server) => server.flushdb()));
       for (const { registration } of attempts) {
         const event = buildEvent({ registration: { ...registration, firstName: 'Jane' } });
         await client.set(`user:pending:${registration.email}`, JSON.stringify(event), 'EX', 3600);
@@ -75,8 +79,7 @@ describe('Redis restarted with older data', () => {
 
     expect(countByStatus(attempts)).toEqual({ 201: 20 });
     await expectRegistered(attempts);
-    const completed = await withRedis(service.env, (client) => client.keys('user:completed:*'));
-    expect(completed).toHaveLength(attempts.length);
+    expect(await keysLike('user:completed:*')).toHaveLength(attempts.length);
     await expectStored(service.env, attempts);
   });
 });
@@ -164,6 +167,8 @@ describe('the rate limit', () => {
   it('costs each request one command, whatever the route', async () => {
     // The test before has restarted Redis; until the service has noticed, it does not ask.
     await redis.untilHealthy();
+    // It loads its script first where that is missing.
+    await service.http.get('/api/nothing');
     const commands: (readonly string[])[] = [];
     const monitor = await monitorRedis(redis.env['REDIS_URL'] ?? '', ({ source, args }) => {
       // Not the commands within a script, nor those of the background check.
@@ -177,7 +182,7 @@ describe('the rate limit', () => {
       expect(commands.some((args) => args.includes('user:completed:unknown@example.com'))).toBe(true),
     );
 
-    monitor.destroy();
+    monitor.stop();
     const counting = commands.filter((args) => args.some((arg) => arg.startsWith('rate-limit:')));
     expect(counting).toHaveLength(3);
     expect(commands).toHaveLength(4);
@@ -186,32 +191,28 @@ describe('the rate limit', () => {
 
 describe('Redis far away', () => {
   it('holds up no offset: 500 bad records are 500 dead letters, marked and freed in a few pipelines', async () => {
-    const servers = await isolatedServers();
-    const { hostname: host, port, pathname } = new URL(servers['REDIS_URL'] ?? '');
-    const proxy = await TcpProxy.start({ host, port: Number(port) });
-    proxy.slow(50);
-    const REDIS_URL = `redis://${proxy.host}:${proxy.port}${pathname}`;
-    const far = await startService({ ...servers, REDIS_URL });
+    const farRedis = await startFarRedis(50);
+    const far = await startService(farRedis.env);
     const events = Array.from({ length: 500 }, () => buildEvent());
-    await withRedis(servers, (client) =>
+    await withRedis(far.env, (client) =>
       Promise.all(
         events.map((event) => client.set(`user:pending:${event.registration.email}`, JSON.stringify(event))),
       ),
     );
 
     await produce(
-      servers,
+      far.env,
       events.map(({ eventId, registration: { email } }) => ({
         ...{ key: email, value: '{', headers: { 'event-id': eventId } },
       })),
     );
 
-    await drained(servers);
-    expect(await deadLettersIn(servers)).toHaveLength(events.length);
-    const keys = await withRedis(servers, (client) => client.keys('user:*:*'));
+    await drained(far.env);
+    expect(await deadLettersIn(far.env)).toHaveLength(events.length);
+    const keys = await keysLike('user:*:*', far.env);
     expect(keys.sort()).toEqual(events.map(({ registration }) => `user:failed:${registration.email}`).sort());
     await far.stop();
-    await proxy.refuse();
+    await farRedis.stop();
   });
 });
 

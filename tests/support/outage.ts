@@ -38,8 +38,9 @@ export function useOwnServer(name: 'postgres' | 'redis' | 'kafka', settings: Set
     get service(): TestService {
       return service;
     },
+    /** All of its nodes, where the variant is a Redis Cluster. */
     get server() {
-      const server = stack.servers[name];
+      const server = name === 'redis' ? (stack.redisCluster ?? stack.servers.redis) : stack.servers[name];
       if (server === undefined) throw new Error(`${name} was not started`);
       return server;
     },

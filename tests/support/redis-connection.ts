@@ -1,11 +1,12 @@
 import { RedisConnection } from '../../src/redis/connection';
 import { eventually } from './eventually';
 import { RecordingLogger } from './recording-logger';
+import type { Env } from './test-servers';
 
-/** A connection as the service has it, ready; the caller stops it. */
-export async function connectRedis(url = '', isCluster = false): Promise<RedisConnection> {
+/** A connection as a service with these variables has it, ready; the caller stops it. */
+export async function connectRedis(env: Env): Promise<RedisConnection> {
   const connection = new RedisConnection({
-    ...{ url, isCluster },
+    ...{ url: env['REDIS_URL'] ?? '', isCluster: env['REDIS_CLUSTER'] === 'true' },
     state: { isUnavailable: false },
     log: new RecordingLogger(),
   });

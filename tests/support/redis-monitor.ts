@@ -9,10 +9,18 @@ export interface MonitoredCommand {
 }
 
 /**
- * Hands over every command that all clients of the server give from now on. Not ioredis' monitor(): that fails when a
- * command arrives in one packet with the OK to MONITOR.
+ * Hands over every command that all clients of these servers (their URLs, with commas between them) give from now on, until
+ * it is stopped. Not ioredis' monitor(): that fails when a command arrives in one packet with the OK to MONITOR.
  */
-export async function monitorRedis(url: string, take: (command: MonitoredCommand) => void): Promise<Socket> {
+export async function monitorRedis(
+  urls: string,
+  take: (command: MonitoredCommand) => void,
+): Promise<{ stop(): void }> {
+  const sockets = await Promise.all(urls.split(',').map((url) => monitorServer(url, take)));
+  return { stop: () => sockets.forEach((socket) => socket.destroy()) };
+}
+
+async function monitorServer(url: string, take: (command: MonitoredCommand) => void): Promise<Socket> {
   const { hostname, port } = new URL(url);
   const socket = connect({ host: hostname, port: Number(port) });
   await new Promise<void>((resolve, reject) => {

@@ -27,7 +27,10 @@ export function sharedServers(): Env {
   return JSON.parse(process.env['TEST_SERVERS'] ?? '{}') as Env;
 }
 
-/** A part of the shared servers for one suite alone: own database, own Redis database, own topic and group. */
+/**
+ * A part of the shared servers for one suite alone: own database, own Redis database, own topic and group. A Redis Cluster
+ * has one database for all suites; there it is emails that keep them apart.
+ */
 export async function isolatedServers(): Promise<Env> {
   const id = randomUUID().slice(0, 8);
   const shared = sharedServers();
@@ -105,6 +108,7 @@ async function cloneDatabase(shared: Env, name: string): Promise<string> {
 }
 
 async function emptyRedisDatabase(shared: Env): Promise<string> {
+  if (shared['REDIS_CLUSTER'] === 'true') return shared['REDIS_URL'] ?? '';
   const worker = Number(process.env['JEST_WORKER_ID'] ?? '1') - 1;
   const database = worker * REDIS_DATABASES_PER_WORKER + (redisDatabases++ % REDIS_DATABASES_PER_WORKER);
   const url = `${shared['REDIS_URL'] ?? ''}/${database}`;

@@ -79,6 +79,8 @@ describe('hintFor', () => {
 
   it.each([
     ["NOPERM User service has no permissions to run the 'set' command script: 1", /user:\*/],
+    // Within a script Valkey 9 gives another code.
+    ["ERR ACL failure in script: User service has no permissions to run the 'hset' command", /user:\*/],
     ["OOM command not allowed when used memory > 'maxmemory'. script: 1", /maxmemory/],
     ["READONLY You can't write against a read only replica. script: 1", /primary/],
     ['MISCONF Redis is configured to save RDB snapshots', /save/],
