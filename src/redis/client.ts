@@ -50,12 +50,14 @@ function createServerClient(url: string): Redis {
 
 function createClusterClient(nodes: string[]): Cluster {
   const { protocol, username, password } = new URL(nodes[0] ?? '');
+  let attempts = 0;
   const cluster = new Cluster(nodes, {
     lazyConnect: true,
     enableOfflineQueue: false,
     // It asks one of the primaries and waits for it without a limit; the service checks each of them by itself.
     enableReadyCheck: false,
-    clusterRetryStrategy: retryDelayMs,
+    // ioredis' own count begins again with each node that responds, even one that knows of no slots.
+    clusterRetryStrategy: () => retryDelayMs(++attempts),
     // Only MOVED and ASK are followed: what else fails must not be done later, when its request has given it up.
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
@@ -68,6 +70,9 @@ function createClusterClient(nodes: string[]): Cluster {
       password: decodeURIComponent(password),
       ...(protocol === 'rediss:' && { tls: {} }),
     },
+  });
+  cluster.on('ready', () => {
+    if (cluster.slots.length > 0) attempts = 0;
   });
   cluster.on('+node', (node: Redis) => {
     // A MOVED that comes after the end still adds a node.
@@ -92,9 +97,10 @@ export function primaryNodes(client: RedisClient): Redis[] {
  */
 export function primariesOf(client: RedisClient): Primary[] {
   if (client instanceof Redis) return [{ node: client, tag: '' }];
+  const problem = slotProblem(client);
+  if (problem) throw problem;
   const nodes = new Map(client.nodes('master').map((node) => [addressOf(node), node]));
-  const owners = Array.from({ length: SLOT_COUNT }, (_, slot) => client.slots[slot]?.[0]);
-  if (owners.includes(undefined)) throw new UnavailableError('CLUSTERDOWN: a slot has no primary');
+  const owners = slotOwners(client);
   const count = new Set(owners).size;
   const tags = new Map<string | undefined, string>();
   for (let nth = 0; tags.size < count; nth += 1) {
@@ -104,5 +110,14 @@ export function primariesOf(client: RedisClient): Primary[] {
   }
   return [...tags].map(([owner = '', tag]) => ({ node: nodes.get(owner), tag }));
 }
+
+/** Why a cluster cannot take every key, by what its nodes say. */
+export function slotProblem(cluster: Cluster): UnavailableError | undefined {
+  if (!slotOwners(cluster).includes(undefined)) return undefined;
+  return new UnavailableError('CLUSTERDOWN: a slot has no primary');
+}
+
+const slotOwners = ({ slots }: Cluster): (string | undefined)[] =>
+  Array.from({ length: SLOT_COUNT }, (_, slot) => slots[slot]?.[0]);
 
 const addressOf = ({ options }: Redis): string => `${options.host}:${options.port}`;

@@ -5,7 +5,14 @@ import { Redis, ReplyError } from 'ioredis';
 import { UnavailableError, UnsuitableServerError } from '../domain/errors';
 import { withTimeout } from '../runtime/timeout';
 import type { Logger } from '../services/ports/telemetry';
-import { primariesOf, primaryNodes, type Primary, type RedisClient, type RedisCommands } from './client';
+import {
+  primariesOf,
+  primaryNodes,
+  slotProblem,
+  type Primary,
+  type RedisClient,
+  type RedisCommands,
+} from './client';
 import { CHECK_KEYS, CHECK_TTL_SECONDS } from './keys-and-lifetimes';
 
 // https://github.com/redis/ioredis/blob/v5.8.2/lib/utils/index.ts
@@ -33,8 +40,8 @@ export class ServerCheck {
     private readonly client: RedisClient,
     private readonly log: Logger,
   ) {
-    client.on('ready', () => (this.failure = undefined));
     if (client instanceof Redis) {
+      client.on('ready', () => (this.failure = undefined));
       client.on('connect', () => (this.failure = new UnavailableError('closed during the handshake')));
       client.on('error', (error: Error) => {
         this.onError(error);
@@ -43,6 +50,8 @@ export class ServerCheck {
       });
     } else {
       client.on('connecting', () => (this.failure = undefined));
+      // A node that knows of no slots is left again at once.
+      client.on('ready', () => (this.failure = slotProblem(client)));
       client.on('node error', (error: Error) => {
         // Comes after the reason, from another connection to the same node.
         if (error.message !== CONNECTION_CLOSED || !this.failure) this.onError(error);

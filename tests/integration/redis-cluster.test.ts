@@ -174,10 +174,19 @@ describe('a cluster that has lost slots', () => {
     expect(await pending.reserve(events[0] ?? buildEvent())).toEqual(events[0]);
   });
 
-  it('is unavailable with a hint by way of a node that knows of no slots', async () => {
+  it('is unavailable with a hint by way of a node that knows of no slots, and is asked less and less often', async () => {
+    const received = async (): Promise<number> =>
+      Number(/connections_received:(\d+)/.exec((await admins[2]?.info('stats')) ?? '')?.[1]);
     await admins[2]?.flushall();
     await admins[2]?.call('CLUSTER', 'RESET', 'HARD');
 
-    expect((await checked(cluster.urls[2] ?? '')).hint).toMatch(/slots/);
+    const { connection, hint } = await checked(cluster.urls[2] ?? '');
+    const [before, startedAt] = [await received(), performance.now()];
+    await eventually(async () => expect(await received()).toBeGreaterThan(before + 10));
+    const laterProblem = await connection.check().catch((error: unknown) => error);
+
+    expect([hint, hintFor('redis', laterProblem)]).toEqual([expect.stringMatching(/slots/), hint]);
+    // Every 100 ms it would be a fifth of this.
+    expect(performance.now() - startedAt).toBeGreaterThan(2000);
   });
 });
