@@ -130,8 +130,8 @@ export class RegistrationConsumer {
       await Promise.race([joined.then(() => ended), ended]);
     } finally {
       consumerAbort.abort();
-      // A join that is under way goes on after a disconnect, and would hold partitions that nobody reads.
-      joined.then(() => consumer.disconnect()).catch(() => undefined);
+      // What is under way goes on after a disconnect: a connection would stay open, a member hold partitions that nobody reads.
+      joined.finally(() => consumer.disconnect()).catch(() => undefined);
       const leaving = Promise.all([consumer.disconnect(), watching]);
       await closeWithin(DISCONNECT_TIMEOUT_MS, leaving, (error) =>
         log.debug('consumer did not disconnect in time', { error }),
