@@ -6,12 +6,20 @@ import { withLog } from '../local-stack/server-log';
 import { variantVariable } from '../local-stack/variant';
 import type { Prepared } from './targets';
 
+/** Of what Jest writes with `--json`. */
+interface JestResults extends Readonly<
+  Record<'numPassedTests' | 'numFailedTests' | 'numTotalTests', number>
+> {
+  readonly testResults: readonly { readonly name: string }[];
+}
+
 const timeoutMs = 20 * 60_000;
 const stopTimeoutMs = 15_000;
 
 /**
- * Runs test files on a variant of the servers or by another Node.js, for 20 minutes at most: resolves to the number of tests
- * that passed, or says what failed. Jest's output is in `.local/compat/`, in the log of this name.
+ * Runs the test files that match these patterns on a variant of the servers or by another Node.js, for 20 minutes at most:
+ * resolves to the number of tests that passed, or says what failed; each pattern has to match a file. Jest's output is in
+ * `.local/compat/`, in the log of this name.
  */
 export async function runTests(
   name: string,
@@ -37,7 +45,8 @@ export async function runTests(
 
   const json = await readFile(results, 'utf8').catch(() => undefined);
   if (json === undefined) return { failed: 'the servers did not start, or the tests did not end' };
-  const counts = JSON.parse(json) as Record<'numPassedTests' | 'numFailedTests' | 'numTotalTests', number>;
-  if (code === 0) return { passed: counts.numPassedTests };
-  return { failed: `${counts.numFailedTests} of ${counts.numTotalTests} tests` };
+  const { testResults, ...counts } = JSON.parse(json) as JestResults;
+  if (code !== 0) return { failed: `${counts.numFailedTests} of ${counts.numTotalTests} tests` };
+  const missing = files.filter((file) => !testResults.some(({ name }) => new RegExp(file).test(name)));
+  return missing.length > 0 ? { failed: `no test in ${missing.join()}` } : { passed: counts.numPassedTests };
 }

@@ -72,7 +72,9 @@ function createClusterClient(nodes: string[]): Cluster {
     },
   });
   cluster.on('ready', () => {
-    if (cluster.slots.length > 0) attempts = 0;
+    if (cluster.nodes().length > 0) attempts = 0;
+    // That node knows of no slots, and ioredis goes on by what an earlier one has said.
+    else cluster.slots.length = 0;
   });
   cluster.on('+node', (node: Redis) => {
     // A MOVED that comes after the end still adds a node.

@@ -3,10 +3,11 @@ import { pendingKey } from '../../src/redis/keys-and-lifetimes';
 import { RedisReservations } from '../../src/redis/reservations';
 import { buildEvent } from '../support/builders';
 import { eventually } from '../support/eventually';
-import { ownerOf, slotOf, useClusterClients, useRedisCluster } from '../support/redis-cluster';
+import { ownerOf, slotOf, useClusterConnections, useRedisCluster } from '../support/redis-cluster';
 
 const cluster = useRedisCluster();
-const { admins, start, connect } = useClusterClients(cluster);
+const { admins } = cluster;
+const { start, connect } = useClusterConnections(cluster);
 
 /** An event whose reservation this primary has. */
 function buildEventOf(primary: number): ReturnType<typeof buildEvent> {

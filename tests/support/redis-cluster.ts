@@ -17,6 +17,7 @@ export const ownerOf = (key: string): number =>
 export function useRedisCluster(options: { readonly hasReplicas?: boolean } = {}) {
   let folder: ThrowAwayFolder;
   let cluster: RedisCluster;
+  const admins: Redis[] = [];
 
   beforeAll(async () => {
     folder = await createThrowAwayFolder();
@@ -24,9 +25,12 @@ export function useRedisCluster(options: { readonly hasReplicas?: boolean } = {}
       ...{ dataDir: folder.path, durable: true, report: () => undefined },
       ...options,
     });
+    admins.push(...cluster.primaries.map(({ host, port }) => new Redis({ host, port })));
   });
 
   afterAll(async () => {
+    // After the end of its connection ioredis would wait for that for another two seconds.
+    for (const admin of admins) admin.disconnect();
     await cluster.kill();
     await folder.remove();
   });
@@ -38,6 +42,8 @@ export function useRedisCluster(options: { readonly hasReplicas?: boolean } = {}
     get env() {
       return cluster.env;
     },
+    /** A client for each primary by itself. */
+    admins,
     /** The URL of each primary. */
     get urls(): string[] {
       return (cluster.env['REDIS_URL'] ?? '').split(',');
@@ -45,20 +51,13 @@ export function useRedisCluster(options: { readonly hasReplicas?: boolean } = {}
   };
 }
 
-/** A client for each primary by itself, and the service's own connections to the cluster, each stopped after its test. */
-export function useClusterClients(cluster: ReturnType<typeof useRedisCluster>) {
-  const admins: Redis[] = [];
+/** The service's own connections to a cluster, each stopped after its test. */
+export function useClusterConnections(cluster: ReturnType<typeof useRedisCluster>) {
   const connections: RedisConnection[] = [];
-
-  beforeAll(() => {
-    admins.push(...cluster.urls.map((url) => new Redis(url)));
-  });
 
   afterEach(async () => {
     await Promise.all(connections.splice(0).map((connection) => connection.stop()));
   });
-
-  afterAll(() => admins.forEach((admin) => admin.disconnect()));
 
   /** A connection on its way, and what it logs. */
   function start(url = cluster.env['REDIS_URL'] ?? '', isCluster = true) {
@@ -76,5 +75,5 @@ export function useClusterClients(cluster: ReturnType<typeof useRedisCluster>) {
     return connection;
   }
 
-  return { admins, start, connect };
+  return { start, connect };
 }

@@ -93,6 +93,7 @@ describe('the versions in README.md', () => {
       ...numbers(tagOf('redis')).slice(0, 1),
       ...passed('Valkey', 2),
     ]);
+    expect(tested('Redis').includes('cluster')).toBe(passed('Valkey cluster', 2).length > 0);
     expect(numbers(tested('Kafka'))).toEqual([...passed('Kafka', 2), cut(tagOf('kafka'), 2)]);
     expect(read('dev/pom.xml')).toMatch(`<kafka.version>${tagOf('kafka')}<`);
   });
