@@ -2,7 +2,7 @@ import type { User } from '../../src/domain/stored-user';
 import { HTTP_LIMITS } from '../../src/http/timeouts-and-limits';
 import { buildRegistration, buildUser } from '../support/builders';
 import { eventually } from '../support/eventually';
-import { InMemoryUsers } from '../support/fakes';
+import { InMemoryUsers } from '../support/fakes/postgres';
 import { startService, type TestService } from '../support/harness';
 import { RawConnection } from '../support/raw-connection';
 

@@ -1,7 +1,7 @@
 import { UnavailableError } from '../../src/domain/errors';
 import { buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
-import { InMemoryUsers } from '../support/fakes';
+import { InMemoryUsers } from '../support/fakes/postgres';
 import { startService, type TestService } from '../support/harness';
 import { send } from '../support/raw-http';
 

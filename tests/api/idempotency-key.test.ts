@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { buildRegistration } from '../support/builders';
 import { eventually } from '../support/eventually';
-import { RecordingQueue } from '../support/fakes';
+import { RecordingQueue } from '../support/fakes/kafka';
 import { startService, type TestService } from '../support/harness';
 import { ageIdempotencyLock, idempotencyKeyInRedis } from '../support/idempotency';
 import { readAll } from '../support/kafka-tools';

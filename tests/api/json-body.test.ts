@@ -1,5 +1,6 @@
 import { buildRegistration } from '../support/builders';
-import { InMemoryUsers, RecordingQueue } from '../support/fakes';
+import { InMemoryUsers } from '../support/fakes/postgres';
+import { RecordingQueue } from '../support/fakes/kafka';
 import { startService, type TestService } from '../support/harness';
 import { send } from '../support/raw-http';
 

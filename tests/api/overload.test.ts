@@ -9,7 +9,7 @@ import { createApp } from '../../src/routes/app';
 import { undescribed } from '../support/api-document';
 import { buildRegistration, uniqueEmail } from '../support/builders';
 import { eventually } from '../support/eventually';
-import { InMemoryUsers } from '../support/fakes';
+import { InMemoryUsers } from '../support/fakes/postgres';
 import { startService } from '../support/harness';
 import { RawConnection } from '../support/raw-connection';
 import { RecordingLogger } from '../support/recording-logger';

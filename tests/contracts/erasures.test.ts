@@ -12,7 +12,7 @@ import type { ErasedUser } from '../../src/services/ports/messaging';
 import type { DueErasure, Erasures, Users } from '../../src/services/ports/stores';
 import { buildRegistration, uniqueEmail } from '../support/builders';
 import { eventually } from '../support/eventually';
-import { InMemoryErasures, InMemoryUsers } from '../support/fakes';
+import { InMemoryErasures, InMemoryUsers } from '../support/fakes/postgres';
 import { RecordingLogger } from '../support/recording-logger';
 import { insertUser, isolatedServers, sql, type Env } from '../support/test-servers';
 

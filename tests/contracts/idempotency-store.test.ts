@@ -4,7 +4,7 @@ import type { RedisConnection } from '../../src/redis/connection';
 import { LOCK_TTL_MS, RedisIdempotencyStore } from '../../src/redis/idempotency-store';
 import type { IdempotencyStore } from '../../src/services/ports/stores';
 import { buildAttempt } from '../support/builders';
-import { InMemoryIdempotencyStore } from '../support/fakes';
+import { InMemoryIdempotencyStore } from '../support/fakes/redis';
 import { ageIdempotencyLock, idempotencyKeyInRedis } from '../support/idempotency';
 import { useRedisCluster } from '../support/redis-cluster';
 import { connectRedis } from '../support/redis-connection';

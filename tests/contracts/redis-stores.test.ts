@@ -5,7 +5,7 @@ import { RedisReservationReader, RedisReservations } from '../../src/redis/reser
 import type { RegistrationEvent } from '../../src/services/ports/messaging';
 import type { FailureMarks, Reservations, UserCache } from '../../src/services/ports/stores';
 import { buildEvent, buildRegistration, buildUser, uniqueEmail } from '../support/builders';
-import { InMemoryUserCache, InMemoryFailureMarks, InMemoryReservations } from '../support/fakes';
+import { InMemoryUserCache, InMemoryFailureMarks, InMemoryReservations } from '../support/fakes/redis';
 import { useRedisCluster } from '../support/redis-cluster';
 import { connectRedis } from '../support/redis-connection';
 import { isolatedServers, withRedis, type Env } from '../support/test-servers';

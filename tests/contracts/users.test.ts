@@ -7,7 +7,7 @@ import type { Registration } from '../../src/domain/registration';
 import type { Users } from '../../src/services/ports/stores';
 import { buildRegistration, buildUser, uniqueEmail } from '../support/builders';
 import { eventually } from '../support/eventually';
-import { InMemoryUsers } from '../support/fakes';
+import { InMemoryUsers } from '../support/fakes/postgres';
 import { RecordingLogger } from '../support/recording-logger';
 import { isolatedServers, sql, type Env } from '../support/test-servers';
 

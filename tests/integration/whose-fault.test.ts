@@ -8,13 +8,9 @@ import { RegistrationWriter } from '../../src/services/registration-writer';
 import { buildRecord, buildRegistration } from '../support/builders';
 import { createTables, withDatabaseIn } from '../support/database-roles';
 import { eventually } from '../support/eventually';
-import {
-  InMemoryFailureMarks,
-  InMemoryReservations,
-  InMemoryUserCache,
-  RecordingDeadLetters,
-  RecordingMetrics,
-} from '../support/fakes';
+import { InMemoryFailureMarks, InMemoryReservations, InMemoryUserCache } from '../support/fakes/redis';
+import { RecordingDeadLetters } from '../support/fakes/kafka';
+import { RecordingMetrics } from '../support/fakes/metrics';
 import { RecordingLogger } from '../support/recording-logger';
 import { isolatedServers, sql, type Env } from '../support/test-servers';
 

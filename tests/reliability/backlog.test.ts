@@ -3,7 +3,7 @@ import type { Registration } from '../../src/domain/registration';
 import type { User } from '../../src/domain/stored-user';
 import { LoadShedder } from '../../src/http/load-shedder';
 import { buildRegistration, buildUser } from '../support/builders';
-import { InMemoryUsers } from '../support/fakes';
+import { InMemoryUsers } from '../support/fakes/postgres';
 import { startUnready } from '../support/harness';
 import { createTopics, drained, produce } from '../support/kafka-tools';
 import { isolatedServers } from '../support/test-servers';

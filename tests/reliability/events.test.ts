@@ -9,7 +9,7 @@ import { KafkaUserEvents } from '../../src/kafka/user-events';
 import { WRITER_LOCK } from '../../src/postgres/insert-missing';
 import { buildRegistration, buildUser } from '../support/builders';
 import { eventually } from '../support/eventually';
-import { RecordingMetrics } from '../support/fakes';
+import { RecordingMetrics } from '../support/fakes/metrics';
 import { startService, startUnready, type TestService } from '../support/harness';
 import { holdLock } from '../support/held-lock';
 import { alterTopic, drained, lag, produce, withAdmin, type ReadRecord } from '../support/kafka-tools';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { InMemoryUsers } from './fakes';
+import { InMemoryUsers } from './fakes/postgres';
 import { startService, type TestService } from './harness';
 
 /** Lets its holder read users from a service of startHeaderReader(). */

@@ -3,7 +3,7 @@ import { RejectedError, UnavailableError } from '../../../src/domain/errors';
 import { ConsumerBatches } from '../../../src/kafka/consumer-batches';
 import { Liveness } from '../../../src/runtime/liveness';
 import type { ReceivedRecord } from '../../../src/services/ports/messaging';
-import { RecordingMetrics } from '../../support/fakes';
+import { RecordingMetrics } from '../../support/fakes/metrics';
 import { RecordingLogger } from '../../support/recording-logger';
 
 const unavailable = (): Promise<void> => Promise.reject(new UnavailableError('unavailable'));

@@ -1,6 +1,6 @@
 import { ConsumerLag, type PartitionLag } from '../../../src/kafka/consumer-lag';
 import { eventually } from '../../support/eventually';
-import { RecordingMetrics } from '../../support/fakes';
+import { RecordingMetrics } from '../../support/fakes/metrics';
 import { RecordingLogger } from '../../support/recording-logger';
 
 const LAG: PartitionLag = { partition: 0, committed: 5n, logEnd: 7n, logStart: 0n, isCommitted: true };

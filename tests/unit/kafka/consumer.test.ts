@@ -4,7 +4,7 @@ import { loadConfig } from '../../../src/config/config';
 import { RegistrationConsumer } from '../../../src/kafka/consumer';
 import type { WatchedConsumer } from '../../../src/kafka/stall-detector';
 import { Liveness } from '../../../src/runtime/liveness';
-import { RecordingMetrics } from '../../support/fakes';
+import { RecordingMetrics } from '../../support/fakes/metrics';
 import { RecordingLogger } from '../../support/recording-logger';
 
 const EVENTS = [

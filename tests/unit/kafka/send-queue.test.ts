@@ -5,7 +5,8 @@ import { sendQueueLimits, type SendQueueLimits } from '../../../src/kafka/send-q
 import type { RegistrationEvent } from '../../../src/services/ports/messaging';
 import { buildEvent, buildRegistration } from '../../support/builders';
 import { eventually } from '../../support/eventually';
-import { RecordingDeadLetters, RecordingMetrics } from '../../support/fakes';
+import { RecordingDeadLetters } from '../../support/fakes/kafka';
+import { RecordingMetrics } from '../../support/fakes/metrics';
 import { RecordingLogger } from '../../support/recording-logger';
 
 /** A producer whose every send waits to be confirmed or failed by the test. */

@@ -2,7 +2,7 @@ import type { Message } from 'kafkajs';
 import { UnavailableError } from '../../../src/domain/errors';
 import { KafkaUserEvents } from '../../../src/kafka/user-events';
 import { buildRegistration, buildUser } from '../../support/builders';
-import { RecordingMetrics } from '../../support/fakes';
+import { RecordingMetrics } from '../../support/fakes/metrics';
 
 function setUp() {
   const sends: Message[][] = [];

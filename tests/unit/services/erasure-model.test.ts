@@ -14,16 +14,15 @@ import { RegistrationService } from '../../../src/services/registration-service'
 import { RegistrationWriter } from '../../../src/services/registration-writer';
 import { buildRecord, buildRegistration } from '../../support/builders';
 import { resetClock, setClock } from '../../support/clock';
+import { InMemoryErasures, InMemoryUsers } from '../../support/fakes/postgres';
 import {
-  InMemoryErasures,
   InMemoryFailureMarks,
   InMemoryReservationReader,
   InMemoryReservations,
   InMemoryUserCache,
-  InMemoryUsers,
-  RecordingDeadLetters,
-  RecordingMetrics,
-} from '../../support/fakes';
+} from '../../support/fakes/redis';
+import { RecordingDeadLetters } from '../../support/fakes/kafka';
+import { RecordingMetrics } from '../../support/fakes/metrics';
 import { RecordingLogger } from '../../support/recording-logger';
 
 const START = Date.UTC(2026, 5, 1);

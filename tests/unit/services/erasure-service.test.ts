@@ -4,16 +4,15 @@ import { ErasureService, targetOf } from '../../../src/services/erasure-service'
 import { ErasureSweeper } from '../../../src/services/erasure-sweeper';
 import { buildEvent, buildRegistration, buildUser, uniqueEmail } from '../../support/builders';
 import { eventually } from '../../support/eventually';
+import { InMemoryErasures, InMemoryUsers } from '../../support/fakes/postgres';
 import {
-  InMemoryErasures,
   InMemoryFailureMarks,
   InMemoryReservationReader,
   InMemoryReservations,
   InMemoryUserCache,
-  InMemoryUsers,
-  RecordingMetrics,
-  RecordingUserEvents,
-} from '../../support/fakes';
+} from '../../support/fakes/redis';
+import { RecordingMetrics } from '../../support/fakes/metrics';
+import { RecordingUserEvents } from '../../support/fakes/kafka';
 import { RecordingLogger } from '../../support/recording-logger';
 
 function setUp() {

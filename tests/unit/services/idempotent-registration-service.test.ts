@@ -13,10 +13,10 @@ import {
   InMemoryFailureMarks,
   InMemoryIdempotencyStore,
   InMemoryReservations,
-  InMemoryUsers,
-  RecordingMetrics,
-  RecordingQueue,
-} from '../../support/fakes';
+} from '../../support/fakes/redis';
+import { InMemoryUsers } from '../../support/fakes/postgres';
+import { RecordingMetrics } from '../../support/fakes/metrics';
+import { RecordingQueue } from '../../support/fakes/kafka';
 import { RecordingLogger } from '../../support/recording-logger';
 
 const KEY = 'key-1';

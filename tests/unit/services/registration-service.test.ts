@@ -7,14 +7,10 @@ import {
 import { RegistrationService } from '../../../src/services/registration-service';
 import { buildEvent, buildRegistration, buildUser } from '../../support/builders';
 import { eventually } from '../../support/eventually';
-import {
-  InMemoryUserCache,
-  InMemoryFailureMarks,
-  InMemoryReservations,
-  InMemoryUsers,
-  RecordingMetrics,
-  RecordingQueue,
-} from '../../support/fakes';
+import { InMemoryUserCache, InMemoryFailureMarks, InMemoryReservations } from '../../support/fakes/redis';
+import { InMemoryUsers } from '../../support/fakes/postgres';
+import { RecordingMetrics } from '../../support/fakes/metrics';
+import { RecordingQueue } from '../../support/fakes/kafka';
 import { RecordingLogger } from '../../support/recording-logger';
 
 function setUp() {

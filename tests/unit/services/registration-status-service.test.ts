@@ -1,12 +1,8 @@
 import { UnavailableError, UserNotFoundError } from '../../../src/domain/errors';
 import { RegistrationStatusService } from '../../../src/services/registration-status-service';
 import { buildEvent, buildUser, uniqueEmail } from '../../support/builders';
-import {
-  InMemoryUserCache,
-  InMemoryFailureMarks,
-  InMemoryReservations,
-  InMemoryUsers,
-} from '../../support/fakes';
+import { InMemoryUserCache, InMemoryFailureMarks, InMemoryReservations } from '../../support/fakes/redis';
+import { InMemoryUsers } from '../../support/fakes/postgres';
 
 function setUp() {
   const stores = {

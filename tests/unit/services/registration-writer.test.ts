@@ -4,15 +4,10 @@ import { DeadLetterPublisher } from '../../../src/services/dead-letter-publisher
 import { RegistrationWriter } from '../../../src/services/registration-writer';
 import { buildEvent, buildRecord, buildRegistration, buildUser } from '../../support/builders';
 import { eventually } from '../../support/eventually';
-import {
-  InMemoryUserCache,
-  InMemoryFailureMarks,
-  InMemoryReservations,
-  InMemoryUsers,
-  RecordingDeadLetters,
-  RecordingMetrics,
-  RecordingUserEvents,
-} from '../../support/fakes';
+import { InMemoryUserCache, InMemoryFailureMarks, InMemoryReservations } from '../../support/fakes/redis';
+import { InMemoryUsers } from '../../support/fakes/postgres';
+import { RecordingDeadLetters, RecordingUserEvents } from '../../support/fakes/kafka';
+import { RecordingMetrics } from '../../support/fakes/metrics';
 import { RecordingLogger } from '../../support/recording-logger';
 
 function setUp() {

@@ -2,7 +2,8 @@ import { UnavailableError } from '../../../src/domain/errors';
 import { UserQueryService } from '../../../src/services/user-query-service';
 import { buildRegistration } from '../../support/builders';
 import { eventually } from '../../support/eventually';
-import { InMemoryUserCache, InMemoryUsers } from '../../support/fakes';
+import { InMemoryUserCache } from '../../support/fakes/redis';
+import { InMemoryUsers } from '../../support/fakes/postgres';
 import { RecordingLogger } from '../../support/recording-logger';
 
 async function setUp() {

@@ -7,9 +7,9 @@ import {
   InMemoryUserCache,
   InMemoryReservationReader,
   InMemoryReservations,
-  InMemoryUsers,
-  RecordingPublisher,
-} from '../../support/fakes';
+} from '../../support/fakes/redis';
+import { InMemoryUsers } from '../../support/fakes/postgres';
+import { RecordingPublisher } from '../../support/fakes/kafka';
 import { buildDeadLetter } from '../../support/dead-letters';
 
 function setUp() {

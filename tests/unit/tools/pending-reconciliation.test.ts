@@ -3,12 +3,9 @@ import type { RegistrationEvent } from '../../../src/services/ports/messaging';
 import { reconcilePending } from '../../../src/tools/pending-reconciliation';
 import type { StoredReservation } from '../../../src/services/ports/stores';
 import { buildEvent, buildRegistration } from '../../support/builders';
-import {
-  InMemoryUserCache,
-  InMemoryReservations,
-  InMemoryUsers,
-  RecordingPublisher,
-} from '../../support/fakes';
+import { InMemoryUserCache, InMemoryReservations } from '../../support/fakes/redis';
+import { InMemoryUsers } from '../../support/fakes/postgres';
+import { RecordingPublisher } from '../../support/fakes/kafka';
 
 const MINUTE_MS = 60_000;
 
