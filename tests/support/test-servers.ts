@@ -110,7 +110,8 @@ async function cloneDatabase(shared: Env, name: string): Promise<string> {
 async function emptyRedisDatabase(shared: Env): Promise<string> {
   if (shared['REDIS_CLUSTER'] === 'true') return shared['REDIS_URL'] ?? '';
   const worker = Number(process.env['JEST_WORKER_ID'] ?? '1') - 1;
-  const database = worker * REDIS_DATABASES_PER_WORKER + (redisDatabases++ % REDIS_DATABASES_PER_WORKER);
+  // Database 0 is for those who name none, and what a new connection says first counts as its, too.
+  const database = 1 + worker * REDIS_DATABASES_PER_WORKER + (redisDatabases++ % REDIS_DATABASES_PER_WORKER);
   const url = `${shared['REDIS_URL'] ?? ''}/${database}`;
   await withRedis({ REDIS_URL: url }, (redis) => redis.flushdb());
   return url;
