@@ -99,10 +99,9 @@ export function primaryNodes(client: RedisClient): Redis[] {
  */
 export function primariesOf(client: RedisClient): Primary[] {
   if (client instanceof Redis) return [{ node: client, tag: '' }];
-  const problem = slotProblem(client);
-  if (problem) throw problem;
   const nodes = new Map(client.nodes('master').map((node) => [addressOf(node), node]));
-  const owners = slotOwners(client);
+  const owners = Array.from({ length: SLOT_COUNT }, (_, slot) => client.slots[slot]?.[0]);
+  if (owners.includes(undefined)) throw slotsMissing();
   const count = new Set(owners).size;
   const tags = new Map<string | undefined, string>();
   for (let nth = 0; tags.size < count; nth += 1) {
@@ -113,13 +112,8 @@ export function primariesOf(client: RedisClient): Primary[] {
   return [...tags].map(([owner = '', tag]) => ({ node: nodes.get(owner), tag }));
 }
 
-/** Why a cluster cannot take every key, by what its nodes say. */
-export function slotProblem(cluster: Cluster): UnavailableError | undefined {
-  if (!slotOwners(cluster).includes(undefined)) return undefined;
-  return new UnavailableError('CLUSTERDOWN: a slot has no primary');
-}
-
-const slotOwners = ({ slots }: Cluster): (string | undefined)[] =>
-  Array.from({ length: SLOT_COUNT }, (_, slot) => slots[slot]?.[0]);
+/** Why a cluster cannot take every key. */
+export const slotsMissing = (): UnavailableError =>
+  new UnavailableError('CLUSTERDOWN: a slot has no primary');
 
 const addressOf = ({ options }: Redis): string => `${options.host}:${options.port}`;

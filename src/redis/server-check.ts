@@ -8,7 +8,7 @@ import type { Logger } from '../services/ports/telemetry';
 import {
   primariesOf,
   primaryNodes,
-  slotProblem,
+  slotsMissing,
   type Primary,
   type RedisClient,
   type RedisCommands,
@@ -51,7 +51,7 @@ export class ServerCheck {
     } else {
       client.on('connecting', () => (this.failure = undefined));
       // A node that knows of no slots is left again at once.
-      client.on('ready', () => (this.failure = slotProblem(client)));
+      client.on('ready', () => (this.failure = client.slots.length > 0 ? undefined : slotsMissing()));
       client.on('node error', (error: Error) => {
         // Comes after the reason, from another connection to the same node.
         if (error.message !== CONNECTION_CLOSED || !this.failure) this.onError(error);
