@@ -32,6 +32,7 @@ async function runCompat(): Promise<void> {
   const chosen = targets.filter((target) => nameOf(target).toLowerCase().includes(values.only.toLowerCase()));
   if (chosen.length === 0) throw new LocalStackError(`One of: ${targets.map(nameOf).join(', ')}`);
 
+  const rows: string[] = [];
   let isOk = true;
   for (const target of chosen) {
     console.log(`${nameOf(target)}: started`);
@@ -40,13 +41,17 @@ async function runCompat(): Promise<void> {
       const result = await tryTarget(target, values.short);
       console.log(`${nameOf(target)}: ${result} (${Math.round((Date.now() - startedAt) / 1000)} s)`);
       isOk &&= !result.startsWith('FAILED');
-      if (!values.short) await writeRow(target, result);
+      const start = `| ${target.server} | ${target.version} |`;
+      const row = `${start} ${result} | ${new Date().toISOString().slice(0, 10)} |`;
+      rows.push(row);
+      if (!values.short) await replaceRow(start, row);
     } catch (error) {
       if (!(error instanceof LocalStackError)) throw error;
       console.log(`${nameOf(target)}: could not be tried: ${error.message}`);
       isOk = false;
     }
   }
+  console.log(['', ...rows].join('\n'));
   process.exit(isOk ? 0 : 1);
 }
 
@@ -65,9 +70,7 @@ async function tryTarget(target: Target, isShort: boolean): Promise<string> {
   return `${result.passed} tests passed${prepared.version ? ` (${prepared.version})` : ''}`;
 }
 
-async function writeRow({ server, version }: Target, result: string): Promise<void> {
-  const start = `| ${server} | ${version} |`;
-  const row = `${start} ${result} | ${new Date().toISOString().slice(0, 10)} |`;
+async function replaceRow(start: string, row: string): Promise<void> {
   const lines = (await readFile(document, 'utf8')).split('\n');
   await writeFile(document, lines.map((line) => (line.startsWith(start) ? row : line)).join('\n'));
 }

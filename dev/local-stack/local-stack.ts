@@ -75,7 +75,8 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
 async function startOne(name: ServiceName, data: Data, options: LocalStackOptions, started: Started) {
   const { isRedisCluster, pooler } = currentVariant();
   if (name === 'redis' && isRedisCluster) {
-    const cluster = await startRedisCluster({ dataDir: data.path, durable: false, ...options });
+    const { durable = false, report } = options;
+    const cluster = await startRedisCluster({ dataDir: data.path, durable, report });
     started.redisCluster = cluster;
     started.running.push(...cluster.primaries);
     Object.assign(started.env, cluster.env);

@@ -1,7 +1,7 @@
 /** Programs in the place of the usual ones, for every server that is started here. */
 export interface Variant {
   readonly redisProgram?: string;
-  /** A cluster of three in the place of one Redis. */
+  /** A cluster of three in the place of one Redis, on data that are thrown away. */
   readonly isRedisCluster?: boolean;
   /** A folder with the jars of a Kafka. */
   readonly kafkaJars?: string;
